@@ -1,0 +1,4 @@
+@NullMarked
+package dev.penstock.agent;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.penstock.gateway;
+
+import org.jspecify.annotations.NullMarked;

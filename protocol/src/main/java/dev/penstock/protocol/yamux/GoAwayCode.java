@@ -1,0 +1,19 @@
+package dev.penstock.protocol.yamux;
+
+/// Why a session ends (hashicorp/yamux spec.md, "Go Away").
+public enum GoAwayCode {
+  NORMAL(0),
+  PROTOCOL_ERROR(1),
+  INTERNAL_ERROR(2);
+
+  private final int wire;
+
+  GoAwayCode(int wire) {
+    this.wire = wire;
+  }
+
+  /// The number in the length field of the GoAway frame.
+  public int wire() {
+    return wire;
+  }
+}

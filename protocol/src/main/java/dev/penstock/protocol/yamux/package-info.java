@@ -1,0 +1,4 @@
+@NullMarked
+package dev.penstock.protocol.yamux;
+
+import org.jspecify.annotations.NullMarked;
