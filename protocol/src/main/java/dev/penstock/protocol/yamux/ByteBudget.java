@@ -3,8 +3,8 @@ package dev.penstock.protocol.yamux;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
-/// A bound on bytes held in memory, shared by many holders; a child also takes from its parent (session, then process).
-/// Safe for use by several threads.
+/// A bound on bytes held in memory, shared by many holders; a child also takes from its parent
+/// (session, then process). Safe for use by several threads.
 public final class ByteBudget {
   private final long limit;
   private final @Nullable ByteBudget parent;

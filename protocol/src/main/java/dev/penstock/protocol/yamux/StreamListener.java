@@ -2,10 +2,11 @@ package dev.penstock.protocol.yamux;
 
 import java.nio.ByteBuffer;
 
-/// What one stream tells its user. Called on the thread that drives the session, from inside one of its methods; every
-/// method of the session and its streams may be called from here.
+/// What one stream tells its user. Called on the thread that drives the session, from inside one of
+/// its methods; every method of the session and its streams may be called from here.
 public interface StreamListener {
-  /// Bytes arrived, in order. The buffer is given away; its credit returns with [YamuxStream#consumed].
+  /// Bytes arrived, in order. The buffer is given away; its credit returns with
+  /// [YamuxStream#consumed].
   void received(ByteBuffer bytes);
 
   /// The last [YamuxStream#write] was taken over whole into frames; the next one may come.

@@ -19,8 +19,8 @@ public final class YamuxStream {
     throw new UnsupportedOperationException();
   }
 
-  /// Queues bytes for the peer. One unsent write at a time: the next only after [StreamListener#writable]. The buffer is
-  /// given away. Ignored when the stream is over.
+  /// Queues bytes for the peer. One unsent write at a time: the next only after
+  /// [StreamListener#writable]. The buffer is given away. Ignored when the stream is over.
   ///
   /// @throws IllegalStateException after [#finish], or while a write is unsent
   public void write(ByteBuffer bytes) {
@@ -32,12 +32,14 @@ public final class YamuxStream {
     throw new UnsupportedOperationException();
   }
 
-  /// Ends both directions at once: unsent bytes are dropped, RST goes out. Does nothing when the stream is over.
+  /// Ends both directions at once: unsent bytes are dropped, RST goes out. Does nothing when the
+  /// stream is over.
   public void reset() {
     throw new UnsupportedOperationException();
   }
 
-  /// The reader took `bytes` of what it [received][StreamListener#received]; credit may go back to the peer.
+  /// The reader took `bytes` of what it [received][StreamListener#received]; credit may go back to
+  /// the peer.
   ///
   /// @param now nanoseconds of a monotonic clock, the same as given to the session
   public void consumed(int bytes, long now) {
