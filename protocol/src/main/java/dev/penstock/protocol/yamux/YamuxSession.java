@@ -41,7 +41,7 @@ public final class YamuxSession {
     throw new UnsupportedOperationException();
   }
 
-  /// Sends a ping; the answer updates [#rttNanos] and [#lastPongNanos]. Does nothing while one is
+  /// Sends a ping; the answer updates [#rttNanos]. Does nothing while one is
   /// unanswered.
   public void ping(long now) {
     throw new UnsupportedOperationException();
