@@ -41,8 +41,7 @@ public final class YamuxSession {
     throw new UnsupportedOperationException();
   }
 
-  /// Sends a ping; the answer updates [#rttNanos]. Does nothing while one is
-  /// unanswered.
+  /// Sends a ping; the answer updates [#rttNanos]. Does nothing while one is unanswered.
   public void ping(long now) {
     throw new UnsupportedOperationException();
   }
