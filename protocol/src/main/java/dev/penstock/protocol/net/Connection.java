@@ -1,0 +1,259 @@
+package dev.penstock.protocol.net;
+
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.SocketChannel;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
+import java.net.InetSocketAddress;
+import java.util.ArrayDeque;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.apache.pekko.NotUsed;
+import org.apache.pekko.stream.javadsl.Flow;
+import org.jspecify.annotations.Nullable;
+
+/// A connected socket as a flow of `T`: reads follow demand, writes follow the socket's
+/// writability.
+///
+/// Thread rule: everything but the addresses and [#reset] belongs to the [#loop] that the
+/// connection is registered on.
+///
+/// @param <T> what travels: bytes, or WebSocket messages
+public abstract sealed class Connection<T> permits TcpConnection, WebSocketConnection {
+  private final EventLoops loops;
+  private final SocketChannel channel;
+  private final InetSocketAddress remoteAddress;
+  private final InetSocketAddress localAddress;
+  private final int readAhead;
+
+  private @Nullable T head;
+  private @Nullable ArrayDeque<T> tail;
+  private int waiting;
+  private boolean readPending;
+  private boolean flushPending;
+  private boolean inputEnded;
+  private @Nullable RuntimeException failure;
+  private @Nullable Runnable onChange;
+
+  /// @param readAhead while no more bytes than this wait for demand, the next read is asked for
+  ///   ahead of it: it spares two system calls in every round of a question-and-answer protocol
+  Connection(EventLoops loops, SocketChannel channel, SocketOptions options, int readAhead) {
+    this.loops = loops;
+    this.channel = channel;
+    this.readAhead = readAhead;
+    this.remoteAddress = channel.remoteAddress();
+    this.localAddress = channel.localAddress();
+    options.applyTo(channel);
+    channel.pipeline().addLast("connection", new Inbound());
+  }
+
+  public final InetSocketAddress remoteAddress() {
+    return remoteAddress;
+  }
+
+  public final InetSocketAddress localAddress() {
+    return localAddress;
+  }
+
+  /// Hands the connection to `loop`, from none (just accepted) or from another; no flow may be
+  /// running.
+  public final CompletionStage<Void> register(Loop loop) {
+    var result = new CompletableFuture<Void>();
+    if (!channel.isRegistered()) {
+      registerNow(loop, result);
+    } else if (channel.eventLoop().equals(loop.eventLoop())) {
+      result.complete(null);
+    } else {
+      channel.deregister().addListener(done -> registerNow(loop, result));
+    }
+    return result;
+  }
+
+  private void registerNow(Loop loop, CompletableFuture<Void> result) {
+    loop.eventLoop()
+        .register(channel)
+        .addListener(done -> {
+          readPending = false;
+          if (done.isSuccess()) {
+            result.complete(null);
+          } else {
+            result.completeExceptionally(new ConnectionLost("lost before it was served"));
+          }
+        });
+  }
+
+  /// The loop that serves this connection.
+  public final Loop loop() {
+    return loops.loopOf(channel);
+  }
+
+  /// What travels over this connection; runs on [#loop]. The end of input completes the flow's
+  /// outlet while the inlet goes on, and the reverse; a failed inlet resets the connection, except
+  /// [Detach]. A connection that is lost fails the flow with [ConnectionLost].
+  public final Flow<T, T, NotUsed> flow() {
+    return Flow.fromGraph(new ConnectionFlow<>(this));
+  }
+
+  /// Cuts the connection with RST: the peer learns that this was no orderly end. Any thread.
+  public final void reset() {
+    if (channel.isOpen()) {
+      channel.config().setOption(ChannelOption.SO_LINGER, 0);
+      var _ = channel.close();
+    }
+  }
+
+  // --- for ConnectionFlow, on the loop ---
+
+  /// Ends our direction after what was written; `done` runs on the loop.
+  abstract void finish(Runnable done);
+
+  /// Closes for good after both directions ended.
+  abstract void close();
+
+  abstract int sizeOf(T message);
+
+  /// What goes to the channel for `message`.
+  abstract Object encode(T message);
+
+  /// Takes what came from the channel and calls [#enqueue], or not.
+  abstract void received(Object message);
+
+  final void attach(Runnable changed) {
+    onChange = changed;
+  }
+
+  final void detach() {
+    onChange = null;
+  }
+
+  final @Nullable T poll() {
+    T first = head;
+    if (first == null) {
+      return null;
+    }
+    waiting -= sizeOf(first);
+    head = tail == null ? null : tail.poll();
+    return first;
+  }
+
+  final boolean atEnd() {
+    return head == null && inputEnded;
+  }
+
+  final @Nullable RuntimeException failure() {
+    return failure;
+  }
+
+  final boolean writable() {
+    return channel.isWritable();
+  }
+
+  final void requestRead() {
+    if (!readPending && !inputEnded && failure == null) {
+      readPending = true;
+      channel.read();
+    }
+  }
+
+  /// Writes, and flushes once at the end of what this loop is doing now.
+  final void write(T message) {
+    var _ = channel.write(encode(message), channel.voidPromise());
+    if (!flushPending) {
+      flushPending = true;
+      channel
+          .eventLoop()
+          .execute(() -> {
+            flushPending = false;
+            channel.flush();
+          });
+    }
+  }
+
+  // --- for the kinds of connections ---
+
+  final SocketChannel channel() {
+    return channel;
+  }
+
+  final void enqueue(T message) {
+    waiting += sizeOf(message);
+    if (head == null) {
+      head = message;
+    } else {
+      if (tail == null) {
+        tail = new ArrayDeque<>(2);
+      }
+      tail.add(message);
+    }
+  }
+
+  final void endInput() {
+    if (!inputEnded && failure == null) {
+      inputEnded = true;
+      changed();
+    }
+  }
+
+  final void fail(RuntimeException cause) {
+    if (failure == null) {
+      failure = cause;
+      changed();
+    }
+  }
+
+  private void changed() {
+    if (onChange != null) {
+      onChange.run();
+    }
+  }
+
+  private final class Inbound extends ChannelInboundHandlerAdapter {
+    @Override
+    public void channelRead(ChannelHandlerContext context, Object message) {
+      readPending = false;
+      received(message);
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext context) {
+      if (waiting <= readAhead) {
+        readPending = false;
+        requestRead();
+      }
+      changed();
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext context) {
+      if (channel.isWritable()) {
+        changed();
+      }
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext context, Object event) {
+      if (event instanceof ChannelInputShutdownEvent || event instanceof SslCloseCompletionEvent) {
+        endInput();
+      }
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext context) {
+      if (!inputEnded) {
+        fail(new ConnectionLost("closed"));
+      }
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+      fail(explain(cause));
+    }
+  }
+
+  /// The failure that the flow shows for what the channel threw.
+  RuntimeException explain(Throwable cause) {
+    return new ConnectionLost(String.valueOf(cause.getMessage()));
+  }
+}

@@ -1,0 +1,301 @@
+package dev.penstock.protocol.net;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.SocketChannel;
+import io.netty.handler.codec.ByteToMessageDecoder;
+import io.netty.handler.codec.http.DefaultFullHttpResponse;
+import io.netty.handler.codec.http.FullHttpRequest;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpObjectAggregator;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.codec.http.QueryStringDecoder;
+import io.netty.handler.codec.http.websocketx.WebSocketDecoderConfig;
+import io.netty.handler.codec.http.websocketx.WebSocketHandshakeException;
+import io.netty.handler.codec.http.websocketx.WebSocketServerHandshakerFactory;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.apache.pekko.NotUsed;
+import org.apache.pekko.actor.ActorSystem;
+import org.apache.pekko.http.javadsl.Http;
+import org.apache.pekko.http.javadsl.model.HttpRequest;
+import org.apache.pekko.http.javadsl.model.HttpResponse;
+import org.apache.pekko.stream.TLSProtocol.SessionBytes;
+import org.apache.pekko.stream.TLSProtocol.SslTlsInbound;
+import org.apache.pekko.stream.TLSProtocol.SslTlsOutbound;
+import org.apache.pekko.stream.javadsl.BidiFlow;
+import org.apache.pekko.stream.javadsl.Flow;
+import org.apache.pekko.stream.javadsl.TLSPlacebo;
+import org.apache.pekko.util.ByteString;
+import org.jspecify.annotations.Nullable;
+
+/// One port for REST and links. The head of the first request decides: a WebSocket upgrade goes to
+/// the link pipeline, all else to Pekko HTTP.
+public final class HttpPort {
+  /// The largest request head that is looked at for the decision.
+  private static final int MAX_HEAD = 16 * 1024;
+
+  private final ActorSystem system;
+  private final EventLoops loops;
+  private final @Nullable Tls tls;
+  private final WebSocketSettings settings;
+  private final Function<UpgradeRequest, UpgradeAnswer> upgrades;
+  private final Flow<HttpRequest, HttpResponse, NotUsed> rest;
+  private final Refusals refusals;
+
+  /// Told of every connection that was cut before it became anything; for logs and meters. Any
+  /// loop.
+  public interface Refusals {
+    void refused(InetSocketAddress remote, String kind, String why);
+  }
+
+  private HttpPort(
+      ActorSystem system,
+      EventLoops loops,
+      @Nullable Tls tls,
+      WebSocketSettings settings,
+      Function<UpgradeRequest, UpgradeAnswer> upgrades,
+      Flow<HttpRequest, HttpResponse, NotUsed> rest,
+      Refusals refusals) {
+    this.system = system;
+    this.loops = loops;
+    this.tls = tls;
+    this.settings = settings;
+    this.upgrades = upgrades;
+    this.rest = rest;
+    this.refusals = refusals;
+  }
+
+  /// Binds `address`. Connections are spread over the loops in turn.
+  ///
+  /// @param upgrades decides on every upgrade, on the connection's loop; must not block
+  public static CompletionStage<Tcp.Listener> bind(
+      ActorSystem system,
+      EventLoops loops,
+      InetSocketAddress address,
+      @Nullable Tls tls,
+      WebSocketSettings settings,
+      Function<UpgradeRequest, UpgradeAnswer> upgrades,
+      Flow<HttpRequest, HttpResponse, NotUsed> rest,
+      Refusals refusals) {
+    var port = new HttpPort(system, loops, tls, settings, upgrades, rest, refusals);
+    return Tcp.listen(
+        loops,
+        loops.get(0),
+        address,
+        port::accepted,
+        why -> refusals.refused(address, "accept_failed", why));
+  }
+
+  private void accepted(SocketChannel channel) {
+    channel.config().setAutoRead(true);
+    if (tls != null) {
+      channel.pipeline().addLast("tls", tls.context().newHandler(channel.alloc()));
+    }
+    channel.pipeline().addLast("first-request", new FirstRequest());
+    var _ = loops.next().eventLoop().register(channel);
+  }
+
+  /// Collects the head of the first request and hands the connection on.
+  private final class FirstRequest extends ByteToMessageDecoder {
+    private boolean decided;
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext context) {
+      context
+          .channel()
+          .eventLoop()
+          .schedule(
+              () -> {
+                if (!decided) {
+                  cut(
+                      context,
+                      "handshake_timeout",
+                      "no request within " + settings.handshakeTimeout().toSeconds() + " s");
+                }
+              },
+              settings.handshakeTimeout().toMillis(),
+              TimeUnit.MILLISECONDS);
+    }
+
+    @Override
+    protected void decode(ChannelHandlerContext context, ByteBuf in, List<Object> out) {
+      if (decided) {
+        return;
+      }
+      String seen = in.toString(StandardCharsets.ISO_8859_1).toLowerCase(Locale.ROOT);
+      int end = seen.indexOf("\r\n\r\n");
+      if (end < 0) {
+        if (in.readableBytes() > MAX_HEAD) {
+          cut(context, "head_too_large", "request head of more than " + MAX_HEAD + " bytes");
+        }
+        return;
+      }
+      decided = true;
+      var channel = (SocketChannel) context.channel();
+      if (isUpgrade(seen.substring(0, end))) {
+        channel
+            .pipeline()
+            .addLast("http", new HttpServerCodec())
+            .addLast("http-body", new HttpObjectAggregator(MAX_HEAD))
+            .addLast("upgrade", new Upgrading());
+        channel.pipeline().remove(this); // hands the bytes on
+      } else {
+        channel.config().setAutoRead(false);
+        var connection = new TcpConnection(loops, channel, SocketOptions.STREAM);
+        channel.pipeline().remove(this);
+        serveRest(connection);
+      }
+    }
+
+    private void cut(ChannelHandlerContext context, String kind, String why) {
+      decided = true;
+      refusals.refused((InetSocketAddress) context.channel().remoteAddress(), kind, why);
+      var _ = context.close();
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+      if (!decided) {
+        cut(context, "broken_handshake", String.valueOf(cause.getMessage()));
+      }
+    }
+  }
+
+  private static boolean isUpgrade(String head) {
+    return head.lines().anyMatch(line -> line.startsWith("upgrade:") && line.contains("websocket"));
+  }
+
+  private void serveRest(TcpConnection connection) {
+    BidiFlow<HttpResponse, SslTlsOutbound, SslTlsInbound, HttpRequest, NotUsed> http =
+        Http.get(system).serverLayer();
+    BidiFlow<SslTlsOutbound, SslTlsOutbound, SessionBytes, SslTlsInbound, NotUsed> widened =
+        BidiFlow.fromFlows(Flow.of(SslTlsOutbound.class), Flow.of(SessionBytes.class).map(b -> b));
+    var bytes =
+        Flow.of(ByteString.class)
+            .map(ByteString::asByteBuffer)
+            .map(HttpPort::heap)
+            .via(connection.flow())
+            .map(HttpPort::unsafeByteString);
+    var _ =
+        http.atop(widened)
+            .atop(TLSPlacebo.getInstance())
+            .join(bytes)
+            .join(rest)
+            .withAttributes(connection.loop().attributes())
+            .run(system);
+  }
+
+  /// Pekko's views of its byte strings are read-only, and the sockets want arrays.
+  private static ByteBuffer heap(ByteBuffer readOnly) {
+    byte[] copy = new byte[readOnly.remaining()];
+    readOnly.get(copy);
+    return ByteBuffer.wrap(copy);
+  }
+
+  private static ByteString unsafeByteString(ByteBuffer bytes) {
+    return ByteString.fromArrayUnsafe(
+        bytes.array(), bytes.arrayOffset() + bytes.position(), bytes.remaining());
+  }
+
+  private final class Upgrading extends ChannelInboundHandlerAdapter {
+    @Override
+    public void channelRead(ChannelHandlerContext context, Object message) {
+      var request = (FullHttpRequest) message;
+      try {
+        answer(context, request);
+      } finally {
+        request.release();
+      }
+    }
+
+    private void answer(ChannelHandlerContext context, FullHttpRequest request) {
+      var channel = (SocketChannel) context.channel();
+      if (!request.decoderResult().isSuccess()) {
+        refuse(context, new UpgradeAnswer.Refuse(400, "text/plain", "this is no HTTP request\n"));
+        return;
+      }
+      var uri = new QueryStringDecoder(request.uri());
+      var seen =
+          new UpgradeRequest(
+              uri.path(),
+              uri.parameters(),
+              request.headers().get(HttpHeaderNames.AUTHORIZATION),
+              request.headers().get(HttpHeaderNames.HOST),
+              channel.remoteAddress(),
+              tls != null);
+      switch (upgrades.apply(seen)) {
+        case UpgradeAnswer.Refuse refusal -> refuse(context, refusal);
+        case UpgradeAnswer.Accept(var connected) -> {
+          var decoder =
+              WebSocketDecoderConfig.newBuilder()
+                  .maxFramePayloadLength(settings.maxFrame())
+                  .expectMaskedFrames(true)
+                  .closeOnProtocolViolation(false)
+                  .build();
+          var handshaker =
+              new WebSocketServerHandshakerFactory(
+                      "ws://" + seen.host() + uri.path(), null, decoder)
+                  .newHandshaker(request);
+          if (handshaker == null) {
+            refuse(
+                context,
+                new UpgradeAnswer.Refuse(
+                    426, "text/plain", "WebSocket version 13 is spoken here\n"));
+            return;
+          }
+          try {
+            context.pipeline().remove(this);
+            var connection = new WebSocketConnection(loops, channel, settings.maxText());
+            handshaker
+                .handshake(channel, request)
+                .addListener(done -> {
+                  if (done.isSuccess()) {
+                    connected.accept(connection);
+                  }
+                });
+          } catch (WebSocketHandshakeException e) {
+            refuse(context, new UpgradeAnswer.Refuse(400, "text/plain", e.getMessage() + "\n"));
+          }
+        }
+      }
+    }
+
+    private void refuse(ChannelHandlerContext context, UpgradeAnswer.Refuse refusal) {
+      var body = Unpooled.copiedBuffer(refusal.body(), StandardCharsets.UTF_8);
+      var response =
+          new DefaultFullHttpResponse(
+              HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(refusal.status()), body);
+      response
+          .headers()
+          .set(HttpHeaderNames.CONTENT_TYPE, refusal.contentType())
+          .setInt(HttpHeaderNames.CONTENT_LENGTH, body.readableBytes())
+          .set(HttpHeaderNames.CONNECTION, "close");
+      var _ = context.channel().writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext context, Object event) {
+      if (event instanceof ChannelInputShutdownEvent) {
+        var _ = context.close();
+      }
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+      var _ = context.close();
+    }
+  }
+}

@@ -1,0 +1,55 @@
+package dev.penstock.protocol.net;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.socket.SocketChannel;
+import io.netty.handler.ssl.SslHandler;
+import java.nio.ByteBuffer;
+
+/// One TCP connection, with TLS on it or not, as a flow of bytes. Half-close travels both ways;
+/// with TLS as close_notify.
+///
+/// Memory: at most 16 KiB and one read of 64 KiB wait here for demand, and less than 128 KiB on
+/// their way out.
+public final class TcpConnection extends Connection<ByteBuffer> {
+  private static final int READ_AHEAD = 16 * 1024;
+
+  TcpConnection(EventLoops loops, SocketChannel channel, SocketOptions options) {
+    super(loops, channel, options, READ_AHEAD);
+  }
+
+  @Override
+  int sizeOf(ByteBuffer bytes) {
+    return bytes.remaining();
+  }
+
+  @Override
+  Object encode(ByteBuffer bytes) {
+    return Unpooled.wrappedBuffer(bytes);
+  }
+
+  @Override
+  void received(Object message) {
+    enqueue(Buffers.toHeap((ByteBuf) message));
+  }
+
+  @Override
+  void finish(Runnable done) {
+    channel()
+        .writeAndFlush(Unpooled.EMPTY_BUFFER)
+        .addListener(written -> {
+          var tls = channel().pipeline().get(SslHandler.class);
+          if (tls != null) {
+            var _ = tls.closeOutbound();
+          } else if (channel().isOpen()) {
+            var _ = channel().shutdownOutput();
+          }
+          done.run();
+        });
+  }
+
+  @Override
+  void close() {
+    var _ = channel().close();
+  }
+}
