@@ -15,7 +15,7 @@ import io.netty.util.ReferenceCountUtil;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.util.concurrent.TimeUnit;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /// One WebSocket, either end, after its upgrade. Text messages are put together up to a limit;
@@ -25,7 +25,7 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
   private static final int READ_AHEAD = 64 * 1024;
 
   /// How long the peer may take to answer our close frame before the connection is closed under it.
-  private static final long CLOSE_MILLIS = 1000;
+  private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(1);
 
   private final int maxText;
   private @Nullable CompositeByteBuf text;
@@ -182,10 +182,7 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
       var _ = channel().close();
     } else {
       channel().config().setAutoRead(true);
-      var _ =
-          channel()
-              .eventLoop()
-              .schedule(() -> channel().close(), CLOSE_MILLIS, TimeUnit.MILLISECONDS);
+      loop().schedule(CLOSE_TIMEOUT, channel()::close);
     }
   }
 
