@@ -100,7 +100,7 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
   public final void reset() {
     if (channel.isOpen()) {
       channel.config().setOption(ChannelOption.SO_LINGER, 0);
-      var _ = channel.close();
+      channel.close();
     }
   }
 
@@ -159,7 +159,7 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
 
   /// Writes, and flushes once at the end of what this loop is doing now.
   final void write(T message) {
-    var _ = channel.write(encode(message), channel.voidPromise());
+    channel.write(encode(message), channel.voidPromise());
     if (!flushPending) {
       flushPending = true;
       channel

@@ -105,7 +105,7 @@ public final class HttpPort {
       channel.pipeline().addLast("tls", tls.context().newHandler(channel.alloc()));
     }
     channel.pipeline().addLast("first-request", new FirstRequest());
-    var _ = loops.next().eventLoop().register(channel);
+    loops.next().eventLoop().register(channel);
   }
 
   /// Collects the head of the first request and hands the connection on.
@@ -163,7 +163,7 @@ public final class HttpPort {
     private void cut(ChannelHandlerContext context, String kind, String why) {
       decided = true;
       refusals.refused((InetSocketAddress) context.channel().remoteAddress(), kind, why);
-      var _ = context.close();
+      context.close();
     }
 
     @Override
@@ -189,7 +189,7 @@ public final class HttpPort {
             .map(HttpPort::heap)
             .via(connection.flow())
             .map(HttpPort::unsafeByteString);
-    var _ =
+    
         http.atop(widened)
             .atop(TLSPlacebo.getInstance())
             .join(bytes)
@@ -283,19 +283,19 @@ public final class HttpPort {
           .set(HttpHeaderNames.CONTENT_TYPE, refusal.contentType())
           .setInt(HttpHeaderNames.CONTENT_LENGTH, body.readableBytes())
           .set(HttpHeaderNames.CONNECTION, "close");
-      var _ = context.channel().writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
+      context.channel().writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
     }
 
     @Override
     public void userEventTriggered(ChannelHandlerContext context, Object event) {
       if (event instanceof ChannelInputShutdownEvent) {
-        var _ = context.close();
+        context.close();
       }
     }
 
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-      var _ = context.close();
+      context.close();
     }
   }
 }

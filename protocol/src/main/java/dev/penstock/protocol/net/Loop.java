@@ -57,7 +57,7 @@ public final class Loop {
 
   /// Runs `task` on this loop after `delay`.
   public void schedule(Duration delay, Runnable task) {
-    var _ = eventLoop.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS);
+    eventLoop.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS);
   }
 
   EventLoop eventLoop() {

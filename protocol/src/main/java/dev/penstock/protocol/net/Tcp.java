@@ -76,7 +76,7 @@ public final class Tcp {
         channel -> {
           // A client that left between accept and here has no address any more.
           if (channel.remoteAddress() == null) {
-            var _ = channel.close();
+            channel.close();
           } else {
             acceptor.accepted(new TcpConnection(loops, channel, SocketOptions.STREAM));
           }
@@ -104,7 +104,7 @@ public final class Tcp {
                   if (bound.isSuccess()) {
                     result.complete(new Listener(server));
                   } else {
-                    var _ = server.close();
+                    server.close();
                     result.completeExceptionally(bound.cause());
                   }
                 }));

@@ -40,9 +40,9 @@ public final class TcpConnection extends Connection<ByteBuffer> {
         .addListener(written -> {
           var tls = channel().pipeline().get(SslHandler.class);
           if (tls != null) {
-            var _ = tls.closeOutbound();
+            tls.closeOutbound();
           } else if (channel().isOpen()) {
-            var _ = channel().shutdownOutput();
+            channel().shutdownOutput();
           }
           done.run();
         });
@@ -50,6 +50,6 @@ public final class TcpConnection extends Connection<ByteBuffer> {
 
   @Override
   void close() {
-    var _ = channel().close();
+    channel().close();
   }
 }

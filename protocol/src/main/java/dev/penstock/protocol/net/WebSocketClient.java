@@ -87,7 +87,7 @@ public final class WebSocketClient {
                       "no answer to the upgrade within "
                           + settings.handshakeTimeout().toSeconds()
                           + " s"))) {
-                var _ = channel.close();
+                channel.close();
               }
             },
             settings.handshakeTimeout().toMillis(),
@@ -173,7 +173,7 @@ public final class WebSocketClient {
 
     private void fail(Channel channel, RuntimeException cause) {
       result.completeExceptionally(cause);
-      var _ = channel.close();
+      channel.close();
     }
   }
 }

@@ -64,7 +64,7 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
     if (!(message instanceof WebSocketFrame frame) || closeSent || failure() != null) {
       if (message instanceof CloseWebSocketFrame) {
         closeReceived = true;
-        var _ = channel().close();
+        channel().close();
       }
       ReferenceCountUtil.release(message);
       return;
@@ -81,7 +81,7 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
       }
       case PingWebSocketFrame ping -> {
         if (writable()) {
-          var _ = channel().writeAndFlush(new PongWebSocketFrame(ping.content()));
+          channel().writeAndFlush(new PongWebSocketFrame(ping.content()));
         } else {
           ping.release();
         }
@@ -139,7 +139,7 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
     fail(new WebSocketViolation(code, what));
     if (!closeSent) {
       closeSent = true;
-      var _ = channel().writeAndFlush(new CloseWebSocketFrame(code, fitting(what)));
+      channel().writeAndFlush(new CloseWebSocketFrame(code, fitting(what)));
     }
     close();
   }
@@ -150,7 +150,7 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
       int code = corrupted.closeStatus().code();
       if (!closeSent) {
         closeSent = true;
-        var _ =
+        
             channel()
                 .writeAndFlush(
                     new CloseWebSocketFrame(code, fitting(String.valueOf(corrupted.getMessage()))));
@@ -179,7 +179,7 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
     dropText();
     channel().flush();
     if (closeReceived) {
-      var _ = channel().close();
+      channel().close();
     } else {
       channel().config().setAutoRead(true);
       loop().schedule(CLOSE_TIMEOUT, channel()::close);
