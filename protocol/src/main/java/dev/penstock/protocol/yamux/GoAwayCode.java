@@ -16,4 +16,15 @@ public enum GoAwayCode {
   public int wire() {
     return wire;
   }
+
+  /// The code of a number on the wire; one that the protocol does not know is an internal error of
+  /// the peer, since it says that something ended the session and not what.
+  static GoAwayCode of(int wire) {
+    for (GoAwayCode code : values()) {
+      if (code.wire == wire) {
+        return code;
+      }
+    }
+    return INTERNAL_ERROR;
+  }
 }

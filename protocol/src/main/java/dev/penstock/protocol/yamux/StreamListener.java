@@ -9,12 +9,14 @@ public interface StreamListener {
   /// [YamuxStream#consumed].
   void received(ByteBuffer bytes);
 
-  /// The last [YamuxStream#write] was taken over whole into frames; the next one may come.
+  /// The last [YamuxStream#write] was taken over whole into frames; the next one may come, at once
+  /// if the listener likes. Not called after [YamuxStream#finish].
   void writable();
 
   /// The peer finished its direction (FIN): no more [#received].
   void peerFinished();
 
-  /// The stream is over in both directions; nothing follows.
+  /// The stream is over in both directions; nothing follows. [CloseCause#FINISHED] comes only when
+  /// all received bytes were consumed; with any other cause the unread ones are to be dropped.
   void closed(CloseCause cause);
 }

@@ -1,0 +1,93 @@
+package dev.penstock.protocol.yamux;
+
+import static dev.penstock.protocol.yamux.SessionSettings.INITIAL_WINDOW;
+
+/// What the peer may send on one stream, and what of it waits for the reader.
+///
+/// Invariant: `0 <= credit`, `0 <= unread`, `credit + unread <= limit`. The budget holds
+/// [#charged]: the growth beyond [SessionSettings#INITIAL_WINDOW] in full, because the peer may use
+/// it at any time, and of the initial window the bytes that are unread. That is never less than
+/// `unread`.
+final class ReceiveWindow {
+  /// A half window drained in less than this many round trips may have been limited by the window.
+  private static final int FAST_ROUND_TRIPS = 4;
+
+  private int limit = INITIAL_WINDOW;
+  private int credit = INITIAL_WINDOW;
+  private int unread;
+
+  /// When the drain that the next update will measure began.
+  private long epochStart;
+
+  int limit() {
+    return limit;
+  }
+
+  int credit() {
+    return credit;
+  }
+
+  int unread() {
+    return unread;
+  }
+
+  /// Takes `bytes`, at most [#credit]; or nothing, and returns false, because the budget is
+  /// exhausted.
+  boolean received(int bytes, long now, ByteBudget budget) {
+    int charge = Math.min(unread + bytes, INITIAL_WINDOW) - Math.min(unread, INITIAL_WINDOW);
+    if (charge > 0 && !budget.tryReserve(charge)) {
+      return false;
+    }
+    if (credit == limit) {
+      epochStart = now;
+    }
+    credit -= bytes;
+    unread += bytes;
+    return true;
+  }
+
+  /// The reader took `bytes`, at most [#unread].
+  void consumed(int bytes, ByteBudget budget) {
+    int before = Math.min(unread, INITIAL_WINDOW);
+    unread -= bytes;
+    int release = before - Math.min(unread, INITIAL_WINDOW);
+    if (release > 0) {
+      budget.release(release);
+    }
+  }
+
+  /// The credit to give back now, 0 while that is less than half the window: small updates cost
+  /// frames. Doubles the window first when it was drained fast, the budget allows and the
+  /// round-trip time is known.
+  int grant(long now, long rttNanos, int maxWindow, ByteBudget budget, SessionCounters counters) {
+    if (limit - unread - credit < limit / 2) {
+      return 0;
+    }
+    if (limit < maxWindow && now - epochStart < FAST_ROUND_TRIPS * rttNanos) {
+      int larger = (int) Math.min(2L * limit, maxWindow);
+      if (budget.tryReserve(larger - limit)) {
+        limit = larger;
+        counters.windowGrowths++;
+      } else {
+        counters.windowGrowthsDenied++;
+      }
+    }
+    epochStart = now;
+    int free = limit - unread - credit;
+    credit += free;
+    return free;
+  }
+
+  /// Gives all budget back; the window is of no use afterwards.
+  void close(ByteBudget budget) {
+    budget.release(charged());
+    limit = INITIAL_WINDOW;
+    credit = 0;
+    unread = 0;
+  }
+
+  /// Bytes of the budget that this window holds.
+  int charged() {
+    return limit - INITIAL_WINDOW + Math.min(unread, INITIAL_WINDOW);
+  }
+}
