@@ -132,7 +132,7 @@ public final class EventLoops implements AutoCloseable {
   @Override
   public void close() {
     STARTED.remove(id);
-    
-        group.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+
+    group.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
   }
 }

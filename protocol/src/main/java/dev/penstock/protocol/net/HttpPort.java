@@ -189,13 +189,13 @@ public final class HttpPort {
             .map(HttpPort::heap)
             .via(connection.flow())
             .map(HttpPort::unsafeByteString);
-    
-        http.atop(widened)
-            .atop(TLSPlacebo.getInstance())
-            .join(bytes)
-            .join(rest)
-            .withAttributes(connection.loop().attributes())
-            .run(system);
+
+    http.atop(widened)
+        .atop(TLSPlacebo.getInstance())
+        .join(bytes)
+        .join(rest)
+        .withAttributes(connection.loop().attributes())
+        .run(system);
   }
 
   /// Pekko's views of its byte strings are read-only, and the sockets want arrays.

@@ -11,20 +11,19 @@ import io.netty.channel.epoll.EpollSocketChannel;
 /// The options of the two kinds of sockets.
 enum SocketOptions {
   /// A client's or a service's connection: small buffers, because there are tens of thousands.
-  STREAM(64 * 1024, new WriteBufferWaterMark(32 * 1024, 64 * 1024)),
+  STREAM(64 * 1024),
   /// A link, which carries them all.
-  LINK(256 * 1024, new WriteBufferWaterMark(128 * 1024, 256 * 1024));
+  LINK(256 * 1024);
 
   /// Bytes that the kernel may hold unsent for a link: what waits longer waits in the session,
   /// where a keystroke can still overtake bulk data.
   private static final int LINK_UNSENT_BYTES = 256 * 1024;
 
   private final int readBytes;
-  private final WriteBufferWaterMark waterMark;
 
-  SocketOptions(int readBytes, WriteBufferWaterMark waterMark) {
+  /// @param readBytes the largest read, and what may wait on its way out before the socket counts as not writable
+  SocketOptions(int readBytes) {
     this.readBytes = readBytes;
-    this.waterMark = waterMark;
   }
 
   void applyTo(Channel channel) {
@@ -35,7 +34,7 @@ enum SocketOptions {
     config.setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
     config.setRecvByteBufAllocator(
         new AdaptiveRecvByteBufAllocator(512, 2048, readBytes).maxMessagesPerRead(1));
-    config.setWriteBufferWaterMark(waterMark);
+    config.setWriteBufferWaterMark(new WriteBufferWaterMark(readBytes / 2, readBytes));
     if (this == LINK && channel instanceof EpollSocketChannel) {
       config.setOption(EpollChannelOption.TCP_NOTSENT_LOWAT, (long) LINK_UNSENT_BYTES);
     }

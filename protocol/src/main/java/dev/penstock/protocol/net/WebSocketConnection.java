@@ -150,10 +150,10 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
       int code = corrupted.closeStatus().code();
       if (!closeSent) {
         closeSent = true;
-        
-            channel()
-                .writeAndFlush(
-                    new CloseWebSocketFrame(code, fitting(String.valueOf(corrupted.getMessage()))));
+
+        channel()
+            .writeAndFlush(
+                new CloseWebSocketFrame(code, fitting(String.valueOf(corrupted.getMessage()))));
       }
       close();
       return new WebSocketViolation(code, String.valueOf(corrupted.getMessage()));

@@ -1,0 +1,67 @@
+package dev.penstock.protocol.link;
+
+import dev.penstock.protocol.control.ControlMessage;
+import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.net.Loop;
+import dev.penstock.protocol.yamux.Role;
+import org.jspecify.annotations.Nullable;
+
+/// The handle of one running link. Methods are safe for use by any thread unless they say otherwise.
+public final class Link {
+  private final Loop loop;
+  private final LinkStage.Multiplexer stage;
+
+  Link(Loop loop, LinkStage.Multiplexer stage) {
+    this.loop = loop;
+    this.stage = stage;
+  }
+
+  /// Where the link, its streams and their sockets live.
+  public Loop loop() {
+    return loop;
+  }
+
+  /// Sends a control message. A peer that leaves [LinkStage#MAX_WAITING_MESSAGES] of them unread loses the link.
+  public void send(ControlMessage message) {
+    loop.run(() -> stage.send(message));
+  }
+
+  /// Starts the yamux session; from now on binary messages are its bytes. Once.
+  ///
+  /// @param role which end this is
+  /// @param accepts whether the peer may open streams
+  public void startYamux(Role role, PeerStreams accepts) {
+    loop.run(() -> stage.startYamux(role, accepts));
+  }
+
+  /// Whether the peer may open streams.
+  public enum PeerStreams {
+    ACCEPTED,
+    REFUSED
+  }
+
+  /// Opens a stream and sends its header. On the loop only.
+  ///
+  /// @return null when the link takes no more streams: it ended, has no session, or its limits are reached
+  public @Nullable LinkStream open(StreamHeader header) {
+    return stage.open(this, header);
+  }
+
+  /// Closes the link with the closing handshake; streams on it are cut.
+  public void close(int code, String reason) {
+    loop.run(() -> stage.close(code, reason));
+  }
+
+  /// Smoothed round-trip time in nanoseconds; 0 when not measured yet. On the loop only.
+  public long rttNanos() {
+    return stage.rttNanos();
+  }
+
+  void wake() {
+    stage.wake();
+  }
+
+  void wakeIfOutput() {
+    stage.wakeIfOutput();
+  }
+}

@@ -1,0 +1,29 @@
+package dev.penstock.protocol.link;
+
+import dev.penstock.protocol.control.ControlMessage;
+import dev.penstock.protocol.control.StreamHeader;
+
+/// What a link tells its owner; called on the link's loop. Implementations hand on to an actor and return.
+public interface LinkListener {
+  /// A control message arrived.
+  void control(ControlMessage message);
+
+  /// The peer opened a stream and said what it is for. Carry it ([LinkStream#flow]) or refuse it.
+  void requested(LinkStream stream, StreamHeader header);
+
+  /// Something of the peer's was refused without ending the link.
+  void refused(Refusal refusal);
+
+  /// The link is over; nothing follows.
+  void ended(LinkEnd end);
+
+  /// What a peer did that was refused while its link goes on.
+  enum Refusal {
+    /// A stream opened by an end that has no business to open any.
+    FOREIGN_STREAM,
+    /// A stream whose header was malformed.
+    BAD_STREAM_HEADER,
+    /// A stream that sent no header in time.
+    STREAM_HEADER_TIMEOUT
+  }
+}

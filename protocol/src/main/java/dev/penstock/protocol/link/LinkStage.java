@@ -1,0 +1,442 @@
+package dev.penstock.protocol.link;
+
+import dev.penstock.protocol.control.ControlCodec;
+import dev.penstock.protocol.control.ControlMessage;
+import dev.penstock.protocol.control.MalformedMessage;
+import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.control.StreamHeaderDecoder;
+import dev.penstock.protocol.net.Loop;
+import dev.penstock.protocol.net.WebSocketMessage;
+import dev.penstock.protocol.net.WebSocketViolation;
+import dev.penstock.protocol.yamux.ByteBudget;
+import dev.penstock.protocol.yamux.CloseCause;
+import dev.penstock.protocol.yamux.GoAwayCode;
+import dev.penstock.protocol.yamux.OpenResult;
+import dev.penstock.protocol.yamux.ProtocolViolation;
+import dev.penstock.protocol.yamux.Role;
+import dev.penstock.protocol.yamux.SessionListener;
+import dev.penstock.protocol.yamux.StreamListener;
+import dev.penstock.protocol.yamux.YamuxSession;
+import dev.penstock.protocol.yamux.YamuxStream;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Iterator;
+import java.util.LinkedHashSet;
+import org.apache.pekko.japi.Pair;
+import org.apache.pekko.stream.Attributes;
+import org.apache.pekko.stream.FlowShape;
+import org.apache.pekko.stream.Inlet;
+import org.apache.pekko.stream.Outlet;
+import org.apache.pekko.stream.stage.AbstractGraphStageWithMaterializedValue;
+import org.apache.pekko.stream.stage.AsyncCallback;
+import org.apache.pekko.stream.stage.GraphStageLogic;
+import org.apache.pekko.stream.stage.InHandler;
+import org.apache.pekko.stream.stage.OutHandler;
+import org.apache.pekko.stream.stage.TimerGraphStageLogic;
+import org.jspecify.annotations.Nullable;
+
+/// Joins a WebSocket with control messages and a yamux session: text is JSON, binary is yamux. Translates and carries;
+/// the session decides.
+///
+/// Always reads: what the streams' readers leave is bounded by their windows and the byte budget, so one of them can
+/// never stop the others.
+public final class LinkStage
+    extends AbstractGraphStageWithMaterializedValue<FlowShape<WebSocketMessage, WebSocketMessage>, Link> {
+  /// Control messages that may wait for a peer that does not read.
+  static final int MAX_WAITING_MESSAGES = 1024;
+
+  /// Payload of one binary message, about.
+  private static final int BATCH_BYTES = 128 * 1024;
+
+  private static final Duration TICK = Duration.ofSeconds(1);
+
+  private final Loop loop;
+  private final LinkSettings settings;
+  private final ByteBudget processBudget;
+  private final LinkListener listener;
+  private final Inlet<WebSocketMessage> in = Inlet.create("LinkStage.in");
+  private final Outlet<WebSocketMessage> out = Outlet.create("LinkStage.out");
+  private final FlowShape<WebSocketMessage, WebSocketMessage> shape = FlowShape.of(in, out);
+
+  /// @param loop where the graph will run
+  /// @param processBudget bytes that all links of this process may hold for slow readers
+  public LinkStage(Loop loop, LinkSettings settings, ByteBudget processBudget, LinkListener listener) {
+    this.loop = loop;
+    this.settings = settings;
+    this.processBudget = processBudget;
+    this.listener = listener;
+  }
+
+  @Override
+  public FlowShape<WebSocketMessage, WebSocketMessage> shape() {
+    return shape;
+  }
+
+  @Override
+  public Pair<GraphStageLogic, Link> createLogicAndMaterializedValuePair(
+      Attributes attributes) {
+    var logic = new Multiplexer();
+    return Pair.create(logic, new Link(loop, logic));
+  }
+
+  final class Multiplexer extends TimerGraphStageLogic implements InHandler, OutHandler, SessionListener {
+    private final AsyncCallback<Multiplexer> wake = createAsyncCallback(Multiplexer::wakened);
+    private final ArrayDeque<String> messages = new ArrayDeque<>();
+    private final LinkedHashSet<HeaderReader> headers = new LinkedHashSet<>();
+    private final ByteBudget budget = processBudget.child(settings.sessionBudget());
+    private @Nullable YamuxSession session;
+    private Link.PeerStreams peerStreams = Link.PeerStreams.REFUSED;
+    private WebSocketMessage.@Nullable Close closing;
+    private boolean wakePending;
+    private boolean ended;
+
+    Multiplexer() {
+      super(shape);
+      setHandler(in, this);
+      setHandler(out, this);
+    }
+
+    @Override
+    public void preStart() {
+      setKeepGoing(true);
+      scheduleWithFixedDelay("tick", TICK, TICK);
+      pull(in);
+    }
+
+    // --- for Link, on the loop, from outside the graph ---
+
+    void send(ControlMessage message) {
+      if (ended) {
+        return;
+      }
+      messages.add(ControlCodec.encode(message));
+      if (messages.size() > MAX_WAITING_MESSAGES) {
+        end(
+            new LinkEnd(LinkEnd.Cause.NOT_READING, messages.size() + " control messages unread"),
+            new WebSocketMessage.Close(WebSocketMessage.Close.POLICY_VIOLATION, "not reading"));
+      }
+      wake();
+    }
+
+    void startYamux(Role role, Link.PeerStreams accepts) {
+      if (ended || session != null) {
+        return;
+      }
+      peerStreams = accepts;
+      session = new YamuxSession(role, settings.yamux(), budget, this);
+      session.ping(System.nanoTime());
+      wake();
+    }
+
+    @Nullable LinkStream open(Link link, StreamHeader header) {
+      if (session == null || ended) {
+        return null;
+      }
+      var stream = new LinkStream(link);
+      return switch (session.open(stream)) {
+        case OpenResult.Refused _ -> null;
+        case OpenResult.Opened(var yamux) -> {
+          stream.bind(yamux);
+          stream.write(header.encode());
+          yield stream;
+        }
+      };
+    }
+
+    void close(int code, String reason) {
+      if (!ended) {
+        end(
+            new LinkEnd(LinkEnd.Cause.CLOSED, reason),
+            new WebSocketMessage.Close(code, reason));
+        wake();
+      }
+    }
+
+    long rttNanos() {
+      return session == null ? 0 : session.rttNanos();
+    }
+
+    /// There is something to send: send it from inside the graph, once for all of this turn.
+    void wake() {
+      if (!wakePending) {
+        wakePending = true;
+        wake.invoke(this);
+      }
+    }
+
+    void wakeIfOutput() {
+      if (session != null && session.hasOutput()) {
+        wake();
+      }
+    }
+
+    // --- the graph ---
+
+    private void wakened() {
+      wakePending = false;
+      flush();
+    }
+
+    private void flush() {
+      while (isAvailable(out)) {
+        String text = messages.poll();
+        if (text != null) {
+          push(out, new WebSocketMessage.Text(text));
+          continue;
+        }
+        ByteBuffer[] batch = session == null ? null : session.nextBatch(BATCH_BYTES);
+        if (batch != null) {
+          push(out, new WebSocketMessage.Binary(batch));
+        } else if (closing != null) {
+          push(out, closing);
+          complete(out);
+        } else {
+          return;
+        }
+      }
+    }
+
+    @Override
+    public void onPull() {
+      flush();
+    }
+
+    @Override
+    public void onPush() {
+      WebSocketMessage message = grab(in);
+      if (!ended) {
+        switch (message) {
+          case WebSocketMessage.Binary(var parts) -> bytes(parts[0]);
+          case WebSocketMessage.Text(var text) -> text(text);
+          case WebSocketMessage.Close(int code, String reason) ->
+              end(
+                  new LinkEnd(
+                      LinkEnd.Cause.CLOSED_BY_PEER,
+                      reason.isEmpty() ? "code " + code : "code " + code + ": " + reason),
+                  new WebSocketMessage.Close(WebSocketMessage.Close.NORMAL, ""));
+        }
+      }
+      flush();
+      pull(in);
+    }
+
+    private void bytes(ByteBuffer bytes) {
+      if (session == null) {
+        end(
+            new LinkEnd(LinkEnd.Cause.WEBSOCKET_VIOLATION, "binary message before yamux was agreed"),
+            new WebSocketMessage.Close(
+                WebSocketMessage.Close.PROTOCOL_ERROR,
+                "binary message before gateway_hello and gateway_hello_ack agreed on yamux"));
+        return;
+      }
+      try {
+        session.onBytes(bytes, System.nanoTime());
+      } catch (ProtocolViolation e) {
+        flush();
+        end(
+            new LinkEnd(LinkEnd.Cause.YAMUX_VIOLATION, String.valueOf(e.getMessage())),
+            new WebSocketMessage.Close(
+                WebSocketMessage.Close.PROTOCOL_ERROR, "yamux: " + e.getMessage()));
+      }
+    }
+
+    private void text(String text) {
+      try {
+        listener.control(ControlCodec.decode(text));
+      } catch (MalformedMessage e) {
+        end(
+            new LinkEnd(LinkEnd.Cause.MALFORMED_MESSAGE, String.valueOf(e.getMessage())),
+            new WebSocketMessage.Close(
+                WebSocketMessage.Close.INVALID_PAYLOAD, String.valueOf(e.getMessage())));
+      }
+    }
+
+    @Override
+    public void onUpstreamFinish() {
+      end(new LinkEnd(LinkEnd.Cause.LOST, "the connection ended"), null);
+      completeStage();
+    }
+
+    @Override
+    public void onUpstreamFailure(@Nullable Throwable cause) {
+      String detail = String.valueOf(cause == null ? null : cause.getMessage());
+      end(
+          new LinkEnd(
+              cause instanceof WebSocketViolation
+                  ? LinkEnd.Cause.WEBSOCKET_VIOLATION
+                  : LinkEnd.Cause.LOST,
+              detail),
+          null);
+      completeStage();
+    }
+
+    @Override
+    public void onDownstreamFinish(@Nullable Throwable cause) {
+      onUpstreamFailure(cause);
+    }
+
+    @Override
+    public void onTimer(Object key) {
+      if (ended) {
+        // The peer had a second to read why; the socket is closed under what is left.
+        completeStage();
+        return;
+      }
+      long now = System.nanoTime();
+      for (Iterator<HeaderReader> all = headers.iterator(); all.hasNext(); ) {
+        HeaderReader reader = all.next();
+        if (now - reader.openedAt < settings.headerTimeout().toNanos()) {
+          break;
+        }
+        all.remove();
+        reader.yamux.reset();
+        listener.refused(LinkListener.Refusal.STREAM_HEADER_TIMEOUT);
+      }
+      if (session != null) {
+        Long sent = session.pingSentNanos();
+        if (sent == null) {
+          pingWhenDue(session, now);
+        } else if (now - sent > settings.keepAliveTimeout().toNanos()) {
+          end(
+              new LinkEnd(LinkEnd.Cause.KEEPALIVE_TIMEOUT, "no answer to a ping"),
+              new WebSocketMessage.Close(
+                  WebSocketMessage.Close.POLICY_VIOLATION, "no answer to a yamux ping"));
+        }
+      }
+      flush();
+    }
+
+    private long lastPing = System.nanoTime();
+
+    private void pingWhenDue(YamuxSession running, long now) {
+      if (now - lastPing >= settings.keepAliveInterval().toNanos()) {
+        lastPing = now;
+        running.ping(now);
+      }
+    }
+
+    private void end(LinkEnd end, WebSocketMessage.@Nullable Close close) {
+      if (ended) {
+        return;
+      }
+      ended = true;
+      closing = close;
+      messages.clear();
+      headers.clear();
+      if (session != null) {
+        session.end();
+      }
+      listener.ended(end);
+    }
+
+    @Override
+    public void postStop() {
+      end(new LinkEnd(LinkEnd.Cause.CLOSED, "stopped"), null);
+    }
+
+    // --- SessionListener ---
+
+    @Override
+    public void opened(YamuxStream stream) {
+      if (peerStreams == Link.PeerStreams.REFUSED) {
+        stream.listen(Ignored.INSTANCE);
+        stream.reset();
+        listener.refused(LinkListener.Refusal.FOREIGN_STREAM);
+      } else {
+        var reader = new HeaderReader(stream);
+        headers.add(reader);
+        stream.listen(reader);
+        stream.accept();
+      }
+    }
+
+    @Override
+    public void goAway(GoAwayCode code) {
+      end(
+          new LinkEnd(LinkEnd.Cause.CLOSED_BY_PEER, "yamux go-away: " + code),
+          new WebSocketMessage.Close(WebSocketMessage.Close.NORMAL, ""));
+    }
+
+    /// Collects the first bytes of a stream until they say what it is for.
+    private final class HeaderReader implements StreamListener {
+      final long openedAt = System.nanoTime();
+      final YamuxStream yamux;
+      private final StreamHeaderDecoder decoder = new StreamHeaderDecoder();
+      private @Nullable LinkStream ready;
+
+      HeaderReader(YamuxStream yamux) {
+        this.yamux = yamux;
+      }
+
+      @Override
+      public void received(ByteBuffer bytes) {
+        if (ready != null) {
+          ready.received(bytes);
+          return;
+        }
+        int before = bytes.remaining();
+        try {
+          StreamHeader header = decoder.feed(bytes);
+          yamux.consumed(before - bytes.remaining(), System.nanoTime());
+          if (header != null) {
+            headers.remove(this);
+            ready = new LinkStream(new Link(loop, Multiplexer.this));
+            ready.bind(yamux);
+            if (bytes.hasRemaining()) {
+              ready.received(bytes);
+            }
+            listener.requested(ready, header);
+          }
+        } catch (MalformedMessage e) {
+          headers.remove(this);
+          yamux.reset();
+          listener.refused(LinkListener.Refusal.BAD_STREAM_HEADER);
+        }
+      }
+
+      @Override
+      public void writable() {
+        if (ready != null) {
+          ready.writable();
+        }
+      }
+
+      @Override
+      public void peerFinished() {
+        if (ready != null) {
+          ready.peerFinished();
+        } else {
+          headers.remove(this);
+          yamux.reset();
+          listener.refused(LinkListener.Refusal.BAD_STREAM_HEADER);
+        }
+      }
+
+      @Override
+      public void closed(CloseCause cause) {
+        headers.remove(this);
+        if (ready != null) {
+          ready.closed(cause);
+        }
+      }
+    }
+  }
+
+  /// For streams that are reset as soon as they appear.
+  private enum Ignored implements StreamListener {
+    INSTANCE;
+
+    @Override
+    public void received(ByteBuffer bytes) {}
+
+    @Override
+    public void writable() {}
+
+    @Override
+    public void peerFinished() {}
+
+    @Override
+    public void closed(CloseCause cause) {}
+  }
+}

@@ -1,0 +1,224 @@
+package dev.penstock.protocol.link;
+
+import dev.penstock.protocol.yamux.CloseCause;
+import dev.penstock.protocol.yamux.StreamListener;
+import dev.penstock.protocol.yamux.YamuxStream;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.List;
+import org.apache.pekko.NotUsed;
+import org.apache.pekko.stream.javadsl.Flow;
+import org.jspecify.annotations.Nullable;
+
+/// One stream of a link, seen by who carries it. Belongs to the link's loop.
+///
+/// What arrives waits here until a flow takes it; the stream's receive window bounds how much that can be.
+public final class LinkStream implements StreamListener {
+  private final Link link;
+  private @Nullable YamuxStream yamux;
+  private @Nullable ByteBuffer head;
+  private @Nullable ArrayDeque<ByteBuffer> tail;
+  private boolean unsent;
+  private boolean finishAfterHeld;
+  private @Nullable ByteBuffer held;
+  private boolean peerFinished;
+  private @Nullable CloseCause closed;
+  private @Nullable Runnable onChange;
+
+  LinkStream(Link link) {
+    this.link = link;
+  }
+
+  /// The yamux stream id, unsigned.
+  public int id() {
+    return yamux().id();
+  }
+
+  public Link link() {
+    return link;
+  }
+
+  /// Carries bytes between this stream and a connection of this side.
+  ///
+  /// @param first bytes for the peer that go before what comes through the flow
+  public Flow<ByteBuffer, ByteBuffer, NotUsed> flow(
+      DialReport report, List<ByteBuffer> first, Traffic traffic, StreamObserver observer) {
+    return Flow.fromGraph(new StreamFlow(this, report, first, traffic, observer));
+  }
+
+  /// Whether the peer tells how its dial went before it sends bytes of the service.
+  public enum DialReport {
+    EXPECTED,
+    NONE
+  }
+
+  /// Sends last words and ends our direction; what the peer still sends is dropped.
+  public void refuse(ByteBuffer lastWords) {
+    if (closed == null) {
+      write(lastWords);
+      finish();
+      attach(this::drop);
+    }
+  }
+
+  private void drop() {
+    for (ByteBuffer bytes = poll(); bytes != null; bytes = poll()) {
+      bytes.clear();
+    }
+    if (peerFinished) {
+      yamux().reset();
+    }
+  }
+
+  /// Ends both directions at once.
+  public void reset() {
+    if (closed == null) {
+      yamux().reset();
+      link.wake();
+    }
+  }
+
+  // --- for StreamFlow and LinkStage, on the loop ---
+
+  void bind(YamuxStream stream) {
+    yamux = stream;
+  }
+
+  YamuxStream yamux() {
+    if (yamux == null) {
+      throw new IllegalStateException("stream used before it was opened");
+    }
+    return yamux;
+  }
+
+  void attach(Runnable changed) {
+    onChange = changed;
+  }
+
+  void detach() {
+    onChange = null;
+  }
+
+  /// Whether a write would be taken without waiting for the one before.
+  boolean canWrite() {
+    return held == null;
+  }
+
+  /// Bytes that were written and are not on their way yet.
+  boolean unsent() {
+    return unsent;
+  }
+
+  /// Takes one write while another is unsent, and no more.
+  void write(ByteBuffer bytes) {
+    if (closed != null) {
+      return;
+    }
+    if (unsent) {
+      held = bytes;
+    } else {
+      unsent = true;
+      yamux().write(bytes);
+      link.wake();
+    }
+  }
+
+  void finish() {
+    if (closed != null) {
+      return;
+    }
+    if (held != null) {
+      finishAfterHeld = true;
+    } else {
+      yamux().finish();
+      link.wake();
+    }
+  }
+
+  /// The next received bytes, whose credit returns with this call; null when there are none.
+  @Nullable ByteBuffer poll() {
+    ByteBuffer first = head;
+    if (first == null) {
+      return null;
+    }
+    head = tail == null ? null : tail.poll();
+    consumed(first.remaining());
+    return first;
+  }
+
+  void consumed(int bytes) {
+    if (closed == null && bytes > 0) {
+      yamux().consumed(bytes, System.nanoTime());
+      link.wakeIfOutput();
+    }
+  }
+
+  /// The next received bytes without taking them.
+  @Nullable ByteBuffer peek() {
+    return head;
+  }
+
+  boolean atEnd() {
+    return head == null && peerFinished;
+  }
+
+  @Nullable CloseCause closeCause() {
+    return closed;
+  }
+
+  // --- StreamListener: called by the session ---
+
+  @Override
+  public void received(ByteBuffer bytes) {
+    if (head == null) {
+      head = bytes;
+    } else {
+      if (tail == null) {
+        tail = new ArrayDeque<>(4);
+      }
+      tail.add(bytes);
+    }
+    changed();
+  }
+
+  @Override
+  public void writable() {
+    unsent = false;
+    ByteBuffer next = held;
+    if (next != null) {
+      held = null;
+      unsent = true;
+      yamux().write(next);
+      if (finishAfterHeld) {
+        yamux().finish();
+      }
+      changed();
+    } else if (onChange instanceof WaitsForWritable waiting && waiting.waitsForWritable()) {
+      changed();
+    }
+  }
+
+  /// A watcher that only sometimes wants to know that a write is on its way.
+  interface WaitsForWritable extends Runnable {
+    boolean waitsForWritable();
+  }
+
+  @Override
+  public void peerFinished() {
+    peerFinished = true;
+    changed();
+  }
+
+  @Override
+  public void closed(CloseCause cause) {
+    closed = cause;
+    held = null;
+    changed();
+  }
+
+  private void changed() {
+    if (onChange != null) {
+      onChange.run();
+    }
+  }
+}
