@@ -67,9 +67,21 @@ public final class ConfigReader {
     return new ConfigReader(name, Path.of("").toAbsolutePath(), outside, YamlTree.empty());
   }
 
+  /// A path beside the file.
+  public Path beside(String relative) {
+    return base.resolve(relative).normalize();
+  }
+
   /// The section that the whole file is.
   public Section root() {
     return root;
+  }
+
+  /// Notes a problem with what was written outside of the file.
+  ///
+  /// @param source an option's or a variable's name
+  public void refuse(String source, String found, String expected) {
+    problem(0, source + ": " + found + " (expected: " + expected + ")");
   }
 
   /// To be called when every key was asked for.

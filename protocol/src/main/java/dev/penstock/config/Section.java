@@ -165,6 +165,11 @@ public final class Section {
     reader.problem(at, place + ": " + found + " (expected: " + expected + ")");
   }
 
+  /// The problems of the whole file noted so far, to know whether reading something added any.
+  public int problemCount() {
+    return reader.problemCount();
+  }
+
   /// Notes that a key is not there.
   public void missing(String key, String expected) {
     reader.problem(line, reader.at(line) + path(key) + ": missing (expected: " + expected + ")");
