@@ -1,0 +1,271 @@
+package dev.penstock.agent;
+
+import dev.penstock.config.ClusterName;
+import dev.penstock.config.ConfigException;
+import dev.penstock.config.ConfigReader;
+import dev.penstock.config.HostPort;
+import dev.penstock.config.Kind;
+import dev.penstock.config.Origins;
+import dev.penstock.config.Outside;
+import dev.penstock.config.Secret;
+import dev.penstock.config.Section;
+import dev.penstock.config.WindowSettings;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/// All that an agent can be told, from `agent.yaml`, from the environment and from options, of
+/// which the later win. The gateway and the token have no defaults.
+///
+/// @param apiUrl `pipeops.api_url` or `PIPEOPS_API_URL`: the gateway's http or https URL
+/// @param token `pipeops.token`, the content of the file at `pipeops.token_file`, or
+///   `PIPEOPS_TOKEN`: 1 to 4096 printable ASCII characters without spaces
+/// @param clusterName `pipeops.cluster_name` or `PIPEOPS_CLUSTER_NAME`: see [ClusterName]; null
+///   leaves it to the token
+/// @param tls `pipeops.tls`: whom to trust when the URL is https
+/// @param id `agent.id`: 1 to 128 letters, digits, `.`, `_` and `-`; by default made of the host's
+///   name and the machine id, so that two agents on one machine must be told theirs
+/// @param links `agent.links.count`: links kept at a time, 1 to 16; default 2
+/// @param eventLoops `agent.event_loops`: threads that carry bytes, 1 to 64; default 0 is one per
+///   core
+/// @param windows `agent.windows`: memory for what is under way
+/// @param tunnels `tunnels.enabled`: whether the services are exposed; default true
+/// @param connectionTimeout `tunnels.tcp.connection_timeout`: for connecting to a target, 100 ms to
+///   10 min; default 30 s
+/// @param services `tunnels.services`: what to expose, no two with one name or one port
+/// @param management `management.listen`: where health and metrics are served; port 0 to 65535,
+///   default 127.0.0.1:9091
+/// @param origins where each value was written
+public record AgentSettings(
+    URI apiUrl,
+    Secret token,
+    @Nullable String clusterName,
+    Tls tls,
+    String id,
+    int links,
+    int eventLoops,
+    WindowSettings windows,
+    Tunnels tunnels,
+    Duration connectionTimeout,
+    List<ServiceSettings> services,
+    HostPort management,
+    Origins origins) {
+  private static final Map<String, String> VARIABLES =
+      Map.of(
+          "PIPEOPS_API_URL", "pipeops.api_url",
+          "PIPEOPS_TOKEN", "pipeops.token",
+          "PIPEOPS_CLUSTER_NAME", "pipeops.cluster_name");
+
+  /// Whether services are exposed.
+  public enum Tunnels {
+    ENABLED,
+    DISABLED
+  }
+
+  /// Whom to trust when the gateway's URL is https. The files were readable when the settings were
+  /// read.
+  ///
+  /// @param caFile `pipeops.tls.ca_file`: PEM certificates of the authorities trusted; null trusts
+  ///   those of the Java platform
+  /// @param certFile `pipeops.tls.cert_file`: the agent's own certificate as PEM; null for none
+  /// @param keyFile `pipeops.tls.key_file`: its private key, PKCS #8 as PEM without a password;
+  ///   null exactly when `certFile` is
+  /// @param verification `pipeops.tls.insecure_skip_verify`: `true` accepts any certificate of the
+  ///   gateway, which lets anyone on the way read the token; default false
+  public record Tls(
+      @Nullable Path caFile,
+      @Nullable Path certFile,
+      @Nullable Path keyFile,
+      Verification verification) {
+    /// What is done with the gateway's certificate.
+    public enum Verification {
+      CHECKED,
+      SKIPPED
+    }
+
+    static Tls of(Section section) {
+      var certFile = section.find("cert_file", Kind.certificates());
+      var keyFile = section.find("key_file", Kind.privateKey());
+      if (certFile.isPresent() && keyFile.isEmpty()) {
+        section.missing("key_file", "the private key of cert_file");
+      }
+      if (keyFile.isPresent() && certFile.isEmpty()) {
+        section.missing("cert_file", "the certificate of key_file");
+      }
+      return new Tls(
+          section.find("ca_file", Kind.certificates()).orElse(null),
+          certFile.orElse(null),
+          keyFile.orElse(null),
+          section.get("insecure_skip_verify", Kind.flag(), false)
+              ? Verification.SKIPPED
+              : Verification.CHECKED);
+    }
+  }
+
+  public AgentSettings {
+    services = List.copyOf(services);
+  }
+
+  /// Without the token, see [Secret#toString].
+  @Override
+  public String toString() {
+    return "AgentSettings[id=" + id + ", apiUrl=" + apiUrl + ", services=" + services + "]";
+  }
+
+  /// Reads the file and what it names: token file and certificates.
+  ///
+  /// @param environment the process's variables
+  /// @throws ConfigException with all problems at once
+  public static AgentSettings load(Path file, Map<String, String> environment) {
+    return load(file, environment, List.of());
+  }
+
+  /// As [#load(Path, Map)], with options that win over variables and file.
+  public static AgentSettings load(
+      Path file, Map<String, String> environment, List<Outside> options) {
+    return of(ConfigReader.open(file, outside(environment, options)), List.of());
+  }
+
+  /// The one-line form, without a file: all defaults, and these services.
+  ///
+  /// @throws ConfigException when the URL or the token is unusable, or two services have one name
+  ///   or one port
+  public static AgentSettings of(String gatewayUrl, Secret token, List<Expose> exposes) {
+    return of(
+        Map.of(),
+        List.of(
+            new Outside("pipeops.api_url", "--gateway", gatewayUrl),
+            new Outside("pipeops.token", "--token", token.reveal())),
+        exposes);
+  }
+
+  /// As [#of(String, Secret, List)], with any key as an option and variables below them.
+  public static AgentSettings of(
+      Map<String, String> environment, List<Outside> options, List<Expose> exposes) {
+    return of(ConfigReader.withoutFile("penstock agent", outside(environment, options)), exposes);
+  }
+
+  /// The keys that a file may have, as far as this one has the sections they are in.
+  static SortedSet<String> keys(Path file) {
+    var reader = ConfigReader.open(file, List.of());
+    of(reader, List.of());
+    return reader.askedKeys();
+  }
+
+  /// The variables that are heeded, each with the key it overrides.
+  static SequencedMap<String, String> variables() {
+    return new TreeMap<>(VARIABLES);
+  }
+
+  /// An empty variable counts as unset, as shells make them.
+  private static List<Outside> outside(Map<String, String> environment, List<Outside> options) {
+    var outside = new ArrayList<>(options);
+    boolean tokenGiven =
+        options.stream()
+            .anyMatch(
+                it -> it.key().equals("pipeops.token_file") || it.key().equals("pipeops.token"));
+    VARIABLES.forEach((variable, key) -> {
+      String text = environment.getOrDefault(variable, "");
+      if (!text.isBlank() && !(tokenGiven && key.equals("pipeops.token"))) {
+        outside.add(new Outside(key, variable, text));
+      }
+    });
+    return outside;
+  }
+
+  private static AgentSettings of(ConfigReader reader, List<Expose> exposes) {
+    Section root = reader.root();
+    Section pipeops = root.section("pipeops");
+    Section agent = root.section("agent");
+    Section tunnels = root.section("tunnels");
+    var apiUrl = pipeops.require("api_url", Kind.url(List.of("http", "https")));
+    var token = pipeops.requireSecret("token");
+    var clusterName = pipeops.find("cluster_name", ClusterName.kind());
+    var tls = Tls.of(pipeops.section("tls"));
+    var id =
+        agent
+            .find(
+                "id",
+                Kind.text(
+                    AgentId.PATTERN,
+                    "1 to 128 letters, digits, \".\", \"_\" and \"-\", such as agent-1",
+                    "agent"))
+            .orElseGet(AgentId::ofThisMachine);
+    var links = agent.section("links").get("count", Kind.integer(1, 16), 2);
+    var eventLoops = agent.get("event_loops", Kind.integer(0, 64), 0);
+    var windows = WindowSettings.of(agent.section("windows"));
+    var enabled = tunnels.get("enabled", Kind.flag(), true) ? Tunnels.ENABLED : Tunnels.DISABLED;
+    var connectionTimeout =
+        tunnels
+            .section("tcp")
+            .get(
+                "connection_timeout",
+                Kind.duration(Duration.ofMillis(100), Duration.ofMinutes(10)),
+                Duration.ofSeconds(30));
+    var services = new ArrayList<>(services(tunnels.sections("services")));
+    services.addAll(services(reader, exposes));
+    var management =
+        root.section("management")
+            .get("listen", Kind.listenAddress(), new HostPort("127.0.0.1", 9091));
+    return new AgentSettings(
+        apiUrl,
+        token,
+        clusterName.orElse(null),
+        tls,
+        id,
+        links,
+        eventLoops,
+        windows,
+        enabled,
+        connectionTimeout,
+        services,
+        management,
+        reader.finish());
+  }
+
+  private static List<ServiceSettings> services(List<Section> sections) {
+    var names = new HashSet<String>();
+    var ports = new HashSet<Integer>();
+    return sections.stream()
+        .map(section -> {
+          int problems = section.problemCount();
+          var service = ServiceSettings.of(section);
+          if (section.problemCount() == problems) {
+            if (!names.add(service.name())) {
+              section.refuse("name", "found \"" + service.name() + "\" again", "a name of its own");
+            }
+            if (!ports.add(service.port())) {
+              section.refuse("port", "found " + service.port() + " again", "a port of its own");
+            }
+          }
+          return service;
+        })
+        .toList();
+  }
+
+  private static List<ServiceSettings> services(ConfigReader reader, List<Expose> exposes) {
+    var names = new HashSet<String>();
+    var ports = new HashSet<Integer>();
+    for (Expose expose : exposes) {
+      if (!names.add(expose.name())) {
+        reader.refuse(
+            "--expose", "found the name \"" + expose.name() + "\" again", "a name of its own");
+      }
+      if (!ports.add(expose.target().port())) {
+        reader.refuse(
+            "--expose",
+            "found the target port " + expose.target().port() + " again",
+            "a port of its own; a file can tell port and target apart");
+      }
+    }
+    return exposes.stream().map(ServiceSettings::of).toList();
+  }
+}

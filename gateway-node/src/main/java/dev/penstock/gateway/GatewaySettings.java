@@ -1,0 +1,211 @@
+package dev.penstock.gateway;
+
+import dev.penstock.config.ClusterName;
+import dev.penstock.config.ConfigException;
+import dev.penstock.config.ConfigReader;
+import dev.penstock.config.HostPort;
+import dev.penstock.config.Kind;
+import dev.penstock.config.Origins;
+import dev.penstock.config.PortRange;
+import dev.penstock.config.Secret;
+import dev.penstock.config.Section;
+import dev.penstock.config.WindowSettings;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.SortedSet;
+import org.jspecify.annotations.Nullable;
+
+/// All that a gateway can be told, from `gateway.yaml`. Every default listens on the loopback
+/// address only; the one thing without a default is a token.
+///
+/// @param listen `gateway.listen`: where agents' links and the REST API arrive; port 0 to 65535, 0
+///   lets the system choose; default 127.0.0.1:8080
+/// @param dataDir `gateway.data_dir`: the directory of what must last, made when it is not there;
+///   relative to the file's directory, default ./penstock-data
+/// @param linksUrl `gateway.links_url`: the ws or wss URL that agents are told to link to; null
+///   derives it from the host that the agent's request named
+/// @param tls `gateway.tls`: certificate of the listener; null serves plain HTTP
+/// @param publicSide `gateway.public`: the ports that users reach
+/// @param tokens `gateway.auth.tokens`: who may link, at least one
+/// @param links `gateway.links`: limits of agents' links
+/// @param windows `gateway.windows`: memory for what is under way
+/// @param eventLoops `gateway.event_loops`: threads that carry bytes, 1 to 64; default 0 is one per
+///   core
+/// @param management `management.listen`: where health, metrics and operations are served; port 0
+///   to 65535, default 127.0.0.1:9090
+/// @param origins where each value was written
+public record GatewaySettings(
+    HostPort listen,
+    Path dataDir,
+    @Nullable URI linksUrl,
+    @Nullable Tls tls,
+    PublicSide publicSide,
+    List<ClusterToken> tokens,
+    Links links,
+    WindowSettings windows,
+    int eventLoops,
+    HostPort management,
+    Origins origins) {
+  private static final int KIB = 1024;
+  private static final int MIB = 1024 * KIB;
+
+  /// The certificate of the listener, as PEM files that were readable when the settings were read.
+  ///
+  /// @param cert `gateway.tls.cert`: the certificate and its chain
+  /// @param key `gateway.tls.key`: its private key, PKCS #8 without a password
+  /// @param clientCa `gateway.tls.client_ca`: the authorities of agents' certificates, which are
+  ///   then demanded; null demands none
+  public record Tls(Path cert, Path key, @Nullable Path clientCa) {
+    static Tls of(Section section) {
+      return new Tls(
+          section.require("cert", Kind.certificates()),
+          section.require("key", Kind.privateKey()),
+          section.find("client_ca", Kind.certificates()).orElse(null));
+    }
+  }
+
+  /// The ports that users reach.
+  ///
+  /// @param host `gateway.public.host`: the name or address that users are told; default 127.0.0.1
+  /// @param bind `gateway.public.bind`: the address that the ports are bound at; default 127.0.0.1
+  /// @param ports `gateway.public.ports`: what tunnels are given, both ends included; within
+  ///   1-65535, default 10000-35000
+  /// @param maxConnections `gateway.public.max_connections`: users' connections at a time, 1 to
+  ///   10000000; default 100000
+  public record PublicSide(String host, String bind, PortRange ports, int maxConnections) {
+    static PublicSide of(Section section) {
+      return new PublicSide(
+          section.get("host", Kind.host(), "127.0.0.1"),
+          section.get("bind", Kind.host(), "127.0.0.1"),
+          section.get("ports", Kind.portRange(), new PortRange(10_000, 35_000)),
+          section.get("max_connections", Kind.integer(1, 10_000_000), 100_000));
+    }
+  }
+
+  /// What one bearer token stands for.
+  ///
+  /// @param token `gateway.auth.tokens[].token` or the content of the file at
+  ///   `gateway.auth.tokens[].token_file`: 1 to 4096 printable ASCII characters without spaces
+  /// @param cluster `gateway.auth.tokens[].cluster`: the cluster whose agents present it, see
+  ///   [ClusterName]; several tokens may stand for one cluster
+  public record ClusterToken(Secret token, String cluster) {
+    /// Without the token.
+    @Override
+    public String toString() {
+      return "ClusterToken[cluster=" + cluster + "]";
+    }
+  }
+
+  /// Limits of agents' links.
+  ///
+  /// @param registerTimeout `gateway.links.register_timeout`: from the link's start until the agent
+  ///   has registered, 100 ms to 5 min; default 10 s
+  /// @param handshakeTimeout `gateway.links.handshake_timeout`: for TLS and the upgrade to a
+  ///   WebSocket, 100 ms to 5 min; default 10 s
+  /// @param maxTextMessage `gateway.links.max_text_message`: bytes of one control message, 64 KiB
+  ///   to 64 MiB; default 4 MiB
+  /// @param maxFrame `gateway.links.max_frame`: payload bytes of the largest data frame sent, 1 KiB
+  ///   to 1 MiB; default 32 KiB, so that a keystroke does not wait behind a bulk transfer
+  /// @param keepaliveInterval `gateway.links.keepalive_interval`: between pings, 1 s to 10 min;
+  ///   default 15 s
+  /// @param keepaliveTimeout `gateway.links.keepalive_timeout`: silence after a ping that ends the
+  ///   link, 1 s to 10 min; default 10 s
+  /// @param maxLinksPerCluster `gateway.links.max_links_per_cluster`: links of one cluster at a
+  ///   time, 1 to 10000; default 64
+  public record Links(
+      Duration registerTimeout,
+      Duration handshakeTimeout,
+      int maxTextMessage,
+      int maxFrame,
+      Duration keepaliveInterval,
+      Duration keepaliveTimeout,
+      int maxLinksPerCluster) {
+    static Links of(Section section) {
+      var timeout = Kind.duration(Duration.ofMillis(100), Duration.ofMinutes(5));
+      var keepalive = Kind.duration(Duration.ofSeconds(1), Duration.ofMinutes(10));
+      return new Links(
+          section.get("register_timeout", timeout, Duration.ofSeconds(10)),
+          section.get("handshake_timeout", timeout, Duration.ofSeconds(10)),
+          section.get("max_text_message", Kind.size(64 * KIB, 64 * MIB), 4 * MIB),
+          section.get("max_frame", Kind.size(KIB, MIB), 32 * KIB),
+          section.get("keepalive_interval", keepalive, Duration.ofSeconds(15)),
+          section.get("keepalive_timeout", keepalive, Duration.ofSeconds(10)),
+          section.get("max_links_per_cluster", Kind.integer(1, 10_000), 64));
+    }
+  }
+
+  public GatewaySettings {
+    tokens = List.copyOf(tokens);
+  }
+
+  /// Reads the file and what it names: token files and certificates. No setting of a gateway can be
+  /// overridden by a variable.
+  ///
+  /// @throws ConfigException with all problems at once
+  public static GatewaySettings load(Path file) {
+    return of(ConfigReader.open(file, List.of()));
+  }
+
+  /// The keys that a file may have, as far as this one has the sections they are in.
+  static SortedSet<String> keys(Path file) {
+    var reader = ConfigReader.open(file, List.of());
+    of(reader);
+    return reader.askedKeys();
+  }
+
+  private static GatewaySettings of(ConfigReader reader) {
+    Section gateway = reader.root().section("gateway");
+    Section tls = gateway.section("tls");
+    var listen = gateway.get("listen", Kind.listenAddress(), new HostPort("127.0.0.1", 8080));
+    var dataDir = gateway.get("data_dir", Kind.path(), reader.beside("penstock-data"));
+    var linksUrl = gateway.find("links_url", Kind.url(List.of("ws", "wss")));
+    var certificate = tls.isPresent() ? Tls.of(tls) : null;
+    var publicSide = PublicSide.of(gateway.section("public"));
+    var tokens = tokens(gateway.section("auth"));
+    var links = Links.of(gateway.section("links"));
+    var windows = WindowSettings.of(gateway.section("windows"));
+    var eventLoops = gateway.get("event_loops", Kind.integer(0, 64), 0);
+    Section management = reader.root().section("management");
+    var operations =
+        management.get("listen", Kind.listenAddress(), new HostPort("127.0.0.1", 9090));
+    if (listen.port() != 0 && listen.equals(operations)) {
+      management.refuse(
+          "listen", "found \"" + operations + "\"", "another address than gateway.listen");
+    }
+    return new GatewaySettings(
+        listen,
+        dataDir,
+        linksUrl.orElse(null),
+        certificate,
+        publicSide,
+        tokens,
+        links,
+        windows,
+        eventLoops,
+        operations,
+        reader.finish());
+  }
+
+  private static List<ClusterToken> tokens(Section auth) {
+    var clusters = new HashMap<Secret, String>();
+    List<Section> sections = auth.sections("tokens");
+    if (sections.isEmpty()) {
+      auth.missing(
+          "tokens",
+          "at least one entry, \"- token: …\" with \"cluster: …\" below it; openssl rand -hex 32 makes a token");
+    }
+    return sections.stream()
+        .map(section -> {
+          var secret = section.requireSecret("token");
+          var cluster = section.require("cluster", ClusterName.kind());
+          if (!secret.reveal().isEmpty() && clusters.putIfAbsent(secret, cluster) != null) {
+            section.refuse("token", "found a token of an entry above", "a token of its own");
+          }
+          return new ClusterToken(secret, cluster);
+        })
+        .toList();
+  }
+}
