@@ -6,7 +6,8 @@ import dev.penstock.protocol.net.Loop;
 import dev.penstock.protocol.yamux.Role;
 import org.jspecify.annotations.Nullable;
 
-/// The handle of one running link. Methods are safe for use by any thread unless they say otherwise.
+/// The handle of one running link. Methods are safe for use by any thread unless they say
+/// otherwise.
 public final class Link {
   private final Loop loop;
   private final LinkStage.Multiplexer stage;
@@ -21,7 +22,8 @@ public final class Link {
     return loop;
   }
 
-  /// Sends a control message. A peer that leaves [LinkStage#MAX_WAITING_MESSAGES] of them unread loses the link.
+  /// Sends a control message. A peer that leaves [LinkStage#MAX_WAITING_MESSAGES] of them unread
+  /// loses the link.
   public void send(ControlMessage message) {
     loop.run(() -> stage.send(message));
   }
@@ -42,9 +44,10 @@ public final class Link {
 
   /// Opens a stream and sends its header. On the loop only.
   ///
-  /// @return null when the link takes no more streams: it ended, has no session, or its limits are reached
+  /// @return null when the link takes no more streams: it ended, has no session, or its limits are
+  ///   reached
   public @Nullable LinkStream open(StreamHeader header) {
-    return stage.open(this, header);
+    return stage.open(header);
   }
 
   /// Closes the link with the closing handshake; streams on it are cut.

@@ -3,7 +3,8 @@ package dev.penstock.protocol.link;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.StreamHeader;
 
-/// What a link tells its owner; called on the link's loop. Implementations hand on to an actor and return.
+/// What a link tells its owner; called on the link's loop. Implementations hand on to an actor and
+/// return.
 public interface LinkListener {
   /// A control message arrived.
   void control(ControlMessage message);

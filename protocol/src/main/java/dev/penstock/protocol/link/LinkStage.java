@@ -36,13 +36,14 @@ import org.apache.pekko.stream.stage.OutHandler;
 import org.apache.pekko.stream.stage.TimerGraphStageLogic;
 import org.jspecify.annotations.Nullable;
 
-/// Joins a WebSocket with control messages and a yamux session: text is JSON, binary is yamux. Translates and carries;
-/// the session decides.
+/// Joins a WebSocket with control messages and a yamux session: text is JSON, binary is yamux.
+/// Translates and carries; the session decides.
 ///
-/// Always reads: what the streams' readers leave is bounded by their windows and the byte budget, so one of them can
-/// never stop the others.
+/// Always reads: what the streams' readers leave is bounded by their windows and the byte budget,
+/// so one of them can never stop the others.
 public final class LinkStage
-    extends AbstractGraphStageWithMaterializedValue<FlowShape<WebSocketMessage, WebSocketMessage>, Link> {
+    extends AbstractGraphStageWithMaterializedValue<
+        FlowShape<WebSocketMessage, WebSocketMessage>, Link> {
   /// Control messages that may wait for a peer that does not read.
   static final int MAX_WAITING_MESSAGES = 1024;
 
@@ -61,7 +62,8 @@ public final class LinkStage
 
   /// @param loop where the graph will run
   /// @param processBudget bytes that all links of this process may hold for slow readers
-  public LinkStage(Loop loop, LinkSettings settings, ByteBudget processBudget, LinkListener listener) {
+  public LinkStage(
+      Loop loop, LinkSettings settings, ByteBudget processBudget, LinkListener listener) {
     this.loop = loop;
     this.settings = settings;
     this.processBudget = processBudget;
@@ -74,14 +76,16 @@ public final class LinkStage
   }
 
   @Override
-  public Pair<GraphStageLogic, Link> createLogicAndMaterializedValuePair(
-      Attributes attributes) {
+  public Pair<GraphStageLogic, Link> createLogicAndMaterializedValuePair(Attributes attributes) {
     var logic = new Multiplexer();
-    return Pair.create(logic, new Link(loop, logic));
+    return Pair.create(logic, logic.link);
   }
 
-  final class Multiplexer extends TimerGraphStageLogic implements InHandler, OutHandler, SessionListener {
+  final class Multiplexer extends TimerGraphStageLogic
+      implements InHandler, OutHandler, SessionListener {
     private final AsyncCallback<Multiplexer> wake = createAsyncCallback(Multiplexer::wakened);
+    private final Link link = new Link(loop, this);
+    private final ControlCodec codec = new ControlCodec(settings.maxText());
     private final ArrayDeque<String> messages = new ArrayDeque<>();
     private final LinkedHashSet<HeaderReader> headers = new LinkedHashSet<>();
     private final ByteBudget budget = processBudget.child(settings.sessionBudget());
@@ -90,6 +94,8 @@ public final class LinkStage
     private WebSocketMessage.@Nullable Close closing;
     private boolean wakePending;
     private boolean ended;
+    private int ticksSinceEnd;
+    private long lastPing = System.nanoTime();
 
     Multiplexer() {
       super(shape);
@@ -110,7 +116,7 @@ public final class LinkStage
       if (ended) {
         return;
       }
-      messages.add(ControlCodec.encode(message));
+      messages.add(codec.encode(message));
       if (messages.size() > MAX_WAITING_MESSAGES) {
         end(
             new LinkEnd(LinkEnd.Cause.NOT_READING, messages.size() + " control messages unread"),
@@ -129,7 +135,7 @@ public final class LinkStage
       wake();
     }
 
-    @Nullable LinkStream open(Link link, StreamHeader header) {
+    @Nullable LinkStream open(StreamHeader header) {
       if (session == null || ended) {
         return null;
       }
@@ -146,9 +152,7 @@ public final class LinkStage
 
     void close(int code, String reason) {
       if (!ended) {
-        end(
-            new LinkEnd(LinkEnd.Cause.CLOSED, reason),
-            new WebSocketMessage.Close(code, reason));
+        end(new LinkEnd(LinkEnd.Cause.CLOSED, reason), new WebSocketMessage.Close(code, reason));
         wake();
       }
     }
@@ -224,7 +228,8 @@ public final class LinkStage
     private void bytes(ByteBuffer bytes) {
       if (session == null) {
         end(
-            new LinkEnd(LinkEnd.Cause.WEBSOCKET_VIOLATION, "binary message before yamux was agreed"),
+            new LinkEnd(
+                LinkEnd.Cause.WEBSOCKET_VIOLATION, "binary message before yamux was agreed"),
             new WebSocketMessage.Close(
                 WebSocketMessage.Close.PROTOCOL_ERROR,
                 "binary message before gateway_hello and gateway_hello_ack agreed on yamux"));
@@ -243,7 +248,7 @@ public final class LinkStage
 
     private void text(String text) {
       try {
-        listener.control(ControlCodec.decode(text));
+        listener.control(codec.decode(text));
       } catch (MalformedMessage e) {
         end(
             new LinkEnd(LinkEnd.Cause.MALFORMED_MESSAGE, String.valueOf(e.getMessage())),
@@ -279,8 +284,10 @@ public final class LinkStage
     @Override
     public void onTimer(Object key) {
       if (ended) {
-        // The peer had a second to read why; the socket is closed under what is left.
-        completeStage();
+        // The peer had at least a second to read why; the socket is closed under what is left.
+        if (ticksSinceEnd++ > 0) {
+          completeStage();
+        }
         return;
       }
       long now = System.nanoTime();
@@ -306,8 +313,6 @@ public final class LinkStage
       }
       flush();
     }
-
-    private long lastPing = System.nanoTime();
 
     private void pingWhenDue(YamuxSession running, long now) {
       if (now - lastPing >= settings.keepAliveInterval().toNanos()) {
@@ -353,9 +358,12 @@ public final class LinkStage
 
     @Override
     public void goAway(GoAwayCode code) {
-      end(
-          new LinkEnd(LinkEnd.Cause.CLOSED_BY_PEER, "yamux go-away: " + code),
-          new WebSocketMessage.Close(WebSocketMessage.Close.NORMAL, ""));
+      // NORMAL: the session opens no more streams and those that run go on.
+      if (code != GoAwayCode.NORMAL) {
+        end(
+            new LinkEnd(LinkEnd.Cause.CLOSED_BY_PEER, "yamux go-away: " + code),
+            new WebSocketMessage.Close(WebSocketMessage.Close.NORMAL, ""));
+      }
     }
 
     /// Collects the first bytes of a stream until they say what it is for.
@@ -381,7 +389,7 @@ public final class LinkStage
           yamux.consumed(before - bytes.remaining(), System.nanoTime());
           if (header != null) {
             headers.remove(this);
-            ready = new LinkStream(new Link(loop, Multiplexer.this));
+            ready = new LinkStream(link);
             ready.bind(yamux);
             if (bytes.hasRemaining()) {
               ready.received(bytes);

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /// One stream of a link, seen by who carries it. Belongs to the link's loop.
 ///
-/// What arrives waits here until a flow takes it; the stream's receive window bounds how much that can be.
+/// What arrives waits here until a flow takes it; the stream's receive window bounds how much that
+/// can be.
 public final class LinkStream implements StreamListener {
   private final Link link;
   private @Nullable YamuxStream yamux;
@@ -62,11 +63,8 @@ public final class LinkStream implements StreamListener {
   }
 
   private void drop() {
-    for (ByteBuffer bytes = poll(); bytes != null; bytes = poll()) {
-      bytes.clear();
-    }
-    if (peerFinished) {
-      yamux().reset();
+    while (poll() != null) {
+      // Taken only to give the credit back.
     }
   }
 
@@ -146,11 +144,19 @@ public final class LinkStream implements StreamListener {
     return first;
   }
 
-  void consumed(int bytes) {
+  private void consumed(int bytes) {
     if (closed == null && bytes > 0) {
       yamux().consumed(bytes, System.nanoTime());
       link.wakeIfOutput();
     }
+  }
+
+  /// The reader took `bytes` off the buffer that [#peek] showed.
+  void consumedOfHead(int bytes) {
+    if (head != null && !head.hasRemaining()) {
+      head = tail == null ? null : tail.poll();
+    }
+    consumed(bytes);
   }
 
   /// The next received bytes without taking them.

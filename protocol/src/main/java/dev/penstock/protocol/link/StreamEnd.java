@@ -26,7 +26,8 @@ public record StreamEnd(
     OVER_BUDGET,
     /// The link was lost under the stream.
     LINK_LOST,
-    /// The peer could not reach the service; the connection on this side is untouched and may be carried again.
+    /// The peer could not reach the service; the connection on this side is untouched and may be
+    /// carried again.
     DIAL_FAILED
   }
 }

@@ -22,11 +22,12 @@ import org.apache.pekko.stream.stage.InHandler;
 import org.apache.pekko.stream.stage.OutHandler;
 import org.jspecify.annotations.Nullable;
 
-/// The stage behind [LinkStream#flow]: the inlet takes bytes for the peer, the outlet gives bytes of the peer. Half-close
-/// and reset pass through in both directions.
+/// The stage behind [LinkStream#flow]: the inlet takes bytes for the peer, the outlet gives bytes
+/// of the peer. Half-close and reset pass through in both directions.
 ///
-/// Where the peer reports its dial, what is sent before the report is also kept (up to [#MAX_EARLY] bytes, then demand
-/// stops): a failed dial ends the stage with [Detach], and the caller can say the same again elsewhere.
+/// Where the peer reports its dial, what is sent before the report is also kept (up to [#MAX_EARLY]
+/// bytes, then demand stops): a failed dial ends the stage with [Detach], and the caller can say
+/// the same again elsewhere.
 final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
   /// Bytes kept for a second try.
   private static final int MAX_EARLY = 16 * 1024;
@@ -79,7 +80,8 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     private boolean changePending;
     private boolean wantsWritable;
     private @Nullable Dialling dialling = report == DialReport.EXPECTED ? new Dialling() : null;
-    private @Nullable ArrayDeque<ByteBuffer> again = first.isEmpty() ? null : new ArrayDeque<>(first);
+    private @Nullable ArrayDeque<ByteBuffer> again =
+        first.isEmpty() ? null : new ArrayDeque<>(first);
     private boolean inputFinished;
     private boolean told;
     private long toPeer;
@@ -146,13 +148,18 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
           }
         }
       } catch (MalformedMessage e) {
-        return dialFailed(dial, new DialStatus(DialStatus.Code.FAILED, "the agent's dial status: " + e.getMessage()));
+        return dialFailed(
+            dial,
+            new DialStatus(DialStatus.Code.FAILED, "the agent's dial status: " + e.getMessage()));
       }
       CloseCause closed = stream.closeCause();
       if (closed == CloseCause.SESSION_ENDED) {
-        return dialFailed(dial, new DialStatus(DialStatus.Code.FAILED, "the link was lost during the dial"));
+        return dialFailed(
+            dial, new DialStatus(DialStatus.Code.FAILED, "the link was lost during the dial"));
       } else if (closed != null || stream.atEnd()) {
-        return dialFailed(dial, new DialStatus(DialStatus.Code.FAILED, "the agent ended the stream during the dial"));
+        return dialFailed(
+            dial,
+            new DialStatus(DialStatus.Code.FAILED, "the agent ended the stream during the dial"));
       }
       take();
       return false;
@@ -203,11 +210,14 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
         ByteBuffer bytes = again.poll();
         if (bytes == null) {
           again = null;
+          finishWhenAllSaid();
         } else {
           send(bytes);
         }
       }
-      if (again != null || !stream.canWrite() || (dialling != null && dialling.earlyBytes >= MAX_EARLY)) {
+      if (again != null
+          || !stream.canWrite()
+          || (dialling != null && dialling.earlyBytes >= MAX_EARLY)) {
         wantsWritable = true;
       } else if (!isClosed(in) && !hasBeenPulled(in)) {
         wantsWritable = false;
@@ -216,8 +226,6 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     }
 
     private void send(ByteBuffer bytes) {
-      toPeer += bytes.remaining();
-      traffic.addToPeer(bytes.remaining());
       if (dialling != null) {
         dialling.early.add(bytes.duplicate());
         dialling.earlyBytes += bytes.remaining();
@@ -229,6 +237,8 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     public void onPush() {
       ByteBuffer bytes = grab(in);
       int size = bytes.remaining();
+      toPeer += size;
+      traffic.addToPeer(size);
       send(bytes);
       if (size <= SMALL_WRITE) {
         take();
@@ -247,8 +257,14 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     @Override
     public void onUpstreamFinish() {
       inputFinished = true;
-      stream.finish();
+      finishWhenAllSaid();
       completeWhenBothEnded();
+    }
+
+    private void finishWhenAllSaid() {
+      if (inputFinished && again == null) {
+        stream.finish();
+      }
     }
 
     @Override

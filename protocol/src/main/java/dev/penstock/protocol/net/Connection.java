@@ -100,7 +100,11 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
   public final void reset() {
     if (channel.isOpen()) {
       channel.config().setOption(ChannelOption.SO_LINGER, 0);
-      channel.close();
+      if (channel.isRegistered()) {
+        channel.close();
+      } else {
+        channel.unsafe().closeForcibly();
+      }
     }
   }
 

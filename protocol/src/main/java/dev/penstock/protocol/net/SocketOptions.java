@@ -21,7 +21,8 @@ enum SocketOptions {
 
   private final int readBytes;
 
-  /// @param readBytes the largest read, and what may wait on its way out before the socket counts as not writable
+  /// @param readBytes the largest read, and what may wait on its way out before the socket counts
+  ///   as not writable
   SocketOptions(int readBytes) {
     this.readBytes = readBytes;
   }

@@ -27,6 +27,8 @@ public final class Tls {
     SERVER
   }
 
+  /// The files of one end.
+  ///
   /// @param certificate PEM certificate chain of this end, with `key`; null for a client without
   ///   one
   /// @param key PEM PKCS#8 private key without a password

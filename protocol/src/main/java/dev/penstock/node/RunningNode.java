@@ -1,0 +1,37 @@
+package dev.penstock.node;
+
+import java.util.concurrent.CountDownLatch;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Keeps a process alive until it is told to end (SIGINT, SIGTERM), then ends the node in order. A
+/// node that ended as it was told makes the exit code 0, which the JVM by itself would not.
+public final class RunningNode {
+  private static final Logger log = LoggerFactory.getLogger(RunningNode.class);
+
+  private RunningNode() {}
+
+  /// Blocks until the process is told to end; does not return then.
+  public static void untilSignalled(AutoCloseable node) {
+    Runtime.getRuntime()
+        .addShutdownHook(
+            new Thread(
+                () -> {
+                  int code = 0;
+                  try {
+                    node.close();
+                  } catch (Exception e) {
+                    log.atError().setCause(e).log("the node did not end in order");
+                    code = 1;
+                  }
+                  System.out.flush();
+                  Runtime.getRuntime().halt(code);
+                },
+                "shutdown"));
+    try {
+      new CountDownLatch(1).await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
