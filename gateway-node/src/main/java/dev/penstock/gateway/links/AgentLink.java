@@ -1,0 +1,59 @@
+package dev.penstock.gateway.links;
+
+import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.link.Link;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.pekko.actor.typed.ActorRef;
+
+/// One agent's link that takes streams, as the rest of the gateway sees it. Safe for use by several threads.
+public final class AgentLink {
+  private final String cluster;
+  private final Link link;
+  private final Set<Capability> capabilities;
+  private final ActorRef<GatewayLink.Command> actor;
+  private final AtomicInteger outstanding = new AtomicInteger();
+
+  AgentLink(
+      String cluster,
+      Link link,
+      Set<Capability> capabilities,
+      ActorRef<GatewayLink.Command> actor) {
+    this.cluster = cluster;
+    this.link = link;
+    this.capabilities = capabilities;
+    this.actor = actor;
+  }
+
+  public String cluster() {
+    return cluster;
+  }
+
+  public Link link() {
+    return link;
+  }
+
+  public boolean can(Capability capability) {
+    return capabilities.contains(capability);
+  }
+
+  /// Streams that were given to this link and have not ended.
+  public int outstanding() {
+    return outstanding.get();
+  }
+
+  /// Gives a client to this link. The client's connection must be registered on the link's loop.
+  public void carry(GatewayLink.Carry client) {
+    actor.tell(client);
+  }
+
+  /// Counts a stream from its choice on, so that a burst of clients is spread.
+  public void chosen() {
+    outstanding.incrementAndGet();
+  }
+
+  /// The stream that was [#chosen] is over.
+  public void released() {
+    outstanding.decrementAndGet();
+  }
+}

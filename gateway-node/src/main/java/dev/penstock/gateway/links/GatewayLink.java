@@ -1,0 +1,324 @@
+package dev.penstock.gateway.links;
+
+import dev.penstock.gateway.observe.BadPeers;
+import dev.penstock.gateway.observe.GatewayMeters;
+import dev.penstock.gateway.observe.Rejection;
+import dev.penstock.gateway.tunnels.Client;
+import dev.penstock.gateway.tunnels.ClientStream;
+import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.ControlMessage;
+import dev.penstock.protocol.control.ControlMessage.GatewayHello;
+import dev.penstock.protocol.control.ControlMessage.GatewayHelloAck;
+import dev.penstock.protocol.control.ControlMessage.Heartbeat;
+import dev.penstock.protocol.control.ControlMessage.HeartbeatAck;
+import dev.penstock.protocol.control.ControlMessage.Ping;
+import dev.penstock.protocol.control.ControlMessage.Pong;
+import dev.penstock.protocol.control.ControlMessage.Register;
+import dev.penstock.protocol.control.ControlMessage.RegisterSuccess;
+import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.link.Link;
+import dev.penstock.protocol.link.LinkEnd;
+import dev.penstock.protocol.link.LinkListener;
+import dev.penstock.protocol.link.LinkSettings;
+import dev.penstock.protocol.link.LinkStage;
+import dev.penstock.protocol.link.LinkStream;
+import dev.penstock.protocol.net.WebSocketConnection;
+import dev.penstock.protocol.net.WebSocketMessage;
+import dev.penstock.protocol.yamux.ByteBudget;
+import dev.penstock.protocol.yamux.Role;
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.Set;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.DispatcherSelector;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
+import org.apache.pekko.stream.Materializer;
+import org.apache.pekko.stream.javadsl.Keep;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One agent's WebSocket: the controller socket, on which it registers, or the gateway socket, which carries streams.
+/// Runs on the loop of its connection; its streams are its children. Stopping it, for any reason, ends the connection.
+public final class GatewayLink {
+  /// What this link can be told.
+  public sealed interface Command {}
+
+  /// Carry this client; the answer goes to its tunnel.
+  public record Carry(Client client, AgentLink by) implements Command {}
+
+  /// The gateway ends: close the link in order.
+  public record GoAway() implements Command {}
+
+  private record Arrived(ControlMessage message) implements Command {}
+
+  private record Refused(LinkListener.Refusal refusal) implements Command {}
+
+  private record Ended(LinkEnd end) implements Command {}
+
+  private record TimedOut() implements Command {}
+
+  /// Which of the two sockets of the protocol this is.
+  public enum Socket {
+    CONTROLLER,
+    GATEWAY
+  }
+
+  /// What the links of one gateway share.
+  ///
+  /// @param registerTimeout from the upgrade until `register` on the controller socket
+  /// @param helloTimeout from `gateway_hello` until its answer; an original agent that just reconnected needs up to 40 s
+  public record Shared(
+      Links links,
+      LinkSettings settings,
+      Duration registerTimeout,
+      Duration helloTimeout,
+      ByteBudget budget,
+      GatewayMeters meters,
+      BadPeers badPeers,
+      Materializer materializer) {}
+
+  /// What one link is made of.
+  ///
+  /// @param gatewayUrl where an agent that registers is sent
+  public record Setup(
+      Shared shared, Socket socket, String cluster, WebSocketConnection connection, String gatewayUrl) {}
+
+  private static final Logger log = LoggerFactory.getLogger(GatewayLink.class);
+  private static final Set<Capability> OURS =
+      EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS);
+
+  private final ActorContext<Command> context;
+  private final TimerScheduler<Command> timers;
+  private final Setup setup;
+  private final Link link;
+  private @Nullable AgentLink registered;
+
+  private GatewayLink(
+      ActorContext<Command> context, TimerScheduler<Command> timers, Setup setup, Link link) {
+    this.context = context;
+    this.timers = timers;
+    this.setup = setup;
+    this.link = link;
+  }
+
+  public static Behavior<Command> create(Setup setup) {
+    return Behaviors.setup(
+        context ->
+            Behaviors.withTimers(
+                timers -> {
+                  var stage =
+                      new LinkStage(
+                          setup.connection().loop(),
+                          setup.shared().settings(),
+                          setup.shared().budget(),
+                          new ToActor(context.getSelf()));
+                  Link link =
+                      setup
+                          .connection()
+                          .flow()
+                          .joinMat(stage, Keep.right())
+                          .withAttributes(setup.connection().loop().attributes())
+                          .run(setup.shared().materializer());
+                  return new GatewayLink(context, timers, setup, link).start();
+                }));
+  }
+
+  private record ToActor(ActorRef<Command> actor) implements LinkListener {
+    @Override
+    public void control(ControlMessage message) {
+      actor.tell(new Arrived(message));
+    }
+
+    @Override
+    public void requested(LinkStream stream, StreamHeader header) {
+      stream.reset();
+    }
+
+    @Override
+    public void refused(Refusal refusal) {
+      actor.tell(new Refused(refusal));
+    }
+
+    @Override
+    public void ended(LinkEnd end) {
+      actor.tell(new Ended(end));
+    }
+  }
+
+  private Behavior<Command> start() {
+    if (setup.socket() == Socket.CONTROLLER) {
+      timers.startSingleTimer(new TimedOut(), setup.shared().registerTimeout());
+    } else {
+      var yamux = setup.shared().settings().yamux();
+      link.send(
+          new GatewayHello(
+              true,
+              yamux.maxWindow(),
+              setup.shared().settings().keepAliveInterval(),
+              Duration.ofSeconds(30),
+              OURS));
+      timers.startSingleTimer(new TimedOut(), setup.shared().helloTimeout());
+    }
+    return Behaviors.receive(Command.class)
+        .onAnyMessage(this::on)
+        .onSignal(
+            org.apache.pekko.actor.typed.PostStop.class,
+            _ -> {
+              deregister();
+              return Behaviors.same();
+            })
+        .build();
+  }
+
+  private Behavior<Command> on(Command command) {
+    return switch (command) {
+      case Arrived(var message) -> arrived(message);
+      case Carry(var client, var by) -> {
+        context.spawnAnonymous(
+            ClientStream.create(
+                client,
+                by,
+                setup.shared().meters(),
+                setup.shared().materializer()),
+            DispatcherSelector.fromConfig(link.loop().dispatcher()));
+        yield Behaviors.same();
+      }
+      case Refused(var refusal) -> {
+        setup
+            .shared()
+            .badPeers()
+            .rejected(
+                Rejection.FOREIGN_STREAM,
+                setup.connection().remoteAddress(),
+                setup.cluster() + ": " + refusal);
+        yield Behaviors.same();
+      }
+      case TimedOut() -> {
+        boolean controller = setup.socket() == Socket.CONTROLLER;
+        setup
+            .shared()
+            .badPeers()
+            .rejected(
+                controller ? Rejection.NOT_REGISTERED_IN_TIME : Rejection.NO_HELLO_ACK,
+                setup.connection().remoteAddress(),
+                setup.cluster());
+        link.close(
+            WebSocketMessage.Close.POLICY_VIOLATION,
+            controller
+                ? "no register message within " + setup.shared().registerTimeout().toSeconds() + " s"
+                : "no gateway_hello_ack within " + setup.shared().helloTimeout().toSeconds() + " s");
+        yield Behaviors.same();
+      }
+      case GoAway() -> {
+        deregister();
+        link.close(WebSocketMessage.Close.GOING_AWAY, "the gateway ends");
+        yield Behaviors.same();
+      }
+      case Ended(var end) -> {
+        ended(end);
+        yield Behaviors.stopped();
+      }
+    };
+  }
+
+  private Behavior<Command> arrived(ControlMessage message) {
+    switch (message) {
+      case Register register -> register(register);
+      case GatewayHelloAck(boolean useYamux, var capabilities) -> helloAck(useYamux, capabilities);
+      case Heartbeat _ -> link.send(new HeartbeatAck());
+      case Ping(String id, String timestamp) -> link.send(new Pong(id, timestamp));
+      // What an agent says of itself, and what only a gateway says: nothing to do.
+      case ControlMessage.RegisterInProgress _,
+          RegisterSuccess _,
+          HeartbeatAck _,
+          Pong _,
+          ControlMessage.ErrorMessage _,
+          GatewayHello _,
+          ControlMessage.ProtocolFallback _,
+          ControlMessage.Unknown _ ->
+          log.atDebug().addKeyValue("message", message.getClass().getSimpleName()).log("ignored a message");
+    }
+    return Behaviors.same();
+  }
+
+  private void register(Register register) {
+    timers.cancel(new TimedOut());
+    String cluster = setup.cluster();
+    link.send(
+        new RegisterSuccess(
+            register.requestId(), cluster, cluster, cluster, "registered", null, setup.gatewayUrl()));
+    log.atInfo()
+        .addKeyValue("cluster", cluster)
+        .addKeyValue("agentId", register.agentId())
+        .addKeyValue("agentAddress", setup.connection().remoteAddress())
+        .log("an agent registered");
+  }
+
+  private void helloAck(boolean useYamux, Set<Capability> theirs) {
+    if (setup.socket() == Socket.CONTROLLER || registered != null) {
+      return;
+    }
+    timers.cancel(new TimedOut());
+    if (!useYamux) {
+      link.close(WebSocketMessage.Close.POLICY_VIOLATION, "this gateway needs yamux");
+      return;
+    }
+    link.startYamux(Role.SERVER, Link.PeerStreams.REFUSED);
+    var candidate =
+        new AgentLink(setup.cluster(), link, Capability.common(OURS, theirs), context.getSelf());
+    if (!setup.shared().links().add(candidate)) {
+      setup
+          .shared()
+          .badPeers()
+          .rejected(
+              Rejection.TOO_MANY_LINKS, setup.connection().remoteAddress(), setup.cluster());
+      link.close(WebSocketMessage.Close.TRY_AGAIN_LATER, "this cluster has too many links");
+      return;
+    }
+    registered = candidate;
+    setup.shared().meters().linkUp();
+    log.atInfo()
+        .addKeyValue("cluster", setup.cluster())
+        .addKeyValue("agentAddress", setup.connection().remoteAddress())
+        .log("a link is up");
+  }
+
+  private void deregister() {
+    if (registered != null) {
+      setup.shared().links().remove(registered);
+      setup.shared().meters().linkDown();
+      registered = null;
+    }
+  }
+
+  private void ended(LinkEnd end) {
+    boolean carried = registered != null;
+    deregister();
+    setup.shared().meters().linkEnded(end.cause());
+    Rejection rejection =
+        switch (end.cause()) {
+          case WEBSOCKET_VIOLATION -> Rejection.WEBSOCKET_VIOLATION;
+          case YAMUX_VIOLATION -> Rejection.YAMUX_VIOLATION;
+          case MALFORMED_MESSAGE -> Rejection.MALFORMED_MESSAGE;
+          case NOT_READING -> Rejection.NOT_READING;
+          case CLOSED, CLOSED_BY_PEER, LOST, KEEPALIVE_TIMEOUT -> null;
+        };
+    if (rejection != null) {
+      setup
+          .shared()
+          .badPeers()
+          .rejected(rejection, setup.connection().remoteAddress(), setup.cluster() + ": " + end.detail());
+    } else if (carried) {
+      log.atInfo()
+          .addKeyValue("cluster", setup.cluster())
+          .addKeyValue("agentAddress", setup.connection().remoteAddress())
+          .addKeyValue("cause", end.cause())
+          .addKeyValue("detail", end.detail())
+          .log("a link ended");
+    }
+  }
+}

@@ -1,0 +1,5 @@
+/// What operators see: meters, and the log lines that bad peers cause.
+@NullMarked
+package dev.penstock.gateway.observe;
+
+import org.jspecify.annotations.NullMarked;

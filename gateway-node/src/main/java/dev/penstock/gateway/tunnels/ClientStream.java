@@ -1,0 +1,131 @@
+package dev.penstock.gateway.tunnels;
+
+import dev.penstock.gateway.links.AgentLink;
+import dev.penstock.gateway.observe.GatewayMeters;
+import dev.penstock.protocol.control.CallerAddress;
+import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.control.Protocol;
+import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.link.LinkStream;
+import dev.penstock.protocol.link.StreamEnd;
+import dev.penstock.protocol.link.StreamObserver;
+import java.util.List;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.stream.Materializer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One client's connection joined with one stream of one link: its life, not its bytes. Runs on the link's loop. Stopping
+/// it resets both.
+public final class ClientStream {
+  /// What this stream is told.
+  public sealed interface Command {}
+
+  private record Connected() implements Command {}
+
+  private record Ended(StreamEnd end) implements Command {}
+
+  private static final Logger log = LoggerFactory.getLogger(ClientStream.class);
+
+  private final Client client;
+  private final AgentLink link;
+  private final GatewayMeters meters;
+
+  private ClientStream(Client client, AgentLink link, GatewayMeters meters) {
+    this.client = client;
+    this.link = link;
+    this.meters = meters;
+  }
+
+  public static Behavior<Command> create(
+      Client client, AgentLink link, GatewayMeters meters, Materializer materializer) {
+    return Behaviors.setup(
+        context -> {
+          var stream = new ClientStream(client, link, meters);
+          return stream.open(context.getSelf(), materializer);
+        });
+  }
+
+  private Behavior<Command> open(ActorRef<Command> self, Materializer materializer) {
+    LinkStream stream = link.link().open(header());
+    if (stream == null) {
+      link.released();
+      client
+          .owner()
+          .tell(
+              new Tunnel.NotCarried(
+                  client.after(link, List.of()),
+                  new DialStatus(DialStatus.Code.FAILED, "the link takes no more streams")));
+      return Behaviors.stopped();
+    }
+    meters.streamOpened();
+    var report =
+        link.can(Capability.DIAL_STATUS) ? LinkStream.DialReport.EXPECTED : LinkStream.DialReport.NONE;
+    client
+        .connection()
+        .flow()
+        .join(stream.flow(report, client.early(), meters.traffic(), new ToActor(self)))
+        .withAttributes(link.link().loop().attributes())
+        .run(materializer);
+    return Behaviors.receiveMessage(this::on);
+  }
+
+  private record ToActor(ActorRef<Command> actor) implements StreamObserver {
+    @Override
+    public void connected() {
+      actor.tell(new Connected());
+    }
+
+    @Override
+    public void ended(StreamEnd end) {
+      actor.tell(new Ended(end));
+    }
+  }
+
+  private StreamHeader header() {
+    var facts = client.tunnel();
+    return new StreamHeader(
+        Protocol.TCP,
+        facts.servicePort(),
+        facts.serviceName(),
+        facts.serviceNamespace(),
+        facts.identity().tunnelId(),
+        link.can(Capability.CALLER_ADDRESS)
+            ? new CallerAddress(
+                client.connection().remoteAddress(), client.connection().localAddress())
+            : null);
+  }
+
+  private Behavior<Command> on(Command command) {
+    return switch (command) {
+      case Connected() -> {
+        meters.connected(System.nanoTime() - client.acceptedAt());
+        yield Behaviors.same();
+      }
+      case Ended(var end) -> {
+        ended(end);
+        yield Behaviors.stopped();
+      }
+    };
+  }
+
+  private void ended(StreamEnd end) {
+    link.released();
+    meters.streamEnded(end.cause());
+    DialStatus dial = end.dial();
+    if (dial != null) {
+      meters.dialFailed(dial.code());
+      client.owner().tell(new Tunnel.NotCarried(client.after(link, end.early()), dial));
+    }
+    log.atDebug()
+        .addKeyValue("tunnel", client.tunnel().identity())
+        .addKeyValue("clientAddress", client.connection().remoteAddress())
+        .addKeyValue("cause", end.cause())
+        .addKeyValue("bytesToService", end.toPeer())
+        .addKeyValue("bytesToClient", end.fromPeer())
+        .log("a stream ended");
+  }
+}

@@ -1,0 +1,215 @@
+package dev.penstock.gateway.tunnels;
+
+import dev.penstock.gateway.leases.TunnelIdentity;
+import dev.penstock.gateway.links.AgentLink;
+import dev.penstock.gateway.links.GatewayLink;
+import dev.penstock.gateway.links.Links;
+import dev.penstock.gateway.observe.BadPeers;
+import dev.penstock.gateway.observe.ClientRefusal;
+import dev.penstock.gateway.observe.GatewayMeters;
+import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.net.EventLoops;
+import dev.penstock.protocol.net.Loop;
+import dev.penstock.protocol.net.Tcp;
+import dev.penstock.protocol.net.TcpConnection;
+import java.net.InetSocketAddress;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One exposed service: its public listener, and which link each of its clients goes to. Runs on the loop of its
+/// listener. A client that no agent can serve is reset at once.
+public final class Tunnel {
+  /// What a tunnel can be told.
+  public sealed interface Command {}
+
+  /// The service was registered again, perhaps with other facts.
+  public record Update(Facts facts) implements Command {}
+
+  /// A client could not be carried by the link it was given to; the connection is untouched.
+  public record NotCarried(Client client, DialStatus why) implements Command {}
+
+  private record Accepted(TcpConnection connection) implements Command {}
+
+  private record AcceptFailed(String why) implements Command {}
+
+  private record Listening(Tcp.Listener listener) implements Command {}
+
+  private record NotListening(Throwable why) implements Command {}
+
+  /// What is known of the service.
+  public record Facts(
+      TunnelIdentity identity, String serviceName, String serviceNamespace, int servicePort) {}
+
+  /// What came of binding the port.
+  public sealed interface Bound {
+    TunnelIdentity identity();
+
+    record Listens(TunnelIdentity identity, InetSocketAddress address) implements Bound {}
+
+    record Failed(TunnelIdentity identity, int port, String why) implements Bound {}
+  }
+
+  /// What the tunnels of one gateway share.
+  public record Shared(
+      EventLoops loops, Links links, Admission admission, GatewayMeters meters, BadPeers badPeers) {}
+
+  private static final Logger log = LoggerFactory.getLogger(Tunnel.class);
+
+  private final ActorContext<Command> context;
+  private final Shared shared;
+  private final Loop loop;
+  private final InetSocketAddress address;
+  private Facts facts;
+  private Tcp.@Nullable Listener listener;
+
+  private Tunnel(
+      ActorContext<Command> context,
+      Shared shared,
+      Loop loop,
+      InetSocketAddress address,
+      Facts facts) {
+    this.context = context;
+    this.shared = shared;
+    this.loop = loop;
+    this.address = address;
+    this.facts = facts;
+  }
+
+  /// @param loop where the tunnel must run
+  /// @param bound gets one answer
+  public static Behavior<Command> create(
+      Shared shared, Loop loop, InetSocketAddress address, Facts facts, ActorRef<Bound> bound) {
+    return Behaviors.setup(
+        context -> {
+          var tunnel = new Tunnel(context, shared, loop, address, facts);
+          tunnel.listen();
+          return Behaviors.receive(Command.class)
+              .onAnyMessage(command -> tunnel.on(command, bound))
+              .onSignal(PostStop.class, _ -> tunnel.stopped())
+              .build();
+        });
+  }
+
+  private void listen() {
+    ActorRef<Command> self = context.getSelf();
+    var listening =
+        Tcp.listen(
+            shared.loops(),
+            loop,
+            address,
+            new Tcp.Acceptor() {
+              @Override
+              public void accepted(TcpConnection connection) {
+                self.tell(new Accepted(connection));
+              }
+
+              @Override
+              public void acceptFailed(String why) {
+                self.tell(new AcceptFailed(why));
+              }
+            });
+    context.pipeToSelf(
+        listening,
+        (bound, failed) -> failed == null ? new Listening(bound) : new NotListening(failed));
+  }
+
+  private Behavior<Command> on(Command command, ActorRef<Bound> bound) {
+    return switch (command) {
+      case Accepted(var connection) -> {
+        accept(connection);
+        yield Behaviors.same();
+      }
+      case NotCarried(var client, var why) -> {
+        notCarried(client, why);
+        yield Behaviors.same();
+      }
+      case Update(var newFacts) -> {
+        facts = newFacts;
+        yield Behaviors.same();
+      }
+      case AcceptFailed(var why) -> {
+        shared.meters().clientRefused(ClientRefusal.ACCEPT_FAILED);
+        log.atWarn().addKeyValue("port", address.getPort()).addKeyValue("cause", why).log("accept failed");
+        yield Behaviors.same();
+      }
+      case Listening(var now) -> {
+        listener = now;
+        shared.meters().tunnelBound();
+        bound.tell(new Bound.Listens(facts.identity(), now.address()));
+        yield Behaviors.same();
+      }
+      case NotListening(var why) -> {
+        bound.tell(
+            new Bound.Failed(facts.identity(), address.getPort(), String.valueOf(why.getMessage())));
+        yield Behaviors.stopped();
+      }
+    };
+  }
+
+  private void accept(TcpConnection connection) {
+    if (!shared.admission().enter()) {
+      refuse(connection, ClientRefusal.TOO_MANY_CONNECTIONS, "gateway.public.max_connections are open");
+      return;
+    }
+    connection.onClosed(shared.admission()::leave);
+    give(
+        new Client(
+            connection, facts, context.getSelf(), List.of(), Set.of(), System.nanoTime()),
+        null);
+  }
+
+  private void notCarried(Client client, DialStatus why) {
+    give(client, why);
+  }
+
+  /// Gives the client to the best link that was not tried yet.
+  private void give(Client client, @Nullable DialStatus last) {
+    AgentLink link =
+        shared
+            .links()
+            .choose(facts.identity().cluster(), client.tried(), ThreadLocalRandom.current());
+    if (link == null) {
+      if (last == null) {
+        refuse(client.connection(), ClientRefusal.NO_LINK, "no agent of the cluster is linked");
+      } else {
+        refuse(client.connection(), ClientRefusal.DIAL_FAILED, last.code().label() + ": " + last.text());
+      }
+      return;
+    }
+    client
+        .connection()
+        .register(link.link().loop())
+        .whenComplete(
+            (_, gone) -> {
+              if (gone == null) {
+                link.carry(new GatewayLink.Carry(client, link));
+              } else {
+                link.released();
+                shared.meters().clientRefused(ClientRefusal.GONE);
+              }
+            });
+  }
+
+  private void refuse(TcpConnection connection, ClientRefusal why, String detail) {
+    connection.reset();
+    shared.meters().clientRefused(why);
+    shared.badPeers().clientRefused(why, facts.identity(), connection.remoteAddress(), detail);
+  }
+
+  private Behavior<Command> stopped() {
+    if (listener != null) {
+      listener.close();
+      shared.meters().tunnelUnbound();
+    }
+    return Behaviors.same();
+  }
+}
