@@ -6,7 +6,8 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.pekko.actor.typed.ActorRef;
 
-/// One agent's link that takes streams, as the rest of the gateway sees it. Safe for use by several threads.
+/// One agent's link that takes streams, as the rest of the gateway sees it. Safe for use by several
+/// threads.
 public final class AgentLink {
   private final String cluster;
   private final Link link;

@@ -32,6 +32,7 @@ import java.util.Set;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.DispatcherSelector;
+import org.apache.pekko.actor.typed.PostStop;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
@@ -41,8 +42,9 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// One agent's WebSocket: the controller socket, on which it registers, or the gateway socket, which carries streams.
-/// Runs on the loop of its connection; its streams are its children. Stopping it, for any reason, ends the connection.
+/// One agent's WebSocket: the controller socket, on which it registers, or the gateway socket,
+/// which carries streams. Runs on the loop of its connection; its streams are its children.
+/// Stopping it, for any reason, ends the connection.
 public final class GatewayLink {
   /// What this link can be told.
   public sealed interface Command {}
@@ -61,6 +63,8 @@ public final class GatewayLink {
 
   private record TimedOut() implements Command {}
 
+  private record Forgotten() implements Command {}
+
   /// Which of the two sockets of the protocol this is.
   public enum Socket {
     CONTROLLER,
@@ -70,7 +74,8 @@ public final class GatewayLink {
   /// What the links of one gateway share.
   ///
   /// @param registerTimeout from the upgrade until `register` on the controller socket
-  /// @param helloTimeout from `gateway_hello` until its answer; an original agent that just reconnected needs up to 40 s
+  /// @param helloTimeout from `gateway_hello` until its answer; an original agent that just
+  ///   reconnected needs up to 40 s
   public record Shared(
       Links links,
       LinkSettings settings,
@@ -85,11 +90,17 @@ public final class GatewayLink {
   ///
   /// @param gatewayUrl where an agent that registers is sent
   public record Setup(
-      Shared shared, Socket socket, String cluster, WebSocketConnection connection, String gatewayUrl) {}
+      Shared shared,
+      Socket socket,
+      String cluster,
+      WebSocketConnection connection,
+      String gatewayUrl) {}
 
   private static final Logger log = LoggerFactory.getLogger(GatewayLink.class);
   private static final Set<Capability> OURS =
       EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS);
+
+  private static final Duration LINGER = Duration.ofSeconds(5);
 
   private final ActorContext<Command> context;
   private final TimerScheduler<Command> timers;
@@ -106,25 +117,23 @@ public final class GatewayLink {
   }
 
   public static Behavior<Command> create(Setup setup) {
-    return Behaviors.setup(
-        context ->
-            Behaviors.withTimers(
-                timers -> {
-                  var stage =
-                      new LinkStage(
-                          setup.connection().loop(),
-                          setup.shared().settings(),
-                          setup.shared().budget(),
-                          new ToActor(context.getSelf()));
-                  Link link =
-                      setup
-                          .connection()
-                          .flow()
-                          .joinMat(stage, Keep.right())
-                          .withAttributes(setup.connection().loop().attributes())
-                          .run(setup.shared().materializer());
-                  return new GatewayLink(context, timers, setup, link).start();
-                }));
+    return Behaviors.setup(context ->
+        Behaviors.withTimers(timers -> {
+          var stage =
+              new LinkStage(
+                  setup.connection().loop(),
+                  setup.shared().settings(),
+                  setup.shared().budget(),
+                  new ToActor(context.getSelf()));
+          Link link =
+              setup
+                  .connection()
+                  .flow()
+                  .joinMat(stage, Keep.right())
+                  .withAttributes(setup.connection().loop().attributes())
+                  .run(setup.shared().materializer());
+          return new GatewayLink(context, timers, setup, link).start();
+        }));
   }
 
   private record ToActor(ActorRef<Command> actor) implements LinkListener {
@@ -166,7 +175,7 @@ public final class GatewayLink {
     return Behaviors.receive(Command.class)
         .onAnyMessage(this::on)
         .onSignal(
-            org.apache.pekko.actor.typed.PostStop.class,
+            PostStop.class,
             _ -> {
               deregister();
               return Behaviors.same();
@@ -179,11 +188,7 @@ public final class GatewayLink {
       case Arrived(var message) -> arrived(message);
       case Carry(var client, var by) -> {
         context.spawnAnonymous(
-            ClientStream.create(
-                client,
-                by,
-                setup.shared().meters(),
-                setup.shared().materializer()),
+            ClientStream.create(client, by, setup.shared().meters(), setup.shared().materializer()),
             DispatcherSelector.fromConfig(link.loop().dispatcher()));
         yield Behaviors.same();
       }
@@ -209,8 +214,12 @@ public final class GatewayLink {
         link.close(
             WebSocketMessage.Close.POLICY_VIOLATION,
             controller
-                ? "no register message within " + setup.shared().registerTimeout().toSeconds() + " s"
-                : "no gateway_hello_ack within " + setup.shared().helloTimeout().toSeconds() + " s");
+                ? "no register message within "
+                    + setup.shared().registerTimeout().toSeconds()
+                    + " s"
+                : "no gateway_hello_ack within "
+                    + setup.shared().helloTimeout().toSeconds()
+                    + " s");
         yield Behaviors.same();
       }
       case GoAway() -> {
@@ -220,8 +229,12 @@ public final class GatewayLink {
       }
       case Ended(var end) -> {
         ended(end);
-        yield Behaviors.stopped();
+        // Clients that were given to this link before it was taken off the list still come: they
+        // are given back.
+        timers.startSingleTimer(new Forgotten(), LINGER);
+        yield Behaviors.same();
       }
+      case Forgotten() -> Behaviors.stopped();
     };
   }
 
@@ -240,7 +253,9 @@ public final class GatewayLink {
           GatewayHello _,
           ControlMessage.ProtocolFallback _,
           ControlMessage.Unknown _ ->
-          log.atDebug().addKeyValue("message", message.getClass().getSimpleName()).log("ignored a message");
+          log.atDebug()
+              .addKeyValue("message", message.getClass().getSimpleName())
+              .log("ignored a message");
     }
     return Behaviors.same();
   }
@@ -250,7 +265,13 @@ public final class GatewayLink {
     String cluster = setup.cluster();
     link.send(
         new RegisterSuccess(
-            register.requestId(), cluster, cluster, cluster, "registered", null, setup.gatewayUrl()));
+            register.requestId(),
+            cluster,
+            cluster,
+            cluster,
+            "registered",
+            null,
+            setup.gatewayUrl()));
     log.atInfo()
         .addKeyValue("cluster", cluster)
         .addKeyValue("agentId", register.agentId())
@@ -274,8 +295,7 @@ public final class GatewayLink {
       setup
           .shared()
           .badPeers()
-          .rejected(
-              Rejection.TOO_MANY_LINKS, setup.connection().remoteAddress(), setup.cluster());
+          .rejected(Rejection.TOO_MANY_LINKS, setup.connection().remoteAddress(), setup.cluster());
       link.close(WebSocketMessage.Close.TRY_AGAIN_LATER, "this cluster has too many links");
       return;
     }
@@ -311,7 +331,8 @@ public final class GatewayLink {
       setup
           .shared()
           .badPeers()
-          .rejected(rejection, setup.connection().remoteAddress(), setup.cluster() + ": " + end.detail());
+          .rejected(
+              rejection, setup.connection().remoteAddress(), setup.cluster() + ": " + end.detail());
     } else if (carried) {
       log.atInfo()
           .addKeyValue("cluster", setup.cluster())

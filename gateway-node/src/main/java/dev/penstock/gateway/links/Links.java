@@ -46,8 +46,8 @@ public final class Links {
         });
   }
 
-  /// The link for the next stream of `cluster`, none of `tried`; null when there is none. The choice is counted:
-  /// [AgentLink#released] gives it back.
+  /// The link for the next stream of `cluster`, none of `tried`; null when there is none. The
+  /// choice is counted: [AgentLink#released] gives it back.
   public @Nullable AgentLink choose(String cluster, Set<AgentLink> tried, RandomGenerator random) {
     List<AgentLink> all = byCluster.getOrDefault(cluster, List.of());
     List<AgentLink> candidates =

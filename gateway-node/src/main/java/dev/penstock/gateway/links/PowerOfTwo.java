@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.function.ToIntFunction;
 import java.util.random.RandomGenerator;
 
-/// The power of two choices: of two picked at random the less loaded one. Nearly as even as the least loaded of all, and
-/// no herd runs to the same one when the numbers are old.
+/// The power of two choices: of two picked at random the less loaded one. Nearly as even as the
+/// least loaded of all, and no herd runs to the same one when the numbers are old.
 final class PowerOfTwo {
   private PowerOfTwo() {}
 

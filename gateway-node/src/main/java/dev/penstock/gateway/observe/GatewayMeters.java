@@ -13,7 +13,8 @@ import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.util.Locale;
 
-/// All meters of a gateway, declared once. Labels come from closed sets only. Safe for use by several threads.
+/// All meters of a gateway, declared once. Labels come from closed sets only. Safe for use by
+/// several threads.
 public final class GatewayMeters {
   private final Traffic traffic = new Traffic();
   private final Gauge links;
@@ -83,17 +84,17 @@ public final class GatewayMeters {
             .name("penstock_gateway_dial_seconds")
             .help("From a client's connection until the agent had reached the service.")
             .classicOnly()
-            .classicUpperBounds(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+            .classicUpperBounds(
+                0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
             .register(registry);
     CounterWithCallback.builder()
         .name("penstock_gateway_bytes_total")
         .help("Payload bytes carried, updated while connections run.")
         .labelNames("direction")
-        .callback(
-            sample -> {
-              sample.call(traffic.toPeer(), "to_service");
-              sample.call(traffic.fromPeer(), "to_client");
-            })
+        .callback(sample -> {
+          sample.call(traffic.toPeer(), "to_service");
+          sample.call(traffic.fromPeer(), "to_client");
+        })
         .register(registry);
     GaugeWithCallback.builder()
         .name("penstock_gateway_budget_used_bytes")

@@ -10,7 +10,8 @@ import org.apache.pekko.actor.typed.ActorRef;
 
 /// One client of one tunnel, until it is carried to its end.
 ///
-/// @param early what it said to an agent that then failed to reach the service; said again to the next one
+/// @param early what it said to an agent that then failed to reach the service; said again to the
+///   next one
 /// @param tried links that failed
 /// @param acceptedAt nanoseconds of the monotonic clock
 public record Client(

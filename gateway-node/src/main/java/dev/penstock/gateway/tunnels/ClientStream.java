@@ -18,8 +18,8 @@ import org.apache.pekko.stream.Materializer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// One client's connection joined with one stream of one link: its life, not its bytes. Runs on the link's loop. Stopping
-/// it resets both.
+/// One client's connection joined with one stream of one link: its life, not its bytes. Runs on the
+/// link's loop. Stopping it resets both.
 public final class ClientStream {
   /// What this stream is told.
   public sealed interface Command {}
@@ -42,11 +42,10 @@ public final class ClientStream {
 
   public static Behavior<Command> create(
       Client client, AgentLink link, GatewayMeters meters, Materializer materializer) {
-    return Behaviors.setup(
-        context -> {
-          var stream = new ClientStream(client, link, meters);
-          return stream.open(context.getSelf(), materializer);
-        });
+    return Behaviors.setup(context -> {
+      var stream = new ClientStream(client, link, meters);
+      return stream.open(context.getSelf(), materializer);
+    });
   }
 
   private Behavior<Command> open(ActorRef<Command> self, Materializer materializer) {
@@ -63,7 +62,9 @@ public final class ClientStream {
     }
     meters.streamOpened();
     var report =
-        link.can(Capability.DIAL_STATUS) ? LinkStream.DialReport.EXPECTED : LinkStream.DialReport.NONE;
+        link.can(Capability.DIAL_STATUS)
+            ? LinkStream.DialReport.EXPECTED
+            : LinkStream.DialReport.NONE;
     client
         .connection()
         .flow()

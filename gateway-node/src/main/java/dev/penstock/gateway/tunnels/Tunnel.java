@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// One exposed service: its public listener, and which link each of its clients goes to. Runs on the loop of its
-/// listener. A client that no agent can serve is reset at once.
+/// One exposed service: its public listener, and which link each of its clients goes to. Runs on
+/// the loop of its listener. A client that no agent can serve is reset at once.
 public final class Tunnel {
   /// What a tunnel can be told.
   public sealed interface Command {}
@@ -60,7 +60,11 @@ public final class Tunnel {
 
   /// What the tunnels of one gateway share.
   public record Shared(
-      EventLoops loops, Links links, Admission admission, GatewayMeters meters, BadPeers badPeers) {}
+      EventLoops loops,
+      Links links,
+      Admission admission,
+      GatewayMeters meters,
+      BadPeers badPeers) {}
 
   private static final Logger log = LoggerFactory.getLogger(Tunnel.class);
 
@@ -88,15 +92,14 @@ public final class Tunnel {
   /// @param bound gets one answer
   public static Behavior<Command> create(
       Shared shared, Loop loop, InetSocketAddress address, Facts facts, ActorRef<Bound> bound) {
-    return Behaviors.setup(
-        context -> {
-          var tunnel = new Tunnel(context, shared, loop, address, facts);
-          tunnel.listen();
-          return Behaviors.receive(Command.class)
-              .onAnyMessage(command -> tunnel.on(command, bound))
-              .onSignal(PostStop.class, _ -> tunnel.stopped())
-              .build();
-        });
+    return Behaviors.setup(context -> {
+      var tunnel = new Tunnel(context, shared, loop, address, facts);
+      tunnel.listen();
+      return Behaviors.receive(Command.class)
+          .onAnyMessage(command -> tunnel.on(command, bound))
+          .onSignal(PostStop.class, _ -> tunnel.stopped())
+          .build();
+    });
   }
 
   private void listen() {
@@ -138,7 +141,10 @@ public final class Tunnel {
       }
       case AcceptFailed(var why) -> {
         shared.meters().clientRefused(ClientRefusal.ACCEPT_FAILED);
-        log.atWarn().addKeyValue("port", address.getPort()).addKeyValue("cause", why).log("accept failed");
+        log.atWarn()
+            .addKeyValue("port", address.getPort())
+            .addKeyValue("cause", why)
+            .log("accept failed");
         yield Behaviors.same();
       }
       case Listening(var now) -> {
@@ -149,7 +155,8 @@ public final class Tunnel {
       }
       case NotListening(var why) -> {
         bound.tell(
-            new Bound.Failed(facts.identity(), address.getPort(), String.valueOf(why.getMessage())));
+            new Bound.Failed(
+                facts.identity(), address.getPort(), String.valueOf(why.getMessage())));
         yield Behaviors.stopped();
       }
     };
@@ -157,13 +164,15 @@ public final class Tunnel {
 
   private void accept(TcpConnection connection) {
     if (!shared.admission().enter()) {
-      refuse(connection, ClientRefusal.TOO_MANY_CONNECTIONS, "gateway.public.max_connections are open");
+      refuse(
+          connection,
+          ClientRefusal.TOO_MANY_CONNECTIONS,
+          "gateway.public.max_connections are open");
       return;
     }
     connection.onClosed(shared.admission()::leave);
     give(
-        new Client(
-            connection, facts, context.getSelf(), List.of(), Set.of(), System.nanoTime()),
+        new Client(connection, facts, context.getSelf(), List.of(), Set.of(), System.nanoTime()),
         null);
   }
 
@@ -181,27 +190,28 @@ public final class Tunnel {
       if (last == null) {
         refuse(client.connection(), ClientRefusal.NO_LINK, "no agent of the cluster is linked");
       } else {
-        refuse(client.connection(), ClientRefusal.DIAL_FAILED, last.code().label() + ": " + last.text());
+        refuse(
+            client.connection(),
+            ClientRefusal.DIAL_FAILED,
+            last.code().label() + ": " + last.text());
       }
       return;
     }
     client
         .connection()
         .register(link.link().loop())
-        .whenComplete(
-            (_, gone) -> {
-              if (gone == null) {
-                link.carry(new GatewayLink.Carry(client, link));
-              } else {
-                link.released();
-                shared.meters().clientRefused(ClientRefusal.GONE);
-              }
-            });
+        .whenComplete((_, gone) -> {
+          if (gone == null) {
+            link.carry(new GatewayLink.Carry(client, link));
+          } else {
+            link.released();
+            shared.meters().clientRefused(ClientRefusal.GONE);
+          }
+        });
   }
 
   private void refuse(TcpConnection connection, ClientRefusal why, String detail) {
     connection.reset();
-    shared.meters().clientRefused(why);
     shared.badPeers().clientRefused(why, facts.identity(), connection.remoteAddress(), detail);
   }
 

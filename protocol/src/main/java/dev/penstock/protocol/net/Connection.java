@@ -96,6 +96,11 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
     return Flow.fromGraph(new ConnectionFlow<>(this));
   }
 
+  /// Runs `closed` when the socket is closed, for whatever reason.
+  public final void onClosed(Runnable closed) {
+    channel.closeFuture().addListener(_ -> closed.run());
+  }
+
   /// Cuts the connection with RST: the peer learns that this was no orderly end. Any thread.
   public final void reset() {
     if (channel.isOpen()) {

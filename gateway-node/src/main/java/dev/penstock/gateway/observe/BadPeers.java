@@ -1,0 +1,49 @@
+package dev.penstock.gateway.observe;
+
+import dev.penstock.gateway.leases.TunnelIdentity;
+import dev.penstock.observe.RateLimitedLog;
+import java.net.InetSocketAddress;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Counts and logs what was refused to whom, each kind only so many times a minute. Safe for use by
+/// several threads.
+public final class BadPeers {
+  private static final int LINES_PER_MINUTE = 10;
+  private static final Logger log = LoggerFactory.getLogger(BadPeers.class);
+
+  private final GatewayMeters meters;
+  private final RateLimitedLog<Rejection> rejections =
+      new RateLimitedLog<>(Rejection.class, LINES_PER_MINUTE);
+  private final RateLimitedLog<ClientRefusal> refusals =
+      new RateLimitedLog<>(ClientRefusal.class, LINES_PER_MINUTE);
+
+  public BadPeers(GatewayMeters meters) {
+    this.meters = meters;
+  }
+
+  /// A peer of the agents' port was refused something.
+  public void rejected(Rejection why, InetSocketAddress peer, String detail) {
+    meters.rejected(why);
+    rejections
+        .at(why, log.atWarn())
+        .addKeyValue("reason", why)
+        .addKeyValue("peerAddress", peer)
+        .addKeyValue("detail", detail)
+        .log("refused a peer");
+  }
+
+  /// A client was reset without being carried.
+  public void clientRefused(
+      ClientRefusal why, TunnelIdentity tunnel, InetSocketAddress client, String detail) {
+    meters.clientRefused(why);
+    refusals
+        .at(why, log.atInfo())
+        .addKeyValue("reason", why)
+        .addKeyValue("cluster", tunnel.cluster())
+        .addKeyValue("tunnel", tunnel.tunnelId())
+        .addKeyValue("clientAddress", client)
+        .addKeyValue("detail", detail)
+        .log("refused a client");
+  }
+}
