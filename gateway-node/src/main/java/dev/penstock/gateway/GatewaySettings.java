@@ -191,12 +191,11 @@ public record GatewaySettings(
 
   private static List<ClusterToken> tokens(Section auth) {
     var clusters = new HashMap<Secret, String>();
-    List<Section> sections = auth.sections("tokens");
-    if (sections.isEmpty()) {
-      auth.missing(
-          "tokens",
-          "at least one entry, \"- token: …\" with \"cluster: …\" below it; openssl rand -hex 32 makes a token");
-    }
+    List<Section> sections =
+        auth.requireSections(
+            "tokens",
+            "at least one entry, \"- token: …\" with \"cluster: …\" below it; openssl rand -hex 32"
+                + " makes a token");
     return sections.stream()
         .map(section -> {
           var secret = section.requireSecret("token");
