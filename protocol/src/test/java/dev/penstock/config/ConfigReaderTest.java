@@ -3,6 +3,7 @@ package dev.penstock.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.netty.pkitesting.CertificateBuilder;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ConfigReaderTest {
   private enum Colour {
@@ -323,6 +325,25 @@ class ConfigReaderTest {
         .isEqualTo("k: found \"bad.pem\", whose private key is none of RSA, EC, EdDSA" + key);
     assertThat(pem(Kind.certificates(), "."))
         .isEqualTo("k: found \".\", which cannot be read: is a directory" + certificate);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"rsa2048", "ecp256", "ed25519"})
+  void usualCertificatesAndKeysAreAccepted(String algorithm) throws Exception {
+    var bundle =
+        new CertificateBuilder()
+            .subject("CN=localhost")
+            .setIsCertificateAuthority(true)
+            .algorithm(CertificateBuilder.Algorithm.valueOf(algorithm))
+            .buildSelfSigned();
+    Files.writeString(directory.resolve("cert.pem"), bundle.getCertificatePEM());
+    Files.writeString(directory.resolve("key.pem"), bundle.getPrivateKeyPEM());
+    Files.writeString(directory.resolve("p.yaml"), "cert: cert.pem\nkey: key.pem\n");
+    var reader = ConfigReader.open(directory.resolve("p.yaml"), List.of());
+    assertThat(reader.root().find("cert", Kind.certificates()))
+        .contains(directory.resolve("cert.pem"));
+    assertThat(reader.root().find("key", Kind.privateKey())).contains(directory.resolve("key.pem"));
+    assertThat(reader.finish()).isNotNull();
   }
 
   private String pem(Kind<Path> kind, String name) throws IOException {
