@@ -19,7 +19,6 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "agent",
     description = "Exposes services of this network through a gateway.",
-    mixinStandardHelpOptions = true,
     sortOptions = false,
     footer = {
       "",

@@ -17,9 +17,6 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.SequencedMap;
-import java.util.SortedSet;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /// All that an agent can be told, from `agent.yaml`, from the environment and from options, of
@@ -58,7 +55,8 @@ public record AgentSettings(
     List<ServiceSettings> services,
     HostPort management,
     Origins origins) {
-  private static final Map<String, String> VARIABLES =
+  /// The variables that are heeded, each with the key it overrides.
+  static final Map<String, String> VARIABLES =
       Map.of(
           "PIPEOPS_API_URL", "pipeops.api_url",
           "PIPEOPS_TOKEN", "pipeops.token",
@@ -153,18 +151,6 @@ public record AgentSettings(
     return of(ConfigReader.withoutFile("penstock agent", outside(environment, options)), exposes);
   }
 
-  /// The keys that a file may have, as far as this one has the sections they are in.
-  static SortedSet<String> keys(Path file) {
-    var reader = ConfigReader.open(file, List.of());
-    of(reader, List.of());
-    return reader.askedKeys();
-  }
-
-  /// The variables that are heeded, each with the key it overrides.
-  static SequencedMap<String, String> variables() {
-    return new TreeMap<>(VARIABLES);
-  }
-
   /// An empty variable counts as unset, as shells make them.
   private static List<Outside> outside(Map<String, String> environment, List<Outside> options) {
     var outside = new ArrayList<>(options);
@@ -181,7 +167,7 @@ public record AgentSettings(
     return outside;
   }
 
-  private static AgentSettings of(ConfigReader reader, List<Expose> exposes) {
+  static AgentSettings of(ConfigReader reader, List<Expose> exposes) {
     Section root = reader.root();
     Section pipeops = root.section("pipeops");
     Section agent = root.section("agent");

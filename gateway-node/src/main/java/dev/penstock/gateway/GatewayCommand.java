@@ -10,7 +10,6 @@ import picocli.CommandLine.Option;
 @Command(
     name = "gateway",
     description = "Gives agents' services public ports.",
-    mixinStandardHelpOptions = true,
     sortOptions = false,
     footer = {
       "",

@@ -15,7 +15,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
-import java.util.SortedSet;
 import org.jspecify.annotations.Nullable;
 
 /// All that a gateway can be told, from `gateway.yaml`. Every default listens on the loopback
@@ -149,14 +148,7 @@ public record GatewaySettings(
     return of(ConfigReader.open(file, List.of()));
   }
 
-  /// The keys that a file may have, as far as this one has the sections they are in.
-  static SortedSet<String> keys(Path file) {
-    var reader = ConfigReader.open(file, List.of());
-    of(reader);
-    return reader.askedKeys();
-  }
-
-  private static GatewaySettings of(ConfigReader reader) {
+  static GatewaySettings of(ConfigReader reader) {
     Section gateway = reader.root().section("gateway");
     Section tls = gateway.section("tls");
     var listen = gateway.get("listen", Kind.listenAddress(), new HostPort("127.0.0.1", 8080));
@@ -191,12 +183,11 @@ public record GatewaySettings(
 
   private static List<ClusterToken> tokens(Section auth) {
     var clusters = new HashMap<Secret, String>();
-    List<Section> sections = auth.sections("tokens");
-    if (sections.isEmpty()) {
-      auth.missing(
-          "tokens",
-          "at least one entry, \"- token: …\" with \"cluster: …\" below it; openssl rand -hex 32 makes a token");
-    }
+    List<Section> sections =
+        auth.requireSections(
+            "tokens",
+            "at least one entry, \"- token: …\" with \"cluster: …\" below it; openssl rand -hex 32"
+                + " makes a token");
     return sections.stream()
         .map(section -> {
           var secret = section.requireSecret("token");

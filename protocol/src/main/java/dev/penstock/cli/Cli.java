@@ -7,7 +7,9 @@ import java.io.UncheckedIOException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /// The command line `penstock`, put together from the commands that a process has: how arguments
 /// become an exit code and problems become lines on the standard error.
@@ -26,10 +28,9 @@ public final class Cli {
   @Command(
       name = "penstock",
       description = "A self-hosted tunnel: public ports for services behind NAT.",
-      mixinStandardHelpOptions = true,
       synopsisSubcommandLabel = "COMMAND")
   private static final class Penstock implements Runnable {
-    @CommandLine.Spec CommandSpec spec = CommandSpec.create();
+    @Spec CommandSpec spec = CommandSpec.create();
 
     @Override
     public void run() {
@@ -51,6 +52,8 @@ public final class Cli {
     for (Object command : commands) {
       penstock.addSubcommand(command);
     }
+    addHelp(penstock);
+    penstock.getSubcommands().values().forEach(Cli::addHelp);
     return penstock
         .setExitCodeExceptionMapper(Cli::exitCode)
         .setParameterExceptionHandler((e, _) -> usage(e))
@@ -62,6 +65,12 @@ public final class Cli {
     return problem instanceof ConfigException || problem instanceof ParameterException
         ? BAD_CONFIGURATION
         : FAILURE;
+  }
+
+  private static void addHelp(CommandLine line) {
+    line.getCommandSpec()
+        .addOption(
+            OptionSpec.builder("-h", "--help").usageHelp(true).description("Shows this.").build());
   }
 
   private static int usage(ParameterException e) {

@@ -12,10 +12,6 @@ public final class ClusterName {
 
   private ClusterName() {}
 
-  public static boolean isValid(String text) {
-    return PATTERN.matcher(text).matches();
-  }
-
   public static Kind<String> kind() {
     return Kind.text(
         PATTERN,

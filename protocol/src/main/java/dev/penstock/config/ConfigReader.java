@@ -39,7 +39,7 @@ public final class ConfigReader {
         tree.problem() == null
             ? null
             : new Problem(tree.problemLine(), at(tree.problemLine()) + tree.problem());
-    this.root = new Section(this, "", "", tree.root(), 0);
+    this.root = new Section(this, tree.root());
   }
 
   /// Reads the file. That it cannot be read is a problem like others, told by [#finish].

@@ -30,9 +30,16 @@ public final class Section {
   private final String path;
   private final String pattern;
   private final int line;
-  private final boolean present;
+  private final State state;
   private final Map<String, Entry> entries = new LinkedHashMap<>();
   private final SortedSet<String> asked = new TreeSet<>();
+
+  private enum State {
+    PRESENT,
+    ABSENT,
+    /// Not keys with values, which is noted as the one problem of this section.
+    MALFORMED
+  }
 
   /// @param line that of the key
   private record Entry(int line, Node value) {}
@@ -40,12 +47,23 @@ public final class Section {
   /// @param place what a problem begins with: `gateway.yaml:7: gateway.listen`
   private record Found(int line, String place, String text) {}
 
-  Section(ConfigReader reader, String path, String pattern, @Nullable MappingNode node, int line) {
+  /// The section that a whole file is.
+  Section(ConfigReader reader, @Nullable MappingNode node) {
+    this(reader, "", "", node, State.PRESENT, 0);
+  }
+
+  private Section(
+      ConfigReader reader,
+      String path,
+      String pattern,
+      @Nullable MappingNode node,
+      State state,
+      int line) {
     this.reader = reader;
     this.path = path;
     this.pattern = pattern;
     this.line = line;
-    this.present = node != null;
+    this.state = state;
     reader.opened(this);
     for (NodeTuple tuple : node == null ? List.<NodeTuple>of() : node.getValue()) {
       add(tuple);
@@ -54,7 +72,7 @@ public final class Section {
 
   /// Whether the file has this section at all.
   public boolean isPresent() {
-    return present;
+    return state != State.ABSENT;
   }
 
   /// The value, or the default when the key is not there.
@@ -112,23 +130,18 @@ public final class Section {
   public Section section(String key) {
     asked.add(key);
     Entry entry = entries.get(key);
-    MappingNode mapping = null;
-    if (entry != null && !isNothing(entry.value())) {
-      if (entry.value() instanceof MappingNode node) {
-        mapping = node;
-      } else {
-        refuse(key, "found " + describe(entry.value()), "keys with values below it");
-      }
+    if (entry == null) {
+      State absent = state == State.MALFORMED ? State.MALFORMED : State.ABSENT;
+      return new Section(reader, path(key), pattern(key), null, absent, line);
     }
-    return new Section(
-        reader, path(key), pattern(key), mapping, entry == null ? line : entry.line());
+    return section(path(key), pattern(key), entry.value(), entry.line());
   }
 
   /// The sections of the list below the key, none when it is not there.
   public List<Section> sections(String key) {
     asked.add(key);
-    Entry entry = entries.get(key);
     var list = new ArrayList<Section>();
+    Entry entry = entries.get(key);
     if (entry == null || isNothing(entry.value())) {
       return list;
     }
@@ -139,19 +152,19 @@ public final class Section {
     for (Node item : sequence.getValue()) {
       String itemPath = path(key) + "[" + list.size() + "]";
       int itemLine = item.getStartMark().getLine() + 1;
-      MappingNode mapping = item instanceof MappingNode node ? node : null;
-      if (mapping == null) {
-        reader.problem(
-            itemLine,
-            reader.at(itemLine)
-                + itemPath
-                + ": found "
-                + describe(item)
-                + " (expected: keys with values)");
-      }
-      list.add(new Section(reader, itemPath, pattern(key) + "[]", mapping, itemLine));
+      list.add(section(itemPath, pattern(key) + "[]", item, itemLine));
     }
     return list;
+  }
+
+  /// As [#sections]; that there is none is a problem.
+  public List<Section> requireSections(String key, String expected) {
+    int before = reader.problemCount();
+    List<Section> sections = sections(key);
+    if (sections.isEmpty() && reader.problemCount() == before) {
+      missing(key, expected);
+    }
+    return sections;
   }
 
   /// Notes a problem with the value of a key that is acceptable by itself but not beside others.
@@ -172,7 +185,9 @@ public final class Section {
 
   /// Notes that a key is not there.
   public void missing(String key, String expected) {
-    reader.problem(line, reader.at(line) + path(key) + ": missing (expected: " + expected + ")");
+    if (state != State.MALFORMED) {
+      reader.problem(line, reader.at(line) + path(key) + ": missing (expected: " + expected + ")");
+    }
   }
 
   void refuseUnknownKeys() {
@@ -200,6 +215,19 @@ public final class Section {
       case ScalarNode scalar when !scalar.getTag().equals(Tag.NULL) -> "a plain value";
       default -> "nothing";
     };
+  }
+
+  private Section section(String at, String atPattern, Node node, int atLine) {
+    if (node instanceof MappingNode mapping) {
+      return new Section(reader, at, atPattern, mapping, State.PRESENT, atLine);
+    }
+    if (isNothing(node)) {
+      return new Section(reader, at, atPattern, null, State.PRESENT, atLine);
+    }
+    reader.problem(
+        atLine,
+        reader.at(atLine) + at + ": found " + describe(node) + " (expected: keys with values)");
+    return new Section(reader, at, atPattern, null, State.MALFORMED, atLine);
   }
 
   private void add(NodeTuple tuple) {
@@ -309,10 +337,10 @@ public final class Section {
     return pattern.isEmpty() ? key : pattern + "." + key;
   }
 
-  /// At most as many edits away as a third of the word, so that no far-fetched key is suggested.
+  /// At most two edits or a third of the word away, so that no far-fetched key is suggested.
   private Optional<String> nearest(String key) {
     String best = null;
-    int least = Math.max(2, key.length() / 3) + 1;
+    int least = Math.min(Math.max(2, key.length() / 3) + 1, key.length());
     for (String known : asked) {
       int edits = key.length() > MAX_SHOWN ? least : edits(key, known);
       if (edits < least) {

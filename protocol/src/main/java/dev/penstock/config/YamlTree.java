@@ -13,6 +13,8 @@ import org.yaml.snakeyaml.error.MarkedYAMLException;
 import org.yaml.snakeyaml.error.YAMLException;
 import org.yaml.snakeyaml.nodes.MappingNode;
 import org.yaml.snakeyaml.nodes.Node;
+import org.yaml.snakeyaml.nodes.ScalarNode;
+import org.yaml.snakeyaml.nodes.Tag;
 import org.yaml.snakeyaml.reader.StreamReader;
 
 /// A file's text as YAML nodes, which know their lines, or the one problem that kept it from being
@@ -23,6 +25,8 @@ import org.yaml.snakeyaml.reader.StreamReader;
 record YamlTree(@Nullable MappingNode root, int problemLine, @Nullable String problem) {
   private static final int MAX_NESTING = 20;
   private static final int MAX_ALIASES = 10;
+  private static final YamlTree NOTHING =
+      unreadable(1, "found nothing (expected: keys with values, such as \"listen: …\")");
   private static final String TABS = "found a tab (expected: spaces before a key)";
 
   static YamlTree empty() {
@@ -56,8 +60,8 @@ record YamlTree(@Nullable MappingNode root, int problemLine, @Nullable String pr
       Node root = new Yaml(options()).compose(new StringReader(text));
       return switch (root) {
         case MappingNode mapping -> new YamlTree(mapping, 0, null);
-        case null ->
-            unreadable(1, "found nothing (expected: keys with values, such as \"listen: …\")");
+        case null -> NOTHING;
+        case ScalarNode scalar when scalar.getTag().equals(Tag.NULL) -> NOTHING;
         default ->
             unreadable(
                 root.getStartMark().getLine() + 1,

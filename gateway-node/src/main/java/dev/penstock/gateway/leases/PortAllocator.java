@@ -44,8 +44,4 @@ final class PortAllocator {
       free.add(port);
     }
   }
-
-  int freePorts() {
-    return free.size();
-  }
 }

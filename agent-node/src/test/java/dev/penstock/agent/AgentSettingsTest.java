@@ -1,0 +1,208 @@
+package dev.penstock.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.penstock.config.ConfigException;
+import dev.penstock.config.ConfigReader;
+import dev.penstock.config.ConfigurationPage;
+import dev.penstock.config.HostPort;
+import dev.penstock.config.Outside;
+import dev.penstock.config.Secret;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class AgentSettingsTest {
+  private static final String LEAST = "pipeops:\n  api_url: http://g:8080\n  token: s3cret\n";
+
+  @TempDir Path directory;
+
+  private Path write(String yaml) throws IOException {
+    return Files.writeString(directory.resolve("agent.yaml"), yaml);
+  }
+
+  private AgentSettings load(String yaml, Map<String, String> environment) throws IOException {
+    return AgentSettings.load(write(yaml), environment);
+  }
+
+  private List<String> problems(String yaml, Map<String, String> environment) {
+    var e = catchThrowableOfType(ConfigException.class, () -> load(yaml, environment));
+    assertThat(e).isNotNull();
+    String file = directory.resolve("agent.yaml").toString();
+    return e.problems().stream().map(it -> it.replace(file, "agent.yaml")).toList();
+  }
+
+  @Test
+  void gatewayAndTokenAreAllThatHasToBeSaid() throws IOException {
+    var settings = load(LEAST, Map.of());
+    assertThat(settings.apiUrl()).isEqualTo(URI.create("http://g:8080"));
+    assertThat(settings.token()).isEqualTo(Secret.of("s3cret"));
+    assertThat(settings.clusterName()).isNull();
+    assertThat(settings.id()).matches("agent-[0-9a-f]{16}").isEqualTo(AgentId.ofThisMachine());
+    assertThat(settings.links()).isEqualTo(2);
+    assertThat(settings.tunnels()).isEqualTo(AgentSettings.Tunnels.ENABLED);
+    assertThat(settings.connectionTimeout()).isEqualTo(Duration.ofSeconds(30));
+    assertThat(settings.services()).isEmpty();
+    assertThat(settings.management()).isEqualTo(new HostPort("127.0.0.1", 9091));
+    assertThat(settings.toString()).doesNotContain("s3cret");
+  }
+
+  @Test
+  void anIdDependsOnHostAndMachine() {
+    assertThat(AgentId.of("a", "b")).isEqualTo(AgentId.of("a", "b"));
+    assertThat(AgentId.of("a", "b")).isNotEqualTo(AgentId.of("ab", ""));
+  }
+
+  @Test
+  void variablesWinOverTheFileAndOptionsOverBoth() throws IOException {
+    var environment =
+        Map.of(
+            "PIPEOPS_API_URL", "https://env",
+            "PIPEOPS_TOKEN", "envtoken",
+            "PIPEOPS_CLUSTER_NAME", "");
+    var settings = load(LEAST + "  cluster_name: lab\n", environment);
+    assertThat(settings.apiUrl()).isEqualTo(URI.create("https://env"));
+    assertThat(settings.token()).isEqualTo(Secret.of("envtoken"));
+    assertThat(settings.clusterName()).isEqualTo("lab");
+    Path file = Files.writeString(directory.resolve("token"), "optiontoken\n");
+    var options = List.of(new Outside("pipeops.token_file", "--token-file", file.toString()));
+    assertThat(AgentSettings.load(write(LEAST), environment, options).token())
+        .isEqualTo(Secret.of("optiontoken"));
+  }
+
+  @Test
+  void everyProblemOfAFileIsToldAtOnce() {
+    assertThat(
+            problems(
+                """
+                pipeops:
+                  cluster_name: -x
+                  tls:
+                    cert_file: none.pem
+                tunnels:
+                  tcp:
+                    connection_timeout: 99ms
+                  services:
+                    - {name: a, port: 80, target: 127.0.0.1:80}
+                    - {name: a, port: 80, target: 127.0.0.1:81}
+                    - {name: B, protocol: udp, port: 0, target: x, public_port: 70000}
+                """,
+                Map.of("PIPEOPS_API_URL", "ftp://x")))
+        .containsExactly(
+            "PIPEOPS_API_URL: found \"ftp://x\", whose scheme is none of http, https (expected: a URL"
+                + " such as http://gateway.example.com)",
+            "agent.yaml:1: pipeops.token: missing (expected: a secret here or the path of its file at"
+                + " token_file)",
+            "agent.yaml:2: pipeops.cluster_name: found \"-x\" (expected: lower case letters, digits,"
+                + " \"-\" and \".\", at most 253, such as lab)",
+            "agent.yaml:3: pipeops.tls.key_file: missing (expected: the private key of cert_file)",
+            "agent.yaml:4: pipeops.tls.cert_file: found \"none.pem\", which does not exist (expected: a"
+                + " readable PEM file with X.509 certificates)",
+            "agent.yaml:7: tunnels.tcp.connection_timeout: found \"99ms\" (expected: a duration from"
+                + " 100ms to 10m, such as 30s)",
+            "agent.yaml:10: tunnels.services[1].name: found \"a\" again (expected: a name of its own)",
+            "agent.yaml:10: tunnels.services[1].port: found 80 again (expected: a port of its own)",
+            "agent.yaml:11: tunnels.services[2].name: found \"B\" (expected: 1 to 63 lower case letters,"
+                + " digits and \"-\", such as redis)",
+            "agent.yaml:11: tunnels.services[2].protocol: found \"udp\" (expected: tcp)",
+            "agent.yaml:11: tunnels.services[2].port: found \"0\" (expected: 1 to 65535)",
+            "agent.yaml:11: tunnels.services[2].target: found \"x\" (expected: host:port such as"
+                + " 127.0.0.1:6379)",
+            "agent.yaml:11: tunnels.services[2].public_port: found \"70000\" (expected: 1 to 65535)");
+  }
+
+  @Test
+  void theOneLineFormSaysTheSameAsAFile() throws IOException {
+    var exposes = List.of(Expose.parse("redis=[::1]:6379"), Expose.parse("web=h:8000@18000"));
+    var settings = AgentSettings.of("http://g:8080", Secret.of("s3cret"), exposes);
+    var file =
+        load(
+            LEAST
+                + """
+                tunnels:
+                  services:
+                    - {name: redis, port: 6379, target: "[::1]:6379"}
+                    - {name: web, port: 8000, target: "h:8000", public_port: 18000}
+                """,
+            Map.of());
+    assertThat(settings).usingRecursiveComparison().ignoringFields("origins").isEqualTo(file);
+    assertThat(settings.services().getLast().publicPort()).isEqualTo(OptionalInt.of(18_000));
+  }
+
+  @Test
+  void theOneLineFormIsCheckedLikeAFile() {
+    var twice = List.of(Expose.parse("a=h:1"), Expose.parse("a=i:1"));
+    assertThatThrownBy(() -> AgentSettings.of("g:8080", Secret.of("two words"), twice))
+        .hasMessage(
+            "--gateway: found \"g:8080\" (expected: a URL such as http://gateway.example.com)\n"
+                + "--token: found 9 characters, not shown (expected: printable ASCII without spaces)\n"
+                + "--expose: found the name \"a\" again (expected: a name of its own)\n"
+                + "--expose: found the target port 1 again (expected: a port of its own; a file can tell"
+                + " port and target apart)");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '#',
+      value = {
+        "redis # without a name before \"=\" # name=host:port",
+        "Web=h:1 # whose name is \"Web\" # 1 to 63 lower case",
+        "=h:1 # whose name is \"\" # 1 to 63 lower case",
+        "web=h # whose target is \"h\" # name=host:port",
+        "web=h:0 # whose target is \"h:0\" # name=host:port",
+        "web=h:1@0 # whose public port is \"0\" # 1 to 65535",
+        "web=h:1@x # whose public port is \"x\" # 1 to 65535",
+      })
+  void aBadExposeIsToldWithItsPart(String text, String why, String expected) {
+    assertThatThrownBy(() -> Expose.parse(text))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageStartingWith(
+            "--expose: found \"" + text + "\", " + why + " (expected: " + expected);
+  }
+
+  @Test
+  void thePageHasEveryKeyAndVariableAndNoOther() throws IOException {
+    var reader = ConfigReader.open(write(LEAST + "tunnels: {services: [{name: a}]}\n"), List.of());
+    assertThatThrownBy(() -> AgentSettings.of(reader, List.of()))
+        .isInstanceOf(ConfigException.class);
+    assertThat(ConfigurationPage.section("agent.yaml").rows().keySet())
+        .containsExactlyInAnyOrderElementsOf(reader.askedKeys());
+    assertThat(ConfigurationPage.section("Environment of the agent").rows())
+        .isEqualTo(AgentSettings.VARIABLES);
+  }
+
+  @Test
+  void theDefaultsOfThePageAreThoseOfTheCode() throws IOException {
+    var required = List.of("pipeops.api_url: http://g:8080", "pipeops.token: s3cret");
+    String written = ConfigurationPage.section("agent.yaml").defaults(required);
+    assertThat(load(written, Map.of()))
+        .usingRecursiveComparison()
+        .ignoringFields("origins")
+        .isEqualTo(load(LEAST, Map.of()));
+  }
+
+  @Test
+  void theExampleOfThePageCanBeUsed() throws IOException {
+    var settings = load(ConfigurationPage.section("agent.yaml").example(), Map.of());
+    assertThat(settings.clusterName()).isEqualTo("lab");
+    assertThat(settings.services())
+        .containsExactly(
+            new ServiceSettings(
+                "redis",
+                ServiceSettings.Protocol.TCP,
+                6379,
+                new HostPort("127.0.0.1", 6379),
+                OptionalInt.empty()));
+  }
+}

@@ -1,0 +1,152 @@
+package dev.penstock.gateway;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.penstock.config.ConfigException;
+import dev.penstock.config.ConfigReader;
+import dev.penstock.config.ConfigurationPage;
+import dev.penstock.config.HostPort;
+import dev.penstock.config.PortRange;
+import dev.penstock.config.Secret;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class GatewaySettingsTest {
+  private static final String TOKENS =
+      "gateway:\n  auth:\n    tokens:\n      - {token: s3cret, cluster: lab}\n";
+
+  @TempDir Path directory;
+
+  private GatewaySettings load(String yaml) throws IOException {
+    return GatewaySettings.load(write(yaml));
+  }
+
+  private Path write(String yaml) throws IOException {
+    return Files.writeString(directory.resolve("gateway.yaml"), yaml);
+  }
+
+  private List<String> problems(String yaml) {
+    var e = catchThrowableOfType(ConfigException.class, () -> load(yaml));
+    assertThat(e).isNotNull();
+    String file = directory.resolve("gateway.yaml").toString();
+    return e.problems().stream().map(it -> it.replace(file, "gateway.yaml")).toList();
+  }
+
+  @Test
+  void aTokenIsAllThatHasToBeSaid() throws IOException {
+    var settings = load(TOKENS);
+    assertThat(settings.listen()).isEqualTo(new HostPort("127.0.0.1", 8080));
+    assertThat(settings.management()).isEqualTo(new HostPort("127.0.0.1", 9090));
+    assertThat(settings.dataDir()).isEqualTo(directory.resolve("penstock-data"));
+    assertThat(settings.linksUrl()).isNull();
+    assertThat(settings.tls()).isNull();
+    assertThat(settings.publicSide())
+        .isEqualTo(
+            new GatewaySettings.PublicSide(
+                "127.0.0.1", "127.0.0.1", new PortRange(10_000, 35_000), 100_000));
+    assertThat(settings.tokens())
+        .containsExactly(new GatewaySettings.ClusterToken(Secret.of("s3cret"), "lab"));
+    assertThat(settings.links())
+        .isEqualTo(
+            new GatewaySettings.Links(
+                Duration.ofSeconds(10),
+                Duration.ofSeconds(10),
+                4 << 20,
+                32 << 10,
+                Duration.ofSeconds(15),
+                Duration.ofSeconds(10),
+                64));
+    assertThat(settings.eventLoops()).isZero();
+    assertThat(settings.toString()).doesNotContain("s3cret");
+  }
+
+  @Test
+  void withoutATokenTheNextStepIsTold() {
+    assertThat(problems("gateway:\n  listen: 127.0.0.1:1\n"))
+        .containsExactly(
+            "gateway.yaml:1: gateway.auth.tokens: missing (expected: at least one entry, \"- token: …\""
+                + " with \"cluster: …\" below it; openssl rand -hex 32 makes a token)");
+    assertThat(problems("gateway:\n  auth:\n    tokens:\n      - cluster: lab\n"))
+        .containsExactly(
+            "gateway.yaml:4: gateway.auth.tokens[0].token: missing (expected: a secret here or the"
+                + " path of its file at token_file)");
+  }
+
+  @Test
+  void everyProblemOfAFileIsToldAtOnce() {
+    assertThat(
+            problems(
+                """
+                gateway:
+                  lisen: 127.0.0.1:8080
+                  links_url: http://a
+                  tls:
+                    cert: none.pem
+                  public:
+                    bind: 127.0.0.1
+                    ports: abc
+                  auth:
+                    tokens:
+                      - {token: a, cluster: Lab}
+                      - {token: a, cluster: b}
+                  windows:
+                    max_stream: 512MiB
+                  event_loops: 65
+                """))
+        .containsExactly(
+            "gateway.yaml:2: gateway.lisen: found an unknown key, perhaps \"listen\" was meant"
+                + " (expected: auth, data_dir, event_loops, links, links_url, listen, public, tls,"
+                + " windows)",
+            "gateway.yaml:3: gateway.links_url: found \"http://a\", whose scheme is none of ws, wss"
+                + " (expected: a URL such as ws://gateway.example.com)",
+            "gateway.yaml:4: gateway.tls.key: missing (expected: a readable PEM file with an"
+                + " unencrypted PKCS #8 key, as from openssl pkcs8 -topk8 -nocrypt)",
+            "gateway.yaml:5: gateway.tls.cert: found \"none.pem\", which does not exist (expected: a"
+                + " readable PEM file with X.509 certificates)",
+            "gateway.yaml:8: gateway.public.ports: found \"abc\" (expected: a range such as"
+                + " 10000-35000)",
+            "gateway.yaml:11: gateway.auth.tokens[0].cluster: found \"Lab\" (expected: lower case"
+                + " letters, digits, \"-\" and \".\", at most 253, such as lab)",
+            "gateway.yaml:12: gateway.auth.tokens[1].token: found a token of an entry above (expected:"
+                + " a token of its own)",
+            "gateway.yaml:14: gateway.windows.max_stream: found 512MiB (expected: at most"
+                + " session_budget, which is 128MiB)",
+            "gateway.yaml:15: gateway.event_loops: found \"65\" (expected: 0 to 64)");
+  }
+
+  @Test
+  void thePageHasEveryKeyAndNoOther() throws IOException {
+    var page = ConfigurationPage.section("gateway.yaml");
+    var reader =
+        ConfigReader.open(write(TOKENS + "  tls: {cert: none.pem, key: none.pem}\n"), List.of());
+    assertThatThrownBy(() -> GatewaySettings.of(reader)).isInstanceOf(ConfigException.class);
+    assertThat(page.rows().keySet()).containsExactlyInAnyOrderElementsOf(reader.askedKeys());
+  }
+
+  @Test
+  void theDefaultsOfThePageAreThoseOfTheCode() throws IOException {
+    String tokens = "[{token: s3cret, cluster: lab}]";
+    String written =
+        ConfigurationPage.section("gateway.yaml")
+            .defaults(List.of("gateway.auth.tokens: " + tokens));
+    assertThat(load(written))
+        .usingRecursiveComparison()
+        .ignoringFields("origins")
+        .isEqualTo(load(TOKENS));
+  }
+
+  @Test
+  void theExampleOfThePageCanBeUsed() throws IOException {
+    assertThat(load(ConfigurationPage.section("gateway.yaml").example()))
+        .usingRecursiveComparison()
+        .ignoringFields("origins")
+        .isEqualTo(load(TOKENS));
+  }
+}
