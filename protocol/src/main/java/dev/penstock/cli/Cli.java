@@ -4,6 +4,7 @@ import dev.penstock.config.ConfigException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -44,6 +45,12 @@ public final class Cli {
   /// @return the exit code
   public static int execute(String[] args, Object... commands) {
     return commandLine(commands).execute(args);
+  }
+
+  /// Runs `command`, whose name the launcher has taken off the arguments.
+  public static int execute(String command, String[] args, Object commandObject) {
+    return execute(
+        Stream.concat(Stream.of(command), Stream.of(args)).toArray(String[]::new), commandObject);
   }
 
   /// As [#execute], for who wants the output elsewhere.

@@ -92,19 +92,19 @@ public final class GatewayMeters {
         .help("Payload bytes carried, updated while connections run.")
         .labelNames("direction")
         .callback(sample -> {
-          sample.call(traffic.toPeer(), "to_service");
-          sample.call(traffic.fromPeer(), "to_client");
+          sample.call((double) traffic.toPeer(), "to_service");
+          sample.call((double) traffic.fromPeer(), "to_client");
         })
         .register(registry);
     GaugeWithCallback.builder()
         .name("penstock_gateway_budget_used_bytes")
         .help("Memory held for slow readers, of all links together.")
-        .callback(sample -> sample.call(budget.used()))
+        .callback(sample -> sample.call((double) budget.used()))
         .register(registry);
     GaugeWithCallback.builder()
         .name("penstock_gateway_budget_limit_bytes")
         .help("The bound on memory held for slow readers.")
-        .callback(sample -> sample.call(budget.limit()))
+        .callback(sample -> sample.call((double) budget.limit()))
         .register(registry);
   }
 

@@ -151,7 +151,9 @@ public final class AgentRest {
   private static HttpResponse problem(StatusCode status, String detail) {
     return HttpResponse.create()
         .withStatus(status)
-        .withEntity(PROBLEM, new Problem(status.reason(), status.intValue(), detail)
+        .withEntity(
+            PROBLEM,
+            new Problem(status.reason(), status.intValue(), detail)
                 .encode()
                 .getBytes(StandardCharsets.UTF_8));
   }

@@ -1,0 +1,289 @@
+package dev.penstock.agent.connect;
+
+import dev.penstock.agent.serve.TargetStream;
+import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.ControlMessage;
+import dev.penstock.protocol.control.ControlMessage.GatewayHello;
+import dev.penstock.protocol.control.ControlMessage.GatewayHelloAck;
+import dev.penstock.protocol.control.ControlMessage.Heartbeat;
+import dev.penstock.protocol.control.ControlMessage.Ping;
+import dev.penstock.protocol.control.ControlMessage.Pong;
+import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.link.Link;
+import dev.penstock.protocol.link.LinkEnd;
+import dev.penstock.protocol.link.LinkListener;
+import dev.penstock.protocol.link.LinkStage;
+import dev.penstock.protocol.link.LinkStream;
+import dev.penstock.protocol.net.Loop;
+import dev.penstock.protocol.net.Tcp;
+import dev.penstock.protocol.net.UpgradeRefused;
+import dev.penstock.protocol.net.WebSocketClient;
+import dev.penstock.protocol.net.WebSocketConnection;
+import dev.penstock.protocol.net.WebSocketMessage;
+import dev.penstock.protocol.yamux.Role;
+import java.net.URI;
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.Set;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ThreadLocalRandom;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.DispatcherSelector;
+import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
+import org.apache.pekko.stream.javadsl.Keep;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Keeps one link to a gateway: dials, serves, waits with back-off, dials again, for ever. Runs on its loop; the streams of
+/// the link are its children.
+///
+/// ```
+/// dialling --- up ---> linked --- end ---> waiting --- time ---> dialling
+///     \--- failed ---------------------------^
+/// ```
+public final class AgentLink {
+  /// What this link can be told.
+  public sealed interface Command {}
+
+  /// Another link of this agent has just come up: do not wait any longer.
+  public record TryNow() implements Command {}
+
+  /// The agent ends: close the link in order.
+  public record GoAway() implements Command {}
+
+  private record Dialled(WebSocketConnection connection) implements Command {}
+
+  private record NotDialled(Throwable why) implements Command {}
+
+  private record Arrived(ControlMessage message) implements Command {}
+
+  private record Requested(LinkStream stream, StreamHeader header) implements Command {}
+
+  private record Ended(LinkEnd end) implements Command {}
+
+  private record Dial() implements Command {}
+
+  private record Beat() implements Command {}
+
+  /// What a link tells its agent.
+  public sealed interface Report {
+    /// The link carries streams.
+    record Up() implements Report {}
+
+    /// The link carries none any more.
+    record Down() implements Report {}
+  }
+
+  private static final Logger log = LoggerFactory.getLogger(AgentLink.class);
+  private static final Duration HEARTBEAT = Duration.ofSeconds(30);
+  private static final Set<Capability> OURS =
+      EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS);
+  private static final Backoff BACKOFF = Backoff.standard();
+
+  private final ActorContext<Command> context;
+  private final TimerScheduler<Command> timers;
+  private final Outbound outbound;
+  private final TargetStream.Shared streams;
+  private final URI url;
+  private final String clusterId;
+  private final Loop loop;
+  private final ActorRef<Report> agent;
+  private @Nullable Link link;
+  private Set<Capability> agreed = Set.of();
+  private boolean up;
+  private long downSince = System.nanoTime();
+
+  private AgentLink(
+      ActorContext<Command> context,
+      TimerScheduler<Command> timers,
+      Outbound outbound,
+      TargetStream.Shared streams,
+      URI url,
+      String clusterId,
+      Loop loop,
+      ActorRef<Report> agent) {
+    this.context = context;
+    this.timers = timers;
+    this.outbound = outbound;
+    this.streams = streams;
+    this.url = url;
+    this.clusterId = clusterId;
+    this.loop = loop;
+    this.agent = agent;
+  }
+
+  /// @param url the gateway socket, with its query
+  /// @param loop where the link must run
+  public static Behavior<Command> create(
+      Outbound outbound,
+      TargetStream.Shared streams,
+      URI url,
+      String clusterId,
+      Loop loop,
+      ActorRef<Report> agent) {
+    return Behaviors.setup(
+        context ->
+            Behaviors.withTimers(
+                timers -> {
+                  var self =
+                      new AgentLink(
+                          context, timers, outbound, streams, url, clusterId, loop, agent);
+                  self.dial();
+                  return Behaviors.receive(Command.class)
+                      .onAnyMessage(self::on)
+                      .onSignal(PostStop.class, _ -> self.stopped())
+                      .build();
+                }));
+  }
+
+  private Behavior<Command> on(Command command) {
+    switch (command) {
+      case Dial() -> dial();
+      case TryNow() -> {
+        if (timers.isTimerActive(new Dial())) {
+          timers.startSingleTimer(new Dial(), Duration.ofMillis(ThreadLocalRandom.current().nextInt(100)));
+        }
+      }
+      case Dialled(var connection) -> dialled(connection);
+      case NotDialled(var why) -> {
+        log.atWarn()
+            .addKeyValue("gateway", url.getAuthority())
+            .addKeyValue("cause", reason(why))
+            .log("the gateway cannot be reached");
+        waitAndDial();
+      }
+      case Arrived(var message) -> arrived(message);
+      case Requested(var stream, var header) ->
+          context.spawnAnonymous(
+              TargetStream.create(streams, stream, header, agreed),
+              DispatcherSelector.fromConfig(loop.dispatcher()));
+      case Beat() -> {
+        if (link != null) {
+          link.send(
+              new Heartbeat(clusterId, outbound.settings().id(), "healthy", "connected", outbound.version()));
+        }
+      }
+      case Ended(var end) -> {
+        ended(end);
+        waitAndDial();
+      }
+      case GoAway() -> {
+        timers.cancelAll();
+        if (link != null) {
+          link.close(WebSocketMessage.Close.GOING_AWAY, "the agent ends");
+        }
+        return Behaviors.stopped();
+      }
+    }
+    return Behaviors.same();
+  }
+
+  private void dial() {
+    ActorRef<Command> self = context.getSelf();
+    WebSocketClient.connect(
+            outbound.loops(), loop, url, outbound.headers(), outbound.tls(), outbound.webSocket())
+        .whenComplete(
+            (connection, failed) ->
+                self.tell(failed == null ? new Dialled(connection) : new NotDialled(failed)));
+  }
+
+  private void waitAndDial() {
+    var outage = Duration.ofNanos(System.nanoTime() - downSince);
+    timers.startSingleTimer(
+        new Dial(), BACKOFF.delay(outage, Duration.ZERO, ThreadLocalRandom.current()));
+  }
+
+  private void dialled(WebSocketConnection connection) {
+    var stage =
+        new LinkStage(loop, outbound.linkSettings(), outbound.budget(), new ToActor(context.getSelf()));
+    link =
+        connection
+            .flow()
+            .joinMat(stage, Keep.right())
+            .withAttributes(loop.attributes())
+            .run(streams.materializer());
+  }
+
+  private record ToActor(ActorRef<Command> actor) implements LinkListener {
+    @Override
+    public void control(ControlMessage message) {
+      actor.tell(new Arrived(message));
+    }
+
+    @Override
+    public void requested(LinkStream stream, StreamHeader header) {
+      actor.tell(new Requested(stream, header));
+    }
+
+    @Override
+    public void refused(Refusal refusal) {
+      log.atWarn().addKeyValue("reason", refusal).log("refused a stream of the gateway");
+    }
+
+    @Override
+    public void ended(LinkEnd end) {
+      actor.tell(new Ended(end));
+    }
+  }
+
+  private void arrived(ControlMessage message) {
+    if (link == null) {
+      return;
+    }
+    switch (message) {
+      case GatewayHello hello when hello.useYamux() && !up -> {
+        agreed = Capability.common(OURS, hello.capabilities());
+        link.startYamux(Role.CLIENT, Link.PeerStreams.ACCEPTED);
+        link.send(new GatewayHelloAck(true, OURS));
+        up = true;
+        streams.meters().linkUp();
+        timers.startTimerWithFixedDelay(new Beat(), Duration.ZERO, HEARTBEAT);
+        agent.tell(new Report.Up());
+        log.atInfo().addKeyValue("gateway", url.getAuthority()).log("a link is up");
+      }
+      case Ping(String id, String timestamp) -> link.send(new Pong(id, timestamp));
+      case ControlMessage.ErrorMessage(var text) ->
+          log.atWarn().addKeyValue("error", text).log("the gateway reported an error");
+      default ->
+          log.atDebug().addKeyValue("message", message.getClass().getSimpleName()).log("ignored a message");
+    }
+  }
+
+  private void ended(LinkEnd end) {
+    link = null;
+    timers.cancel(new Beat());
+    if (up) {
+      up = false;
+      downSince = System.nanoTime();
+      streams.meters().linkEnded(end.cause());
+      streams.meters().reconnecting();
+      agent.tell(new Report.Down());
+    }
+    log.atWarn()
+        .addKeyValue("gateway", url.getAuthority())
+        .addKeyValue("cause", end.cause())
+        .addKeyValue("detail", end.detail())
+        .log("a link ended");
+  }
+
+  private Behavior<Command> stopped() {
+    if (link != null) {
+      link.close(WebSocketMessage.Close.GOING_AWAY, "the agent ends");
+    }
+    return Behaviors.same();
+  }
+
+  /// What went wrong with a dial, for people.
+  static String reason(Throwable failed) {
+    Throwable cause =
+        failed instanceof CompletionException && failed.getCause() != null ? failed.getCause() : failed;
+    return cause instanceof UpgradeRefused refused
+        ? String.valueOf(refused.getMessage())
+        : String.valueOf(Tcp.failureOf(cause).getMessage());
+  }
+}

@@ -1,0 +1,170 @@
+package dev.penstock.agent.serve;
+
+import dev.penstock.agent.observe.AgentMeters;
+import dev.penstock.config.HostPort;
+import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.control.Protocol;
+import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.link.LinkStream;
+import dev.penstock.protocol.link.StreamEnd;
+import dev.penstock.protocol.link.StreamObserver;
+import dev.penstock.protocol.net.DialFailure;
+import dev.penstock.protocol.net.EventLoops;
+import dev.penstock.protocol.net.Tcp;
+import dev.penstock.protocol.net.TcpConnection;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.stream.Materializer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One stream that the gateway opened, joined with a connection to its service: its life, not its bytes. Runs on the
+/// link's loop. A service that cannot be reached is an error on this stream and nothing else.
+public final class TargetStream {
+  /// What this stream is told.
+  public sealed interface Command {}
+
+  private record Dialled(TcpConnection connection) implements Command {}
+
+  private record NotDialled(DialFailure why) implements Command {}
+
+  private record Ended(StreamEnd end) implements Command {}
+
+  /// What the streams of one agent share.
+  public record Shared(
+      EventLoops loops,
+      Targets targets,
+      Duration dialTimeout,
+      AgentMeters meters,
+      Materializer materializer) {}
+
+  private static final Logger log = LoggerFactory.getLogger(TargetStream.class);
+
+  private final ActorContext<Command> context;
+  private final Shared shared;
+  private final LinkStream stream;
+  private final StreamHeader header;
+  private final Set<Capability> agreed;
+  private final long startedAt = System.nanoTime();
+
+  private TargetStream(
+      ActorContext<Command> context,
+      Shared shared,
+      LinkStream stream,
+      StreamHeader header,
+      Set<Capability> agreed) {
+    this.context = context;
+    this.shared = shared;
+    this.stream = stream;
+    this.header = header;
+    this.agreed = agreed;
+  }
+
+  /// @param agreed the extensions that both ends of the link named
+  public static Behavior<Command> create(
+      Shared shared, LinkStream stream, StreamHeader header, Set<Capability> agreed) {
+    return Behaviors.setup(
+        context -> new TargetStream(context, shared, stream, header, agreed).dial());
+  }
+
+  private Behavior<Command> dial() {
+    Optional<HostPort> target = shared.targets().of(header.tunnelId());
+    if (target.isEmpty() || header.protocol() != Protocol.TCP) {
+      return refused(
+          new DialStatus(
+              DialStatus.Code.UNKNOWN_TUNNEL,
+              "this agent has no tunnel " + header.tunnelId() + " for " + header.protocol().label()));
+    }
+    ActorRef<Command> self = context.getSelf();
+    Tcp.connect(
+            shared.loops(),
+            stream.link().loop(),
+            target.get().host(),
+            target.get().port(),
+            shared.dialTimeout())
+        .whenComplete(
+            (connection, failed) ->
+                self.tell(
+                    failed == null ? new Dialled(connection) : new NotDialled(Tcp.failureOf(failed))));
+    return Behaviors.receiveMessage(this::on);
+  }
+
+  private Behavior<Command> on(Command command) {
+    return switch (command) {
+      case Dialled(var connection) -> {
+        carry(connection);
+        yield Behaviors.same();
+      }
+      case NotDialled(var why) -> refused(new DialStatus(codeOf(why.kind()), String.valueOf(why.getMessage())));
+      case Ended(var end) -> {
+        shared.meters().streamEnded(end.cause(), System.nanoTime() - startedAt);
+        log.atDebug()
+            .addKeyValue("tunnel", header.tunnelId())
+            .addKeyValue("cause", end.cause())
+            .addKeyValue("bytesSent", end.toPeer())
+            .addKeyValue("bytesReceived", end.fromPeer())
+            .log("a stream ended");
+        yield Behaviors.stopped();
+      }
+    };
+  }
+
+  private void carry(TcpConnection connection) {
+    shared.meters().streamStarted();
+    List<ByteBuffer> first =
+        agreed.contains(Capability.DIAL_STATUS) ? List.of(DialStatus.connected().encode()) : List.of();
+    connection
+        .flow()
+        .join(
+            stream.flow(
+                LinkStream.DialReport.NONE,
+                first,
+                shared.meters().traffic(),
+                new ToActor(context.getSelf())))
+        .withAttributes(stream.link().loop().attributes())
+        .run(shared.materializer());
+  }
+
+  private record ToActor(ActorRef<Command> actor) implements StreamObserver {
+    @Override
+    public void connected() {}
+
+    @Override
+    public void ended(StreamEnd end) {
+      actor.tell(new Ended(end));
+    }
+  }
+
+  private Behavior<Command> refused(DialStatus status) {
+    shared.meters().dialFailed(status.code());
+    log.atInfo()
+        .addKeyValue("tunnel", header.tunnelId())
+        .addKeyValue("reason", status.code().label())
+        .addKeyValue("detail", status.text())
+        .log("a service could not be reached");
+    if (agreed.contains(Capability.DIAL_STATUS)) {
+      stream.refuse(status.encode());
+    } else {
+      stream.reset();
+    }
+    return Behaviors.stopped();
+  }
+
+  private static DialStatus.Code codeOf(DialFailure.Kind kind) {
+    return switch (kind) {
+      case REFUSED -> DialStatus.Code.REFUSED;
+      case TIMED_OUT -> DialStatus.Code.TIMED_OUT;
+      case UNREACHABLE -> DialStatus.Code.UNREACHABLE;
+      case NAME_NOT_RESOLVED -> DialStatus.Code.NAME_NOT_RESOLVED;
+      case FAILED -> DialStatus.Code.FAILED;
+    };
+  }
+}
