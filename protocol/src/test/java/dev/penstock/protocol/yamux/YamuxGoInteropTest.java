@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.penstock.protocol.Seeds;
 import java.io.ByteArrayOutputStream;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -59,7 +60,7 @@ class YamuxGoInteropTest {
   private static boolean hasGo() {
     String path = System.getenv("PATH");
     return path != null
-        && Arrays.stream(path.split(java.io.File.pathSeparator, -1))
+        && Arrays.stream(path.split(File.pathSeparator, -1))
             .anyMatch(directory -> Files.isExecutable(Path.of(directory, "go")));
   }
 

@@ -13,6 +13,7 @@ import static dev.penstock.protocol.yamux.Bytes.frame;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.penstock.protocol.Seeds;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -360,7 +361,7 @@ class YamuxSessionTest {
     Peer end = new Peer(Role.SERVER);
     StreamTable table = new StreamTable();
     Map<Integer, YamuxStream> model = new HashMap<>();
-    var random = dev.penstock.protocol.Seeds.random(1);
+    var random = Seeds.random(1);
     for (int i = 0; i < 200_000; i++) {
       int id = 1 + random.nextInt(i < 100_000 ? 3000 : 60);
       YamuxStream present = model.remove(id);
