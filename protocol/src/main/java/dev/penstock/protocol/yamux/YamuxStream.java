@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /// One stream of a [YamuxSession]. Not thread-safe: only the session's owner thread calls. About
-/// 150 bytes while idle; received bytes are never kept here, and of those to send only the one
+/// 120 bytes while idle; received bytes are never kept here, and of those to send only the one
 /// buffer of the unsent [#write].
 public final class YamuxStream {
   private static final StreamListener UNSET = new Unset();
