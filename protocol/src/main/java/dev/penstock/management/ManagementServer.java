@@ -1,0 +1,204 @@
+package dev.penstock.management;
+
+import static scala.jdk.javaapi.DurationConverters.toScala;
+
+import dev.penstock.protocol.control.Problem;
+import io.prometheus.metrics.expositionformats.ExpositionFormatWriter;
+import io.prometheus.metrics.expositionformats.ExpositionFormats;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.http.javadsl.Http;
+import org.apache.pekko.http.javadsl.ServerBinding;
+import org.apache.pekko.http.javadsl.model.ContentType;
+import org.apache.pekko.http.javadsl.model.ContentTypes;
+import org.apache.pekko.http.javadsl.model.HttpHeader;
+import org.apache.pekko.http.javadsl.model.HttpMethods;
+import org.apache.pekko.http.javadsl.model.HttpRequest;
+import org.apache.pekko.http.javadsl.model.HttpResponse;
+import org.apache.pekko.http.javadsl.model.StatusCode;
+import org.apache.pekko.http.javadsl.model.StatusCodes;
+import org.apache.pekko.http.javadsl.model.headers.Allow;
+import org.apache.pekko.http.javadsl.model.headers.Host;
+import org.apache.pekko.http.javadsl.settings.ParserSettings;
+import org.apache.pekko.http.javadsl.settings.ServerSettings;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The management port: `GET` or `HEAD` of `/healthz` (the process runs), `/readyz` (it can serve,
+/// or 503 with the reasons) and `/metrics` (Prometheus text or OpenMetrics, as the `Accept` header
+/// asks). Everything else is answered with a [Problem]. Thread-safe.
+///
+/// At most 64 connections; a connection without traffic is closed after 60 s, a request head is
+/// limited to 64 headers of 4 KiB each, and request bodies are dropped unread.
+public final class ManagementServer {
+  private static final Logger LOG = LoggerFactory.getLogger(ManagementServer.class);
+
+  private static final int MAX_CONNECTIONS = 64;
+  private static final Duration IDLE_TIMEOUT = Duration.ofSeconds(60);
+  private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(20);
+  private static final int MAX_HEADERS = 64;
+  private static final int MAX_HEADER_VALUE = 4096;
+  private static final int MAX_URI = 2048;
+  private static final long MAX_BODY = 64 * 1024;
+
+  private static final ContentType PROBLEM = ContentTypes.parse(Problem.MEDIA_TYPE);
+
+  private final ServerBinding binding;
+
+  private ManagementServer(ServerBinding binding) {
+    this.binding = binding;
+  }
+
+  /// Binds the port; 0 takes a free one.
+  ///
+  /// @return fails with [ListenFailed] when the address cannot be bound
+  public static CompletionStage<ManagementServer> start(
+      ActorSystem<?> system,
+      InetSocketAddress address,
+      PrometheusRegistry registry,
+      Readiness readiness) {
+    var formats = ExpositionFormats.init();
+    return Http.get(system)
+        .newServerAt(address.getHostString(), address.getPort())
+        .withSettings(settings(system))
+        .bindSync(request -> {
+          request.discardEntityBytes(system);
+          return answer(request, formats, registry, readiness);
+        })
+        .handle((binding, failure) -> {
+          if (failure != null) {
+            throw new CompletionException(listenFailed(address, failure));
+          }
+          return new ManagementServer(binding);
+        });
+  }
+
+  /// The bound address, with the port that was chosen.
+  public InetSocketAddress address() {
+    return binding.localAddress();
+  }
+
+  /// Takes no new connections and ends the others, at the latest when the deadline has passed.
+  public CompletionStage<Void> close(Duration deadline) {
+    return binding.terminate(deadline).thenAccept(_ -> {});
+  }
+
+  private static ServerSettings settings(ActorSystem<?> system) {
+    ServerSettings defaults = ServerSettings.create(system.classicSystem());
+    return defaults
+        .withServerHeader(Optional.empty())
+        .withTransparentHeadRequests(true)
+        .withDefaultHostHeader(Host.create("localhost"))
+        .withMaxConnections(MAX_CONNECTIONS)
+        .withTimeouts(
+            defaults
+                .getTimeouts()
+                .withIdleTimeout(toScala(IDLE_TIMEOUT))
+                .withRequestTimeout(toScala(REQUEST_TIMEOUT)))
+        .withParserSettings(
+            ParserSettings.forServer(system)
+                .withModeledHeaderParsing(false)
+                .withMaxHeaderCount(MAX_HEADERS)
+                .withMaxHeaderValueLength(MAX_HEADER_VALUE)
+                .withMaxUriLength(MAX_URI)
+                .withMaxContentLength(MAX_BODY));
+  }
+
+  private static HttpResponse answer(
+      HttpRequest request,
+      ExpositionFormats formats,
+      PrometheusRegistry registry,
+      Readiness readiness) {
+    String path = request.getUri().path();
+    boolean known = path.equals("/healthz") || path.equals("/readyz") || path.equals("/metrics");
+    if (!known) {
+      return problem(
+          StatusCodes.NOT_FOUND, path + ": no such page (expected: /healthz, /readyz or /metrics)");
+    }
+    // A HEAD request arrives here as a GET.
+    if (!request.method().equals(HttpMethods.GET)) {
+      return problem(
+              StatusCodes.METHOD_NOT_ALLOWED,
+              request.method().name() + " " + path + ": not allowed (expected: GET or HEAD)")
+          .addHeader(Allow.create(HttpMethods.GET, HttpMethods.HEAD));
+    }
+    try {
+      return switch (path) {
+        case "/healthz" -> text(StatusCodes.OK, "ok");
+        case "/readyz" -> readiness(readiness.reasons());
+        default -> metrics(request, formats, registry);
+      };
+    } catch (RuntimeException e) {
+      LOG.atError().addKeyValue("path", path).setCause(e).log("A management request failed");
+      return problem(StatusCodes.INTERNAL_SERVER_ERROR, path + ": failed, the log says why");
+    }
+  }
+
+  private static HttpResponse readiness(List<String> reasons) {
+    return reasons.isEmpty()
+        ? text(StatusCodes.OK, "ready")
+        : text(StatusCodes.SERVICE_UNAVAILABLE, String.join("\n", reasons));
+  }
+
+  private static HttpResponse metrics(
+      HttpRequest request, ExpositionFormats formats, PrometheusRegistry registry) {
+    ExpositionFormatWriter writer =
+        formats.findWriter(request.getHeader("Accept").map(HttpHeader::value).orElse(""));
+    var body = new ByteArrayOutputStream(16 * 1024);
+    try {
+      writer.write(body, registry.scrape());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return HttpResponse.create()
+        .withEntity(ContentTypes.parse(writer.getContentType()), body.toByteArray());
+  }
+
+  private static HttpResponse text(StatusCode status, String line) {
+    return HttpResponse.create()
+        .withStatus(status)
+        .withEntity(ContentTypes.TEXT_PLAIN_UTF8, line + "\n");
+  }
+
+  private static HttpResponse problem(StatusCode status, String detail) {
+    String body = new Problem(status.reason(), status.intValue(), detail).encode();
+    return HttpResponse.create()
+        .withStatus(status)
+        .withEntity(PROBLEM, body.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /// Names what is wrong in one line; the libraries in between wrap the system's answer several
+  /// times.
+  private static ListenFailed listenFailed(InetSocketAddress address, Throwable failure) {
+    Throwable root = failure;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    String found = String.valueOf(root.getMessage()).toLowerCase(Locale.ROOT);
+    String expected =
+        found.contains("in use")
+            ? "a free port"
+            : found.contains("permission")
+                ? "a port that this user may bind, from 1024"
+                : "an address of this machine";
+    String text =
+        "management.listen " + display(address) + ": " + found + " (expected: " + expected + ")";
+    return new ListenFailed(text, failure);
+  }
+
+  private static String display(InetSocketAddress address) {
+    String host = address.getHostString();
+    return (host.indexOf(':') < 0 ? host : "[" + host + "]") + ":" + address.getPort();
+  }
+}
