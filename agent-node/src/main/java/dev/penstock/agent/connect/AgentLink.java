@@ -117,6 +117,8 @@ public final class AgentLink {
     this.agent = agent;
   }
 
+  /// A link that dials at once.
+  ///
   /// @param url the gateway socket, with its query
   /// @param loop where the link must run
   public static Behavior<Command> create(

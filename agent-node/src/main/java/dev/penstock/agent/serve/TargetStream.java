@@ -68,6 +68,8 @@ public final class TargetStream {
     this.agreed = agreed;
   }
 
+  /// A stream that dials its service at once.
+  ///
   /// @param agreed the extensions that both ends of the link named
   public static Behavior<Command> create(
       Shared shared, LinkStream stream, StreamHeader header, Set<Capability> agreed) {

@@ -80,7 +80,7 @@ public final class AgentRest {
       return refused(
           request, StatusCodes.FORBIDDEN, "the token is not of the cluster that the path names");
     }
-    if (request.method() != HttpMethods.POST) {
+    if (!request.method().equals(HttpMethods.POST)) {
       return refused(
           request, StatusCodes.METHOD_NOT_ALLOWED, request.method().value() + " (expected: POST)");
     }

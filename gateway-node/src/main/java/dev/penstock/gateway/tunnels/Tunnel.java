@@ -88,6 +88,8 @@ public final class Tunnel {
     this.facts = facts;
   }
 
+  /// A tunnel that starts to listen at once.
+  ///
   /// @param loop where the tunnel must run
   /// @param bound gets one answer
   public static Behavior<Command> create(

@@ -1,0 +1,183 @@
+package dev.penstock.agent;
+
+import dev.penstock.agent.connect.Outbound;
+import dev.penstock.agent.observe.AgentMeters;
+import dev.penstock.management.JvmMeters;
+import dev.penstock.management.ManagementServer;
+import dev.penstock.node.NodeSystem;
+import dev.penstock.protocol.link.LinkSettings;
+import dev.penstock.protocol.net.Tls;
+import dev.penstock.protocol.net.WebSocketSettings;
+import dev.penstock.protocol.yamux.ByteBudget;
+import dev.penstock.protocol.yamux.SessionSettings;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.DispatcherSelector;
+import org.apache.pekko.actor.typed.SpawnProtocol;
+import org.apache.pekko.actor.typed.javadsl.AskPattern;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One agent node: starts its parts in order and ends them in reverse. Not thread-safe.
+public final class Agent implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Agent.class);
+  private static final Duration START_TIMEOUT = Duration.ofSeconds(30);
+  private static final Duration GOODBYE = Duration.ofMillis(300);
+
+  private final NodeSystem node;
+  private final ManagementServer management;
+  private final ActorRef<Supervisor.Command> supervisor;
+
+  private Agent(
+      NodeSystem node, ManagementServer management, ActorRef<Supervisor.Command> supervisor) {
+    this.node = node;
+    this.management = management;
+    this.supervisor = supervisor;
+  }
+
+  /// Who hears of what users and operators wait for; called from any thread.
+  ///
+  /// @param reachable a line for every tunnel that clients can now reach
+  /// @param refused the gateway refused the token before it ever took it
+  public record Announcements(Consumer<String> reachable, Consumer<String> refused) {}
+
+  /// Starts an agent; it links and registers in the background from then on.
+  ///
+  /// @throws dev.penstock.config.ConfigException the management port is taken or a certificate cannot be used
+  public static Agent start(AgentSettings settings, Announcements announcements) {
+    Tls tls = tls(settings);
+    var node = NodeSystem.start("agent", settings.eventLoops());
+    try {
+      return start(settings, node, tls, announcements);
+    } catch (RuntimeException e) {
+      node.close();
+      throw e;
+    }
+  }
+
+  private static Agent start(
+      AgentSettings settings, NodeSystem node, @Nullable Tls tls, Announcements announcements) {
+    var registry = new PrometheusRegistry();
+    var budget = new ByteBudget(settings.windows().processBudget());
+    var meters = new AgentMeters(registry, budget);
+    JvmMeters.register(registry);
+    var outbound =
+        new Outbound(
+            settings,
+            node.loops(),
+            tls,
+            WebSocketSettings.defaults(),
+            linkSettings(settings),
+            budget,
+            version());
+    var notReady = new AtomicReference<>(List.of("not registered at the gateway"));
+    ActorRef<Supervisor.Command> supervisor =
+        await(
+            AskPattern.<SpawnProtocol.Command, ActorRef<Supervisor.Command>>ask(
+                node.actors(),
+                replyTo ->
+                    new SpawnProtocol.Spawn<>(
+                        Supervisor.create(outbound, meters, announcements, notReady::set),
+                        "supervisor",
+                        DispatcherSelector.defaultDispatcher(),
+                        replyTo),
+                START_TIMEOUT,
+                node.actors().scheduler()));
+    ManagementServer management;
+    try {
+      management =
+          await(
+              ManagementServer.start(
+                  node.actors(), settings.management().resolve(), registry, notReady::get));
+    } catch (CompletionException e) {
+      throw settings
+          .origins()
+          .refuse(
+              "management.listen",
+              settings.management(),
+              "an address of this machine with a free port; the system says: "
+                  + (e.getCause() == null ? e : e.getCause()).getMessage());
+    }
+    log.atInfo()
+        .addKeyValue("gateway", settings.apiUrl())
+        .addKeyValue("services", settings.services().size())
+        .addKeyValue("management", management.address())
+        .addKeyValue("transport", node.loops().transport())
+        .log("the agent is up");
+    return new Agent(node, management, supervisor);
+  }
+
+  private static @Nullable Tls tls(AgentSettings settings) {
+    if (!"https".equals(settings.apiUrl().getScheme())) {
+      return null;
+    }
+    var files = settings.tls();
+    try {
+      return Tls.load(
+          Tls.Side.CLIENT,
+          new Tls.Pem(
+              files.certFile(),
+              files.keyFile(),
+              files.caFile(),
+              files.verification() == AgentSettings.Tls.Verification.SKIPPED
+                  ? Tls.Trust.ANYTHING
+                  : Tls.Trust.VERIFIED));
+    } catch (IOException e) {
+      throw settings
+          .origins()
+          .refuse("pipeops.tls", files.certFile() == null ? files.caFile() + "" : files.certFile(), "usable PEM files: " + e.getMessage());
+    }
+  }
+
+  private static LinkSettings linkSettings(AgentSettings settings) {
+    var defaults = LinkSettings.defaults();
+    var yamux = SessionSettings.defaults();
+    return new LinkSettings(
+        new SessionSettings(
+            settings.windows().maxStream(),
+            yamux.maxFrame(),
+            yamux.acceptBacklog(),
+            yamux.maxStreams(),
+            yamux.maxPendingOpens(),
+            yamux.maxControlBacklog()),
+        defaults.maxText(),
+        settings.windows().sessionBudget(),
+        defaults.keepAliveInterval(),
+        defaults.keepAliveTimeout(),
+        defaults.headerTimeout());
+  }
+
+  private static String version() {
+    String version = Agent.class.getPackage().getImplementationVersion();
+    return version == null ? "development" : version;
+  }
+
+  private static <T> T await(CompletionStage<T> stage) {
+    return stage.toCompletableFuture().join();
+  }
+
+  /// Where operators look.
+  public InetSocketAddress managementAddress() {
+    return management.address();
+  }
+
+  /// Ends in order: links closed with the closing handshake, then everything else.
+  @Override
+  public void close() {
+    AskPattern.<Supervisor.Command, Supervisor.Ended>ask(
+            supervisor, Supervisor.End::new, GOODBYE, node.actors().scheduler())
+        .handle((_, _) -> null)
+        .toCompletableFuture()
+        .join();
+    node.close();
+  }
+}

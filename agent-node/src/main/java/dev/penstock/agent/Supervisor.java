@@ -1,0 +1,264 @@
+package dev.penstock.agent;
+
+import dev.penstock.agent.connect.AgentLink;
+import dev.penstock.agent.connect.Backoff;
+import dev.penstock.agent.connect.Outbound;
+import dev.penstock.agent.connect.Registrar;
+import dev.penstock.agent.connect.TunnelClient;
+import dev.penstock.agent.observe.AgentMeters;
+import dev.penstock.agent.serve.TargetStream;
+import dev.penstock.agent.serve.Targets;
+import dev.penstock.config.HostPort;
+import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.TunnelRegistered;
+import dev.penstock.protocol.net.Loop;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.DispatcherSelector;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
+import org.apache.pekko.stream.SystemMaterializer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The parent of everything in an agent: registers it, keeps its links, registers its tunnels, knows whether it is ready.
+/// A gateway that was away for a moment is told of the tunnels again: it may have been another one.
+final class Supervisor {
+  /// What this actor is told.
+  sealed interface Command {}
+
+  /// The agent ends: close all links in order.
+  record End(ActorRef<Ended> replyTo) implements Command {}
+
+  /// All links were told to close.
+  record Ended() {}
+
+  private record Registered(Registrar.Result result) implements Command {}
+
+  private record Reported(AgentLink.Report report) implements Command {}
+
+  private record TunnelAnswered(ServiceSettings service, long round, TunnelRegistered answer)
+      implements Command {}
+
+  private record TunnelRefused(ServiceSettings service, long round, Throwable why)
+      implements Command {}
+
+  private record RegisterTunnel(ServiceSettings service, long round) implements Command {}
+
+  private static final Logger log = LoggerFactory.getLogger(Supervisor.class);
+  private static final Backoff BACKOFF = Backoff.standard();
+
+  private final ActorContext<Command> context;
+  private final TimerScheduler<Command> timers;
+  private final Outbound outbound;
+  private final AgentMeters meters;
+  private final Agent.Announcements announcements;
+  private final Consumer<List<String>> notReady;
+  private final TunnelClient client;
+  private final List<ActorRef<AgentLink.Command>> links = new ArrayList<>();
+  private final Map<ServiceSettings, TunnelRegistered> confirmed = new HashMap<>();
+  private final Map<ServiceSettings, String> announced = new HashMap<>();
+  private String clusterId = "";
+  private int linksUp;
+
+  /// Counts outages: answers to registrations of an earlier round come too late to count.
+  private long round;
+
+  private long roundStartedAt = System.nanoTime();
+
+  private Supervisor(
+      ActorContext<Command> context,
+      TimerScheduler<Command> timers,
+      Outbound outbound,
+      AgentMeters meters,
+      Agent.Announcements announcements,
+      Consumer<List<String>> notReady) {
+    this.context = context;
+    this.timers = timers;
+    this.outbound = outbound;
+    this.meters = meters;
+    this.announcements = announcements;
+    this.notReady = notReady;
+    this.client = new TunnelClient(outbound);
+  }
+
+  /// An agent that registers at once.
+  ///
+  /// @param notReady gets the reasons why the agent is not ready, whenever they change
+  static Behavior<Command> create(
+      Outbound outbound,
+      AgentMeters meters,
+      Agent.Announcements announcements,
+      Consumer<List<String>> notReady) {
+    return Behaviors.setup(
+        context ->
+            Behaviors.withTimers(
+                timers -> {
+                  var self =
+                      new Supervisor(context, timers, outbound, meters, announcements, notReady);
+                  self.register();
+                  return Behaviors.receiveMessage(self::on);
+                }));
+  }
+
+  private void register() {
+    Loop loop = outbound.loops().get(0);
+    context.spawnAnonymous(
+        Registrar.create(
+            outbound,
+            loop,
+            SystemMaterializer.get(context.getSystem()).materializer(),
+            context.messageAdapter(Registrar.Result.class, Registered::new)),
+        DispatcherSelector.fromConfig(loop.dispatcher()));
+  }
+
+  private Behavior<Command> on(Command command) {
+    switch (command) {
+      case Registered(Registrar.Result.Registered(var id, var gatewayUrl)) -> {
+        clusterId = id;
+        log.atInfo().addKeyValue("cluster", id).log("registered at the gateway");
+        openLinks(gatewayUrl);
+        registerTunnels();
+      }
+      case Registered(Registrar.Result.Refused(var why)) -> announcements.refused().accept(why);
+      case Reported(AgentLink.Report.Up()) -> {
+        if (linksUp++ == 0 && round > 0) {
+          registerTunnels();
+        }
+        links.forEach(link -> link.tell(new AgentLink.TryNow()));
+      }
+      case Reported(AgentLink.Report.Down()) -> {
+        if (--linksUp == 0) {
+          confirmed.clear();
+          round++;
+        }
+      }
+      case RegisterTunnel(var service, long of) -> {
+        if (of == round) {
+          registerTunnel(service);
+        }
+      }
+      case TunnelAnswered(var service, long of, var answer) -> {
+        if (of == round) {
+          confirmed.put(service, answer);
+        }
+      }
+      case TunnelRefused(var service, long of, var why) -> tunnelRefused(service, of, why);
+      case End(var replyTo) -> {
+        links.forEach(link -> link.tell(new AgentLink.GoAway()));
+        replyTo.tell(new Ended());
+      }
+    }
+    announce();
+    return Behaviors.same();
+  }
+
+  private void openLinks(URI gatewayUrl) {
+    var targets = new HashMap<String, HostPort>();
+    for (ServiceSettings service : outbound.settings().services()) {
+      targets.put(TunnelClient.tunnelId(clusterId, service), service.target());
+    }
+    var streams =
+        new TargetStream.Shared(
+            outbound.loops(),
+            new Targets(targets),
+            outbound.settings().connectionTimeout(),
+            meters,
+            SystemMaterializer.get(context.getSystem()).materializer());
+    ActorRef<AgentLink.Report> reports =
+        context.messageAdapter(AgentLink.Report.class, Reported::new);
+    for (int i = 0; i < outbound.settings().links(); i++) {
+      Loop loop = outbound.loops().next();
+      links.add(
+          context.spawn(
+              AgentLink.create(
+                  outbound, streams, withQuery(gatewayUrl), clusterId, loop, reports),
+              "link-" + i,
+              DispatcherSelector.fromConfig(loop.dispatcher())));
+    }
+  }
+
+  /// The query that the protocol wants, in the order of the original.
+  private URI withQuery(URI gatewayUrl) {
+    String path = gatewayUrl.getRawPath().isEmpty() ? "/ws" : gatewayUrl.getRawPath();
+    String before = gatewayUrl.getRawQuery() == null ? "" : gatewayUrl.getRawQuery() + "&";
+    String query =
+        "agent_version="
+            + URLEncoder.encode(outbound.version(), StandardCharsets.UTF_8)
+            + "&"
+            + Capability.QUERY_PARAMETER
+            + "="
+            + Capability.format(EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS))
+            + "&cluster_uuid="
+            + URLEncoder.encode(clusterId, StandardCharsets.UTF_8)
+            + "&supports_binary=true&supports_response_streaming=true&supports_streaming=true"
+            + "&supports_websocket=true&supports_yamux=true";
+    return URI.create(
+        gatewayUrl.getScheme() + "://" + gatewayUrl.getRawAuthority() + path + "?" + before + query);
+  }
+
+  private void registerTunnels() {
+    roundStartedAt = System.nanoTime();
+    outbound.settings().services().forEach(this::registerTunnel);
+  }
+
+  private void registerTunnel(ServiceSettings service) {
+    long now = round;
+    context.pipeToSelf(
+        client.register(outbound.loops().get(0), clusterId, service),
+        (answer, failed) ->
+            failed == null
+                ? new TunnelAnswered(service, now, answer)
+                : new TunnelRefused(service, now, failed));
+  }
+
+  private void tunnelRefused(ServiceSettings service, long of, Throwable why) {
+    Throwable cause =
+        why instanceof CompletionException && why.getCause() != null ? why.getCause() : why;
+    log.atWarn()
+        .addKeyValue("service", service.name())
+        .addKeyValue("cause", cause.getMessage())
+        .log("the gateway did not take a tunnel");
+    var outage = Duration.ofNanos(System.nanoTime() - roundStartedAt);
+    timers.startSingleTimer(
+        service.name(),
+        new RegisterTunnel(service, of),
+        BACKOFF.delay(outage, Duration.ZERO, ThreadLocalRandom.current()));
+  }
+
+  /// Tells users what they can reach, and operators what is still missing.
+  private void announce() {
+    var reasons = new ArrayList<String>();
+    if (clusterId.isEmpty()) {
+      reasons.add("not registered at the gateway");
+    } else if (linksUp == 0) {
+      reasons.add("no link to the gateway");
+    }
+    for (ServiceSettings service : outbound.settings().services()) {
+      TunnelRegistered tunnel = confirmed.get(service);
+      if (tunnel == null) {
+        reasons.add("tunnel " + service.name() + " is not confirmed by the gateway");
+      } else if (linksUp > 0 && !tunnel.tunnelEndpoint().equals(announced.get(service))) {
+        announced.put(service, tunnel.tunnelEndpoint());
+        announcements
+            .reachable()
+            .accept(
+                service.name() + "  tcp  " + tunnel.tunnelEndpoint() + " -> " + service.target());
+      }
+    }
+    notReady.accept(List.copyOf(reasons));
+  }
+}
