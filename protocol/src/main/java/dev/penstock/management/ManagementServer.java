@@ -32,6 +32,7 @@ import org.apache.pekko.http.javadsl.model.headers.Allow;
 import org.apache.pekko.http.javadsl.model.headers.Host;
 import org.apache.pekko.http.javadsl.settings.ParserSettings;
 import org.apache.pekko.http.javadsl.settings.ServerSettings;
+import org.apache.pekko.http.scaladsl.settings.ParserSettings.ErrorLoggingVerbosity$;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,7 +41,8 @@ import org.slf4j.LoggerFactory;
 /// asks). Everything else is answered with a [Problem]. Thread-safe.
 ///
 /// At most 64 connections; a connection without traffic is closed after 60 s, a request head is
-/// limited to 64 headers of 4 KiB each, and request bodies are dropped unread.
+/// limited to 64 headers of 4 KiB each, and request bodies are dropped unread. Requests that are no
+/// HTTP are answered, not logged: whoever reaches the port could fill the log.
 public final class ManagementServer {
   private static final Logger LOG = LoggerFactory.getLogger(ManagementServer.class);
 
@@ -109,6 +111,7 @@ public final class ManagementServer {
         .withParserSettings(
             ParserSettings.forServer(system)
                 .withModeledHeaderParsing(false)
+                .withErrorLoggingVerbosity(ErrorLoggingVerbosity$.MODULE$.apply("off"))
                 .withMaxHeaderCount(MAX_HEADERS)
                 .withMaxHeaderValueLength(MAX_HEADER_VALUE)
                 .withMaxUriLength(MAX_URI)
@@ -154,7 +157,7 @@ public final class ManagementServer {
   private static HttpResponse metrics(
       HttpRequest request, ExpositionFormats formats, PrometheusRegistry registry) {
     ExpositionFormatWriter writer =
-        formats.findWriter(request.getHeader("Accept").map(HttpHeader::value).orElse(""));
+        writer(formats, request.getHeader("Accept").map(HttpHeader::value).orElse(""));
     var body = new ByteArrayOutputStream(16 * 1024);
     try {
       writer.write(body, registry.scrape());
@@ -163,6 +166,12 @@ public final class ManagementServer {
     }
     return HttpResponse.create()
         .withEntity(ContentTypes.parse(writer.getContentType()), body.toByteArray());
+  }
+
+  /// The library's own choice ends in an error when protobuf is asked for, which we do not carry.
+  private static ExpositionFormatWriter writer(ExpositionFormats formats, String accept) {
+    ExpositionFormatWriter openMetrics = formats.getOpenMetricsTextFormatWriter();
+    return openMetrics.accepts(accept) ? openMetrics : formats.getPrometheusTextFormatWriter();
   }
 
   private static HttpResponse text(StatusCode status, String line) {
@@ -185,7 +194,10 @@ public final class ManagementServer {
     while (root.getCause() != null) {
       root = root.getCause();
     }
-    String found = String.valueOf(root.getMessage()).toLowerCase(Locale.ROOT);
+    String message = String.valueOf(root.getMessage());
+    // The system's own words come after the address in brackets.
+    String found =
+        message.substring(message.lastIndexOf("] ") + 1).strip().toLowerCase(Locale.ROOT);
     String expected =
         found.contains("in use")
             ? "a free port"

@@ -34,9 +34,11 @@ public record CallerAddress(InetSocketAddress client, InetSocketAddress listener
     }
     String host = text.substring(0, colon);
     String port = text.substring(colon + 1);
-    boolean bracketed = host.startsWith("[") && host.endsWith("]") && host.indexOf(':') > 0;
+    boolean bracketed =
+        host.startsWith("[") && host.indexOf(']') == host.length() - 1 && host.indexOf(':') > 0;
     boolean dotted = host.chars().filter(c -> c == '.').count() == 3;
     if (host.indexOf('%') >= 0
+        || host.lastIndexOf('[') > 0
         || bracketed == (dotted && host.indexOf(':') < 0)
         || port.isEmpty()
         || port.length() > 5

@@ -51,7 +51,7 @@ final class JsonFields {
       throws MalformedMessage {
     String text = text(name, maxLength);
     if (!allowed.matcher(text).matches()) {
-      throw malformed(name, node.has(name) ? '"' + text + '"' : missing(name), expected);
+      throw malformed(name, present(name) == null ? missing(name) : '"' + text + '"', expected);
     }
     return text;
   }
