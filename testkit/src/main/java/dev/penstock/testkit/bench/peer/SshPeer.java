@@ -19,7 +19,7 @@ final class SshPeer implements Peer {
 
   @Override
   public List<Tool> tools() {
-    return List.of(SSHD, SSH, KEYGEN);
+    return List.of(SSH, SSHD, KEYGEN);
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.penstock.testkit.bench.peer;
 
 import java.io.File;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
@@ -38,5 +39,23 @@ public record Tool(String name, String install, String versionFlag) {
         .orElseThrow(
             () -> new IllegalStateException(name + " is missing (expected: " + install + ")"))
         .toString();
+  }
+
+  /// What it prints as its version: the first line with a digit.
+  public String version() {
+    try {
+      var process = new ProcessBuilder(path(), versionFlag).redirectErrorStream(true).start();
+      process.getOutputStream().close();
+      try (var output = process.inputReader()) {
+        return output
+            .lines()
+            .filter(line -> line.chars().anyMatch(Character::isDigit))
+            .findFirst()
+            .orElse("unknown")
+            .strip();
+      }
+    } catch (IOException e) {
+      return "unknown: " + e.getMessage();
+    }
   }
 }

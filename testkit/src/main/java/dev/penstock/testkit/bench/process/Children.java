@@ -32,6 +32,11 @@ public final class Children implements AutoCloseable {
     return process;
   }
 
+  /// Whether all was ended; nothing can be started any more.
+  public boolean isClosed() {
+    return closed;
+  }
+
   /// Asks the process and its descendants to end, waits up to 5 s, and then ends them by force.
   public void stop(Process process) {
     running.remove(process);
