@@ -52,7 +52,7 @@ final class Bench {
       for (int round = 1; round <= plan.rounds(); round++) {
         for (var measure : plan.measures()) {
           for (var contestant : contestants) {
-            if (!children.isClosed()) {
+            if (!children.isClosed() && applies(measure, contestant.peer)) {
               measure(round, measure, contestant, measurer, target);
             }
           }
@@ -62,6 +62,11 @@ final class Bench {
       contestants.stream().map(Contestant::site).filter(Objects::nonNull).forEach(Site::close);
     }
     return report;
+  }
+
+  /// What has no processes has no memory and no start either.
+  private static boolean applies(Measure measure, Peer peer) {
+    return measure.needs() == Measure.Needs.WARM || !peer.tools().isEmpty();
   }
 
   /// The kit's own code has to be warm before the first peer is measured with it.

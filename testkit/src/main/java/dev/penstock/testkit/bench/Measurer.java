@@ -25,6 +25,7 @@ final class Measurer {
   private static final int BULK_STREAMS = 8;
   private static final double BITS_PER_GBIT = 1e9;
   private static final double BYTES_PER_GB = 1e9;
+  private static final Duration FIRST_BYTES_LIMIT = Duration.ofSeconds(10);
   private static final Duration WARM_UP_LIMIT = Duration.ofSeconds(60);
 
   /// Connections that come and go before idle memory is counted, so that what the first of them
@@ -99,7 +100,7 @@ final class Measurer {
       }
       case BUSY_PING -> busyPing(numbers, site);
       case MEMORY -> memory(numbers, peer, site);
-      case STARTUP -> startup(numbers, peer, site);
+      case STARTUP -> startup(numbers, site);
     }
     return numbers;
   }
@@ -127,20 +128,31 @@ final class Measurer {
 
   private Moved bulk(Site site, Direction direction, int streams, Duration lead, Duration window)
       throws IOException {
+    long before = target.taken();
     try (var load = BulkLoad.start(site.publicPort(), direction, streams)) {
+      awaitFirstBytes(load, direction, before);
       rest(lead);
       long bytes = moved(load, direction);
-      double cpu = site.cpuSeconds();
+      var cpu = site.cpuTime();
       long start = System.nanoTime();
       rest(window);
       double seconds = (System.nanoTime() - start) / 1e9;
       bytes = moved(load, direction) - bytes;
-      cpu = site.cpuSeconds() - cpu;
+      double cpuSeconds = site.cpuTime().secondsSince(cpu);
       load.check();
       if (bytes == 0 && !window.isZero()) {
         throw new IOException("bytes moved by " + streams + " streams: 0 (expected: more)");
       }
-      return new Moved(bytes, seconds, cpu);
+      return new Moved(bytes, seconds, cpuSeconds);
+    }
+  }
+
+  /// @param before what the target's sinks had taken when the load was started
+  private void awaitFirstBytes(BulkLoad load, Direction direction, long before) throws IOException {
+    long none = direction == Direction.UP ? before : 0;
+    long end = System.nanoTime() + FIRST_BYTES_LIMIT.toNanos();
+    while (moved(load, direction) == none && System.nanoTime() < end) {
+      rest(Duration.ofMillis(1));
     }
   }
 
@@ -184,9 +196,6 @@ final class Measurer {
   }
 
   private void memory(Map<Metric, Double> numbers, Peer peer, Site site) throws IOException {
-    if (peer.tools().isEmpty()) {
-      return;
-    }
     try (var first = new IdleConnections(site.publicPort())) {
       first.growTo(MEMORY_WARM_UP);
     }
@@ -248,10 +257,7 @@ final class Measurer {
     }
   }
 
-  private static void startup(Map<Metric, Double> numbers, Peer peer, Site site) {
-    if (peer.tools().isEmpty()) {
-      return;
-    }
+  private static void startup(Map<Metric, Double> numbers, Site site) {
     numbers.put(Metric.STARTUP_ECHO, site.echoAfter().toNanos() / 1e6);
     site.readyAfter()
         .forEach((role, time) ->

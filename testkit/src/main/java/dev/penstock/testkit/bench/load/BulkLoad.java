@@ -19,7 +19,6 @@ import org.jspecify.annotations.Nullable;
 /// Streams at full speed until closed, driven by one thread. The methods are for one other thread.
 public final class BulkLoad implements AutoCloseable {
   private static final int CHUNK = 256 * 1024;
-  private static final int CHUNKS_PER_TURN = 4;
   private static final Duration SETUP = Duration.ofSeconds(20);
 
   private final Direction direction;
@@ -93,18 +92,13 @@ public final class BulkLoad implements AutoCloseable {
   private void move(SelectionKey key) {
     var channel = (SocketChannel) key.channel();
     try {
-      for (int i = 0; i < CHUNKS_PER_TURN; i++) {
-        buffer.clear();
-        int count = direction == Direction.UP ? channel.write(buffer) : channel.read(buffer);
-        if (count < 0) {
-          throw new EOFException("end of stream");
-        }
-        if (direction == Direction.DOWN) {
-          received.addAndGet(count);
-        }
-        if (count < CHUNK) {
-          return;
-        }
+      buffer.clear();
+      int count = direction == Direction.UP ? channel.write(buffer) : channel.read(buffer);
+      if (count < 0) {
+        throw new EOFException("end of stream");
+      }
+      if (direction == Direction.DOWN) {
+        received.addAndGet(count);
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -6,6 +6,9 @@ import java.util.Arrays;
 public final class Latencies {
   private static final double NANOS_PER_MICRO = 1_000;
 
+  /// Keeps what binary fractions add to 99.9 % from becoming one rank more.
+  private static final double ROUNDING = 1e-6;
+
   private long[] nanos = new long[4096];
   private int size;
 
@@ -33,7 +36,7 @@ public final class Latencies {
     }
     long[] sorted = Arrays.copyOf(nanos, size);
     Arrays.sort(sorted);
-    int rank = (int) Math.ceil(percent / 100 * size);
+    int rank = (int) Math.ceil(percent / 100 * size - ROUNDING);
     return sorted[Math.clamp(rank - 1, 0, size - 1)] / NANOS_PER_MICRO;
   }
 }

@@ -1,5 +1,7 @@
 package dev.penstock.testkit.bench.load;
 
+import java.net.ProtocolException;
+
 /// What the [target][TargetMain] does with a connection; the client's first byte says it.
 enum Mode {
   /// Every byte comes back, this first one too.
@@ -15,12 +17,13 @@ enum Mode {
     this.wire = (byte) wire;
   }
 
-  static Mode of(byte wire) {
+  /// @throws ProtocolException for a byte that means nothing: not one of our clients
+  static Mode of(byte wire) throws ProtocolException {
     for (Mode mode : values()) {
       if (mode.wire == wire) {
         return mode;
       }
     }
-    throw new IllegalArgumentException("mode: " + wire + " (expected: one of E, S, D)");
+    throw new ProtocolException("mode: " + wire + " (expected: one of E, S, D)");
   }
 }

@@ -28,7 +28,6 @@ import org.jspecify.annotations.Nullable;
 /// Two threads: one for echoes, one for bulk, so that an echo never waits behind a bulk copy here.
 public final class TargetMain {
   private static final int CHUNK = 256 * 1024;
-  private static final int CHUNKS_PER_TURN = 4;
   private static final int BACKLOG = 4096;
 
   private TargetMain() {}
@@ -166,12 +165,8 @@ public final class TargetMain {
         }
         return;
       }
-      for (int i = 0; i < CHUNKS_PER_TURN; i++) {
-        outgoing.clear();
-        if (connection.channel.write(outgoing) < CHUNK) {
-          return;
-        }
-      }
+      outgoing.clear();
+      connection.channel.write(outgoing);
     }
 
     private static void close(SocketChannel channel) {

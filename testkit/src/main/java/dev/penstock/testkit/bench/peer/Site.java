@@ -3,6 +3,7 @@ package dev.penstock.testkit.bench.peer;
 import dev.penstock.testkit.bench.load.Clients;
 import dev.penstock.testkit.bench.process.Children;
 import dev.penstock.testkit.bench.process.ProcFiles;
+import dev.penstock.testkit.bench.process.ProcFiles.CpuTime;
 import dev.penstock.testkit.bench.process.ProcFiles.Memory;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -88,9 +89,11 @@ public final class Site implements AutoCloseable {
     return Map.copyOf(readyAfter);
   }
 
-  /// CPU seconds of all its processes so far.
-  public double cpuSeconds() {
-    return parts.stream().mapToDouble(part -> ProcFiles.cpuSeconds(part.process.toHandle())).sum();
+  /// CPU time of all its processes so far.
+  public CpuTime cpuTime() {
+    return parts.stream()
+        .map(part -> ProcFiles.cpuTime(part.process.toHandle()))
+        .reduce(CpuTime.NONE, CpuTime::plus);
   }
 
   /// Memory of the processes of one end.

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /// A program that a peer needs.
@@ -14,6 +15,8 @@ import java.util.stream.Stream;
 /// @param install how to get it
 /// @param versionFlag the argument that makes it print its version
 public record Tool(String name, String install, String versionFlag) {
+  private static final Pattern VERSION = Pattern.compile("(^|[^:.\\d])\\d+\\.\\d");
+
   /// Where it is: on the `PATH`, in the usual places for servers, or where `go install` and `cargo
   /// install` put programs.
   public Optional<Path> find() {
@@ -41,7 +44,7 @@ public record Tool(String name, String install, String versionFlag) {
         .toString();
   }
 
-  /// What it prints as its version: the first line with a digit.
+  /// What it prints as its version: the first line with a dotted number that is no time of day.
   public String version() {
     try {
       var process = new ProcessBuilder(path(), versionFlag).redirectErrorStream(true).start();
@@ -49,7 +52,7 @@ public record Tool(String name, String install, String versionFlag) {
       try (var output = process.inputReader()) {
         return output
             .lines()
-            .filter(line -> line.chars().anyMatch(Character::isDigit))
+            .filter(line -> VERSION.matcher(line).find())
             .findFirst()
             .orElse("unknown")
             .strip();

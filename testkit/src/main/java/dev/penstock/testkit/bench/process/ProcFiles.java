@@ -3,7 +3,10 @@ package dev.penstock.testkit.bench.process;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.OptionalLong;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /// What Linux tells about processes, read from `/proc`. A process that ended counts as nothing.
@@ -13,15 +16,17 @@ public final class ProcFiles {
 
   private static final int FIRST_FIELD_AFTER_NAME = 3;
   private static final int UTIME = 14;
-  private static final int CSTIME = 17;
+  private static final int STIME = 15;
 
   private ProcFiles() {}
 
-  /// CPU seconds, user and system, of the process, its descendants, and those of them that ended
-  /// and were waited for. Resolution 10 ms.
-  public static double cpuSeconds(ProcessHandle process) {
-    return tree(process).map(handle -> read(handle, "stat")).mapToLong(ProcFiles::ticks).sum()
-        / TICKS_PER_SECOND;
+  /// CPU time of the process and of its descendants that live now.
+  public static CpuTime cpuTime(ProcessHandle process) {
+    return new CpuTime(
+        tree(process)
+            .collect(
+                Collectors.toMap(
+                    ProcessHandle::pid, handle -> ticks(read(handle, "stat")), Math::max)));
   }
 
   /// Memory of the process and its descendants, from `smaps_rollup`.
@@ -43,18 +48,15 @@ public final class ProcFiles {
     }
   }
 
-  /// utime + stime + cutime + cstime of a line of `/proc/PID/stat`. The name in it may hold spaces
-  /// and parentheses; what follows its last parenthesis is field 3.
+  /// utime + stime of a line of `/proc/PID/stat`; 0 for an empty one. The name in it may hold
+  /// spaces and parentheses; what follows its last parenthesis is field 3.
   static long ticks(String stat) {
     if (stat.isEmpty()) {
       return 0;
     }
     String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
-    long ticks = 0;
-    for (int field = UTIME; field <= CSTIME; field++) {
-      ticks += Long.parseLong(fields[field - FIRST_FIELD_AFTER_NAME]);
-    }
-    return ticks;
+    return Long.parseLong(fields[UTIME - FIRST_FIELD_AFTER_NAME])
+        + Long.parseLong(fields[STIME - FIRST_FIELD_AFTER_NAME]);
   }
 
   static Memory parseMemory(String rollup) {
@@ -77,6 +79,37 @@ public final class ProcFiles {
     /// The sum.
     public Memory plus(Memory other) {
       return new Memory(rss + other.rss, pss + other.pss);
+    }
+  }
+
+  /// CPU time of processes at one moment; resolution 10 ms.
+  ///
+  /// @param ticks user and system time by process id
+  public record CpuTime(Map<Long, Long> ticks) {
+    /// None.
+    public static final CpuTime NONE = new CpuTime(Map.of());
+
+    /// Copies the map.
+    public CpuTime {
+      ticks = Map.copyOf(ticks);
+    }
+
+    /// Both.
+    public CpuTime plus(CpuTime other) {
+      var both = new HashMap<>(ticks);
+      both.putAll(other.ticks);
+      return new CpuTime(both);
+    }
+
+    /// Seconds that the processes of this moment have used since an earlier one. What ended in
+    /// between is left out: forking proxies ignore their children, and the kernel then drops their
+    /// times.
+    public double secondsSince(CpuTime earlier) {
+      long sum = 0;
+      for (var process : ticks.entrySet()) {
+        sum += process.getValue() - earlier.ticks.getOrDefault(process.getKey(), 0L);
+      }
+      return sum / TICKS_PER_SECOND;
     }
   }
 }
