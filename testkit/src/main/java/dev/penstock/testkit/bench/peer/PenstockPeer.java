@@ -57,7 +57,7 @@ final class PenstockPeer implements Peer {
               listen: 127.0.0.1:%d
               data_dir: %s
               public: { host: 127.0.0.1, bind: 127.0.0.1, ports: %d-%d }
-              auth: { tokens: [ { token: %s, cluster: lab } ] }
+              auth: { tokens: [ { token: "%s", cluster: lab } ] }
             management: { listen: "127.0.0.1:%d" }
             """
                 .formatted(link, site.path("data"), open, open, token, gatewayManagement));
