@@ -1,0 +1,204 @@
+package dev.penstock.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// A gateway and an agent on this machine, each in its own process, and the services that they
+/// expose. Add services, then [#start].
+final class Lab implements AutoCloseable {
+  static final String TOKEN = "s3cret";
+
+  /// A second cluster's token, for peers that must not harm the first.
+  static final String OTHER_TOKEN = "other-s3cret";
+
+  private static final int CONNECT_TIMEOUT_MILLIS = 5_000;
+
+  private record Exposed(String target, int publicPort) {}
+
+  private final Path directory;
+  private final int listenPort = Ports.free();
+  private final int gatewayManagement = Ports.free();
+  private final int agentManagement = Ports.free();
+  private final Map<String, Exposed> services = new LinkedHashMap<>();
+  private final List<AutoCloseable> owned = new ArrayList<>();
+  private NodeProcess gateway;
+  private NodeProcess agent;
+
+  private Lab(Path directory) {
+    this.directory = directory;
+  }
+
+  /// A lab that keeps its files in `directory`.
+  static Lab in(Path directory) {
+    return new Lab(directory);
+  }
+
+  /// Exposes a service that somebody else runs.
+  Lab expose(String name, String target) {
+    services.put(name, new Exposed(target, Ports.free()));
+    return this;
+  }
+
+  /// Exposes a service that ends with the lab.
+  Lab expose(String name, EchoService service) {
+    owned.add(service);
+    return expose(name, service.address());
+  }
+
+  /// Starts both; returns when every service can be reached.
+  Lab start() {
+    startGateway().awaitReady();
+    startAgent().awaitReady();
+    return this;
+  }
+
+  /// Starts the gateway, always with the same settings.
+  NodeProcess startGateway() {
+    Path config = write("gateway.yaml", gatewayYaml());
+    gateway =
+        NodeProcess.start(
+            directory,
+            gatewayManagement,
+            Map.of(),
+            List.of("gateway", "--config", config.toString()));
+    return gateway;
+  }
+
+  /// Starts the agent, always with the same settings.
+  NodeProcess startAgent() {
+    var arguments =
+        new ArrayList<>(
+            List.of(
+                "agent",
+                "--gateway",
+                "http://127.0.0.1:" + listenPort,
+                "--token",
+                TOKEN,
+                "--management",
+                "127.0.0.1:" + agentManagement));
+    services.forEach((name, service) -> {
+      arguments.add("--expose");
+      arguments.add(name + "=" + service.target() + "@" + service.publicPort());
+    });
+    agent = NodeProcess.start(directory, agentManagement, Map.of(), arguments);
+    return agent;
+  }
+
+  NodeProcess gateway() {
+    return gateway;
+  }
+
+  NodeProcess agent() {
+    return agent;
+  }
+
+  /// Where the gateway takes REST calls and links.
+  int listenPort() {
+    return listenPort;
+  }
+
+  /// The public port of a service.
+  int port(String name) {
+    return services.get(name).publicPort();
+  }
+
+  /// The line that the agent prints when a service can be reached.
+  String announcement(String name) {
+    return name + "  tcp  127.0.0.1:" + port(name) + " -> " + services.get(name).target();
+  }
+
+  /// A new client of a service.
+  Socket connect(String name) throws IOException {
+    var socket = new Socket();
+    try {
+      socket.connect(
+          new InetSocketAddress(InetAddress.getLoopbackAddress(), port(name)),
+          CONNECT_TIMEOUT_MILLIS);
+      socket.setTcpNoDelay(true);
+      return socket;
+    } catch (IOException e) {
+      socket.close();
+      throw e;
+    }
+  }
+
+  /// Whether a service that echoes answers a byte now.
+  boolean echoes(String name) {
+    try (Socket client = connect(name)) {
+      client.setSoTimeout(1_000);
+      client.getOutputStream().write('?');
+      return client.getInputStream().read() == '?';
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /// Sends one byte to a service that echoes and takes it back, so that the stream is known to be
+  /// open from end to end.
+  void roundTrip(Socket client) throws IOException {
+    client.getOutputStream().write('?');
+    assertThat(client.getInputStream().read()).as("echo\n%s", report()).isEqualTo('?');
+  }
+
+  /// What both processes wrote, for the message of a failed test.
+  String report() {
+    return (gateway == null ? "" : gateway.report()) + (agent == null ? "" : agent.report());
+  }
+
+  String gatewayYaml() {
+    return """
+    gateway:
+      listen: 127.0.0.1:%d
+      data_dir: %s
+      public:
+        host: 127.0.0.1
+        bind: 127.0.0.1
+        ports: 10000-35000
+      auth:
+        tokens:
+          - token: %s
+            cluster: lab
+          - token: %s
+            cluster: other
+    management:
+      listen: 127.0.0.1:%d
+    """
+        .formatted(listenPort, directory.resolve("data"), TOKEN, OTHER_TOKEN, gatewayManagement);
+  }
+
+  @Override
+  public void close() {
+    if (agent != null) {
+      agent.close();
+    }
+    if (gateway != null) {
+      gateway.close();
+    }
+    for (AutoCloseable closeable : owned) {
+      try {
+        closeable.close();
+      } catch (Exception e) {
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+
+  private Path write(String file, String text) {
+    try {
+      return Files.writeString(directory.resolve(file), text);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
