@@ -52,7 +52,8 @@ public final class Agent implements AutoCloseable {
 
   /// Starts an agent; it links and registers in the background from then on.
   ///
-  /// @throws dev.penstock.config.ConfigException the management port is taken or a certificate cannot be used
+  /// @throws dev.penstock.config.ConfigException the management port is taken or a certificate
+  ///   cannot be used
   public static Agent start(AgentSettings settings, Announcements announcements) {
     Tls tls = tls(settings);
     var node = NodeSystem.start("agent", settings.eventLoops());
@@ -134,7 +135,10 @@ public final class Agent implements AutoCloseable {
     } catch (IOException e) {
       throw settings
           .origins()
-          .refuse("pipeops.tls", files.certFile() == null ? files.caFile() + "" : files.certFile(), "usable PEM files: " + e.getMessage());
+          .refuse(
+              "pipeops.tls",
+              files.certFile() == null ? files.caFile() + "" : files.certFile(),
+              "usable PEM files: " + e.getMessage());
     }
   }
 

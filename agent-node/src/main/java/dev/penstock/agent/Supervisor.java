@@ -34,8 +34,9 @@ import org.apache.pekko.stream.SystemMaterializer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// The parent of everything in an agent: registers it, keeps its links, registers its tunnels, knows whether it is ready.
-/// A gateway that was away for a moment is told of the tunnels again: it may have been another one.
+/// The parent of everything in an agent: registers it, keeps its links, registers its tunnels,
+/// knows whether it is ready. A gateway that was away for a moment is told of the tunnels again: it
+/// may have been another one.
 final class Supervisor {
   /// What this actor is told.
   sealed interface Command {}
@@ -103,15 +104,12 @@ final class Supervisor {
       AgentMeters meters,
       Agent.Announcements announcements,
       Consumer<List<String>> notReady) {
-    return Behaviors.setup(
-        context ->
-            Behaviors.withTimers(
-                timers -> {
-                  var self =
-                      new Supervisor(context, timers, outbound, meters, announcements, notReady);
-                  self.register();
-                  return Behaviors.receiveMessage(self::on);
-                }));
+    return Behaviors.setup(context ->
+        Behaviors.withTimers(timers -> {
+          var self = new Supervisor(context, timers, outbound, meters, announcements, notReady);
+          self.register();
+          return Behaviors.receiveMessage(self::on);
+        }));
   }
 
   private void register() {
@@ -184,8 +182,7 @@ final class Supervisor {
       Loop loop = outbound.loops().next();
       links.add(
           context.spawn(
-              AgentLink.create(
-                  outbound, streams, withQuery(gatewayUrl), clusterId, loop, reports),
+              AgentLink.create(outbound, streams, withQuery(gatewayUrl), clusterId, loop, reports),
               "link-" + i,
               DispatcherSelector.fromConfig(loop.dispatcher())));
     }
@@ -207,7 +204,13 @@ final class Supervisor {
             + "&supports_binary=true&supports_response_streaming=true&supports_streaming=true"
             + "&supports_websocket=true&supports_yamux=true";
     return URI.create(
-        gatewayUrl.getScheme() + "://" + gatewayUrl.getRawAuthority() + path + "?" + before + query);
+        gatewayUrl.getScheme()
+            + "://"
+            + gatewayUrl.getRawAuthority()
+            + path
+            + "?"
+            + before
+            + query);
   }
 
   private void registerTunnels() {

@@ -39,8 +39,8 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Keeps one link to a gateway: dials, serves, waits with back-off, dials again, for ever. Runs on its loop; the streams of
-/// the link are its children.
+/// Keeps one link to a gateway: dials, serves, waits with back-off, dials again, for ever. Runs on
+/// its loop; the streams of the link are its children.
 ///
 /// ```
 /// dialling --- up ---> linked --- end ---> waiting --- time ---> dialling
@@ -128,19 +128,15 @@ public final class AgentLink {
       String clusterId,
       Loop loop,
       ActorRef<Report> agent) {
-    return Behaviors.setup(
-        context ->
-            Behaviors.withTimers(
-                timers -> {
-                  var self =
-                      new AgentLink(
-                          context, timers, outbound, streams, url, clusterId, loop, agent);
-                  self.dial();
-                  return Behaviors.receive(Command.class)
-                      .onAnyMessage(self::on)
-                      .onSignal(PostStop.class, _ -> self.stopped())
-                      .build();
-                }));
+    return Behaviors.setup(context ->
+        Behaviors.withTimers(timers -> {
+          var self = new AgentLink(context, timers, outbound, streams, url, clusterId, loop, agent);
+          self.dial();
+          return Behaviors.receive(Command.class)
+              .onAnyMessage(self::on)
+              .onSignal(PostStop.class, _ -> self.stopped())
+              .build();
+        }));
   }
 
   private Behavior<Command> on(Command command) {
@@ -148,7 +144,8 @@ public final class AgentLink {
       case Dial() -> dial();
       case TryNow() -> {
         if (timers.isTimerActive(new Dial())) {
-          timers.startSingleTimer(new Dial(), Duration.ofMillis(ThreadLocalRandom.current().nextInt(100)));
+          timers.startSingleTimer(
+              new Dial(), Duration.ofMillis(ThreadLocalRandom.current().nextInt(100)));
         }
       }
       case Dialled(var connection) -> dialled(connection);
@@ -167,7 +164,8 @@ public final class AgentLink {
       case Beat() -> {
         if (link != null) {
           link.send(
-              new Heartbeat(clusterId, outbound.settings().id(), "healthy", "connected", outbound.version()));
+              new Heartbeat(
+                  clusterId, outbound.settings().id(), "healthy", "connected", outbound.version()));
         }
       }
       case Ended(var end) -> {
@@ -189,9 +187,8 @@ public final class AgentLink {
     ActorRef<Command> self = context.getSelf();
     WebSocketClient.connect(
             outbound.loops(), loop, url, outbound.headers(), outbound.tls(), outbound.webSocket())
-        .whenComplete(
-            (connection, failed) ->
-                self.tell(failed == null ? new Dialled(connection) : new NotDialled(failed)));
+        .whenComplete((connection, failed) ->
+            self.tell(failed == null ? new Dialled(connection) : new NotDialled(failed)));
   }
 
   private void waitAndDial() {
@@ -202,7 +199,8 @@ public final class AgentLink {
 
   private void dialled(WebSocketConnection connection) {
     var stage =
-        new LinkStage(loop, outbound.linkSettings(), outbound.budget(), new ToActor(context.getSelf()));
+        new LinkStage(
+            loop, outbound.linkSettings(), outbound.budget(), new ToActor(context.getSelf()));
     link =
         connection
             .flow()
@@ -252,7 +250,9 @@ public final class AgentLink {
       case ControlMessage.ErrorMessage(var text) ->
           log.atWarn().addKeyValue("error", text).log("the gateway reported an error");
       default ->
-          log.atDebug().addKeyValue("message", message.getClass().getSimpleName()).log("ignored a message");
+          log.atDebug()
+              .addKeyValue("message", message.getClass().getSimpleName())
+              .log("ignored a message");
     }
   }
 
@@ -283,7 +283,9 @@ public final class AgentLink {
   /// What went wrong with a dial, for people.
   static String reason(Throwable failed) {
     Throwable cause =
-        failed instanceof CompletionException && failed.getCause() != null ? failed.getCause() : failed;
+        failed instanceof CompletionException && failed.getCause() != null
+            ? failed.getCause()
+            : failed;
     return cause instanceof UpgradeRefused refused
         ? String.valueOf(refused.getMessage())
         : String.valueOf(Tcp.failureOf(cause).getMessage());

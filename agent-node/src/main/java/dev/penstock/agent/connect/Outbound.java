@@ -25,6 +25,9 @@ public record Outbound(
   /// The headers of every request.
   Map<String, String> headers() {
     return Map.of(
-        "Authorization", "Bearer " + settings.token().reveal(), "User-Agent", "penstock-agent/" + version);
+        "Authorization",
+        "Bearer " + settings.token().reveal(),
+        "User-Agent",
+        "penstock-agent/" + version);
   }
 }

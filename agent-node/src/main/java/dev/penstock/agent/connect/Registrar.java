@@ -95,14 +95,12 @@ public final class Registrar {
   /// @param replyTo gets one result
   public static Behavior<Command> create(
       Outbound outbound, Loop loop, Materializer materializer, ActorRef<Result> replyTo) {
-    return Behaviors.setup(
-        context ->
-            Behaviors.withTimers(
-                timers -> {
-                  var self = new Registrar(context, timers, outbound, loop, materializer, replyTo);
-                  self.dial();
-                  return Behaviors.receiveMessage(self::on);
-                }));
+    return Behaviors.setup(context ->
+        Behaviors.withTimers(timers -> {
+          var self = new Registrar(context, timers, outbound, loop, materializer, replyTo);
+          self.dial();
+          return Behaviors.receiveMessage(self::on);
+        }));
   }
 
   private Behavior<Command> on(Command command) {
@@ -129,7 +127,10 @@ public final class Registrar {
         yield Behaviors.same();
       }
       case Ended(var end) -> {
-        log.atWarn().addKeyValue("cause", end.cause()).addKeyValue("detail", end.detail()).log("registration failed");
+        log.atWarn()
+            .addKeyValue("cause", end.cause())
+            .addKeyValue("detail", end.detail())
+            .log("registration failed");
         waitAndDial();
         yield Behaviors.same();
       }
@@ -139,10 +140,14 @@ public final class Registrar {
   private void dial() {
     ActorRef<Command> self = context.getSelf();
     WebSocketClient.connect(
-            outbound.loops(), loop, controllerUrl(), outbound.headers(), outbound.tls(), outbound.webSocket())
-        .whenComplete(
-            (connection, failed) ->
-                self.tell(failed == null ? new Dialled(connection) : new NotDialled(failed)));
+            outbound.loops(),
+            loop,
+            controllerUrl(),
+            outbound.headers(),
+            outbound.tls(),
+            outbound.webSocket())
+        .whenComplete((connection, failed) ->
+            self.tell(failed == null ? new Dialled(connection) : new NotDialled(failed)));
   }
 
   private URI controllerUrl() {
@@ -153,7 +158,8 @@ public final class Registrar {
 
   private void register(WebSocketConnection connection) {
     var stage =
-        new LinkStage(loop, outbound.linkSettings(), outbound.budget(), new ToActor(context.getSelf()));
+        new LinkStage(
+            loop, outbound.linkSettings(), outbound.budget(), new ToActor(context.getSelf()));
     link =
         connection
             .flow()
@@ -201,12 +207,12 @@ public final class Registrar {
       link.close(WebSocketMessage.Close.NORMAL, "registered");
     }
     if (success.gatewayWsUrl() == null) {
-      log.atError().log("the gateway names no gateway_ws_url, and this agent links to nothing else");
+      log.atError()
+          .log("the gateway names no gateway_ws_url, and this agent links to nothing else");
       waitAndDial();
       return Behaviors.same();
     }
-    replyTo.tell(
-        new Result.Registered(success.clusterId(), URI.create(success.gatewayWsUrl())));
+    replyTo.tell(new Result.Registered(success.clusterId(), URI.create(success.gatewayWsUrl())));
     return Behaviors.stopped();
   }
 

@@ -76,7 +76,11 @@ public final class TunnelClient {
       throw new Refused(answer.status() + ": " + Problem.decode(answer.body()).detail());
     } catch (MalformedMessage e) {
       throw new CompletionException(
-          new Refused("status " + answer.status() + ", and an answer that makes no sense: " + e.getMessage()));
+          new Refused(
+              "status "
+                  + answer.status()
+                  + ", and an answer that makes no sense: "
+                  + e.getMessage()));
     }
   }
 }

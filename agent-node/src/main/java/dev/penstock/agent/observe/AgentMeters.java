@@ -13,8 +13,9 @@ import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.util.Locale;
 
-/// All meters of an agent, declared once; the names that start with `pipeops_agent_` are those that dashboards of the
-/// original agent know. Labels come from closed sets only. Safe for use by several threads.
+/// All meters of an agent, declared once; the names that start with `pipeops_agent_` are those that
+/// dashboards of the original agent know. Labels come from closed sets only. Safe for use by
+/// several threads.
 public final class AgentMeters {
   private final Traffic traffic = new Traffic();
   private final Gauge connections;
@@ -74,13 +75,13 @@ public final class AgentMeters {
             .register(registry);
     CounterWithCallback.builder()
         .name("pipeops_agent_tcp_tunnel_bytes_total")
-        .help("Payload bytes, updated while connections run: sent to the gateway, received from it.")
+        .help(
+            "Payload bytes, updated while connections run: sent to the gateway, received from it.")
         .labelNames("direction")
-        .callback(
-            sample -> {
-              sample.call((double) traffic.toPeer(), "sent");
-              sample.call((double) traffic.fromPeer(), "received");
-            })
+        .callback(sample -> {
+          sample.call((double) traffic.toPeer(), "sent");
+          sample.call((double) traffic.fromPeer(), "received");
+        })
         .register(registry);
     GaugeWithCallback.builder()
         .name("penstock_agent_budget_used_bytes")

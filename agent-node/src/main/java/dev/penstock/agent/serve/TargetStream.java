@@ -26,8 +26,9 @@ import org.apache.pekko.stream.Materializer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// One stream that the gateway opened, joined with a connection to its service: its life, not its bytes. Runs on the
-/// link's loop. A service that cannot be reached is an error on this stream and nothing else.
+/// One stream that the gateway opened, joined with a connection to its service: its life, not its
+/// bytes. Runs on the link's loop. A service that cannot be reached is an error on this stream and
+/// nothing else.
 public final class TargetStream {
   /// What this stream is told.
   public sealed interface Command {}
@@ -83,7 +84,10 @@ public final class TargetStream {
       return refused(
           new DialStatus(
               DialStatus.Code.UNKNOWN_TUNNEL,
-              "this agent has no tunnel " + header.tunnelId() + " for " + header.protocol().label()));
+              "this agent has no tunnel "
+                  + header.tunnelId()
+                  + " for "
+                  + header.protocol().label()));
     }
     ActorRef<Command> self = context.getSelf();
     Tcp.connect(
@@ -92,10 +96,9 @@ public final class TargetStream {
             target.get().host(),
             target.get().port(),
             shared.dialTimeout())
-        .whenComplete(
-            (connection, failed) ->
-                self.tell(
-                    failed == null ? new Dialled(connection) : new NotDialled(Tcp.failureOf(failed))));
+        .whenComplete((connection, failed) ->
+            self.tell(
+                failed == null ? new Dialled(connection) : new NotDialled(Tcp.failureOf(failed))));
     return Behaviors.receiveMessage(this::on);
   }
 
@@ -105,7 +108,8 @@ public final class TargetStream {
         carry(connection);
         yield Behaviors.same();
       }
-      case NotDialled(var why) -> refused(new DialStatus(codeOf(why.kind()), String.valueOf(why.getMessage())));
+      case NotDialled(var why) ->
+          refused(new DialStatus(codeOf(why.kind()), String.valueOf(why.getMessage())));
       case Ended(var end) -> {
         shared.meters().streamEnded(end.cause(), System.nanoTime() - startedAt);
         log.atDebug()
@@ -122,7 +126,9 @@ public final class TargetStream {
   private void carry(TcpConnection connection) {
     shared.meters().streamStarted();
     List<ByteBuffer> first =
-        agreed.contains(Capability.DIAL_STATUS) ? List.of(DialStatus.connected().encode()) : List.of();
+        agreed.contains(Capability.DIAL_STATUS)
+            ? List.of(DialStatus.connected().encode())
+            : List.of();
     connection
         .flow()
         .join(

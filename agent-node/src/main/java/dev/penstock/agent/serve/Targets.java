@@ -4,8 +4,8 @@ import dev.penstock.config.HostPort;
 import java.util.Map;
 import java.util.Optional;
 
-/// What this agent connects to: the targets of the tunnels that it registers, and nothing else, whatever a gateway asks
-/// for. Immutable.
+/// What this agent connects to: the targets of the tunnels that it registers, and nothing else,
+/// whatever a gateway asks for. Immutable.
 public final class Targets {
   private final Map<String, HostPort> byTunnelId;
 

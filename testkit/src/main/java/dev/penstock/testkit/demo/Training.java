@@ -1,0 +1,92 @@
+package dev.penstock.testkit.demo;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.URI;
+import java.util.ArrayList;
+
+/// A little of all traffic, for the run that makes the start-up cache: classes get loaded and the
+/// byte path warm.
+final class Training {
+  private static final int PINGS = 20_000;
+  private static final int CONNECTIONS = 300;
+  private static final int BULK_BYTES = 512 * 1024 * 1024;
+
+  private Training() {}
+
+  static void run(Demo demo) throws Exception {
+    int port = demo.publicPort("echo");
+    pings(port);
+    for (int i = 0; i < CONNECTIONS; i++) {
+      try (var socket = connect(port)) {
+        socket.getOutputStream().write(i);
+        socket.getInputStream().read();
+      }
+    }
+    bulk(port);
+    for (String url :
+        new String[] {
+          "http://127.0.0.1:" + demo.publicPort("web") + "/",
+          "http://" + demo.gatewayMetrics() + "/readyz",
+          "http://" + demo.gatewayMetrics() + "/metrics",
+          "http://" + demo.agentMetrics() + "/readyz"
+        }) {
+      try (InputStream in = URI.create(url).toURL().openStream()) {
+        in.readAllBytes();
+      }
+    }
+  }
+
+  private static Socket connect(int port) throws IOException {
+    var socket = new Socket(InetAddress.getLoopbackAddress(), port);
+    socket.setTcpNoDelay(true);
+    return socket;
+  }
+
+  private static void pings(int port) throws IOException {
+    try (var socket = connect(port)) {
+      byte[] ping = new byte[64];
+      for (int i = 0; i < PINGS; i++) {
+        socket.getOutputStream().write(ping);
+        socket.getInputStream().readNBytes(ping, 0, ping.length);
+      }
+    }
+  }
+
+  private static void bulk(int port) throws IOException, InterruptedException {
+    var threads = new ArrayList<Thread>();
+    for (int i = 0; i < 2; i++) {
+      var socket = connect(port);
+      threads.add(
+          Thread.ofVirtual()
+              .start(() -> {
+                byte[] block = new byte[64 * 1024];
+                try {
+                  for (int sent = 0; sent < BULK_BYTES / 2; sent += block.length) {
+                    socket.getOutputStream().write(block);
+                  }
+                  socket.shutdownOutput();
+                } catch (IOException e) {
+                  // The reader notices.
+                }
+              }));
+      threads.add(
+          Thread.ofVirtual()
+              .start(() -> {
+                byte[] block = new byte[64 * 1024];
+                try (socket) {
+                  while (socket.getInputStream().read(block) >= 0) {
+                    // Only the way here counts.
+                  }
+                } catch (IOException e) {
+                  // A shorter training is a training.
+                }
+              }));
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+  }
+}
