@@ -10,7 +10,7 @@ import java.net.Socket;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
@@ -99,15 +99,11 @@ public final class EchoService implements AutoCloseable {
       return _ -> join(Thread.currentThread());
     }
 
-    /// Echoes one byte, then resets the connection when `trigger` opens.
-    static Behaviour resetOn(CountDownLatch trigger) {
+    /// Echoes one byte, then resets the connection as soon as `permits` has one to take.
+    static Behaviour resetOn(Semaphore permits) {
       return socket -> {
         echoOne(socket);
-        try {
-          trigger.await();
-        } catch (InterruptedException e) {
-          Thread.currentThread().interrupt();
-        }
+        permits.acquireUninterruptibly();
         socket.setSoLinger(true, 0);
       };
     }

@@ -84,7 +84,11 @@ final class NodeProcess implements AutoCloseable {
     await(name + " is ready")
         .atMost(START)
         .pollInterval(Duration.ofMillis(10))
-        .failFast(() -> name + " ended:\n" + report(), () -> !process.isAlive())
+        .failFast(
+            name + " ended instead",
+            () -> {
+              assertThat(process.isAlive()).as(this::report).isTrue();
+            })
         .until(this::isReady);
     return this;
   }

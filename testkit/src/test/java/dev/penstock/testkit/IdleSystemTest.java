@@ -1,0 +1,88 @@
+package dev.penstock.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.penstock.testkit.EchoService.Behaviour;
+import java.io.IOException;
+import java.net.Socket;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Connections that say nothing cost next to nothing.
+@Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class IdleSystemTest {
+  private static final Duration WINDOW = Duration.ofSeconds(10);
+  private static final int KIB = 1_024;
+  private static final long LARGEST_CONNECTION = 12L * KIB;
+  private static final Payload WARM_UP = new Payload(21, 256L << 20);
+
+  @TempDir Path directory;
+
+  @Test
+  void aThousandIdleConnectionsUseLessThanOnePercentOfACore() throws IOException {
+    Duration limit = Limits.time(WINDOW.dividedBy(100));
+    try (Lab lab = echo();
+        Clients clients = Clients.connect(lab, "echo", 1_000)) {
+      Duration gatewayBefore = lab.gateway().cpuTime();
+      Duration agentBefore = lab.agent().cpuTime();
+      await().pollDelay(WINDOW).atMost(WINDOW.multipliedBy(2)).until(() -> true);
+      Duration gateway = lab.gateway().cpuTime().minus(gatewayBefore);
+      Duration agent = lab.agent().cpuTime().minus(agentBefore);
+      System.out.printf("idle: gateway %s, agent %s of CPU in %s%n", gateway, agent, WINDOW);
+      assertThat(gateway).isLessThan(limit);
+      assertThat(agent).isLessThan(limit);
+      clients.roundTrips(lab);
+    }
+  }
+
+  @Test
+  void twoThousandConnectionsFitIntoTwelveKibibytesEach() throws IOException {
+    assertMemoryPerConnection(2_000);
+  }
+
+  @Test
+  @Tag("long")
+  void tenThousandConnectionsFitIntoTwelveKibibytesEach() throws IOException {
+    assertMemoryPerConnection(10_000);
+  }
+
+  /// Heap that was touched once stays resident, so a first round touches the young generation; what
+  /// grows afterwards grew for the connections.
+  private void assertMemoryPerConnection(int count) throws IOException {
+    try (Lab lab = echo()) {
+      for (int i = 0; i < count; i++) {
+        try (Socket client = lab.connect("echo")) {
+          lab.roundTrip(client);
+        }
+      }
+      try (Socket client = lab.connect("digest")) {
+        WARM_UP.write(client.getOutputStream());
+        client.shutdownOutput();
+        assertThat(Payload.Digest.read(client.getInputStream())).isEqualTo(WARM_UP.digest());
+      }
+      long gatewayBefore = lab.gateway().residentBytes();
+      long agentBefore = lab.agent().residentBytes();
+      try (Clients clients = Clients.connect(lab, "echo", count)) {
+        long gateway = (lab.gateway().residentBytes() - gatewayBefore) / count;
+        long agent = (lab.agent().residentBytes() - agentBefore) / count;
+        System.out.printf(
+            "%d connections: gateway %d, agent %d bytes each%n", count, gateway, agent);
+        assertThat(gateway).isLessThanOrEqualTo(LARGEST_CONNECTION);
+        assertThat(agent).isLessThanOrEqualTo(LARGEST_CONNECTION);
+        clients.roundTrips(lab);
+      }
+    }
+  }
+
+  private Lab echo() {
+    return Lab.in(directory)
+        .expose("echo", EchoService.start(Behaviour.echo()))
+        .expose("digest", EchoService.start(Behaviour.digest()))
+        .start();
+  }
+}

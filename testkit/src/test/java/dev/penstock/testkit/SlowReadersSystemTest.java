@@ -1,0 +1,114 @@
+package dev.penstock.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.penstock.testkit.EchoService.Behaviour;
+import java.io.IOException;
+import java.net.Socket;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Readers that stop reading hold up themselves and nobody else, and memory stays bounded.
+@Timeout(value = 180, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class SlowReadersSystemTest {
+  private static final int READERS = 200;
+  private static final int PINGS = 2_000;
+  private static final Duration P99 = Limits.time(Duration.ofMillis(10));
+
+  /// A window of 256 KiB for each stream at each of the two places where its bytes may wait, and
+  /// the young generation.
+  private static final long LARGEST_GROWTH = READERS * 2L * 256 * 1_024 + (64L << 20);
+
+  @TempDir Path directory;
+  private final List<Socket> clients = new ArrayList<>();
+  private final AtomicLong pushed = new AtomicLong();
+  private Lab lab;
+  private long gatewayBefore;
+  private long agentBefore;
+
+  @BeforeEach
+  void start() {
+    lab =
+        Lab.in(directory)
+            .expose("echo", EchoService.start(Behaviour.echo()))
+            .expose("flood", EchoService.start(Behaviour.flood()))
+            .expose("deaf", EchoService.start(Behaviour.deaf()))
+            .start();
+    assertThat(lab.echoes("echo")).as(lab::report).isTrue();
+    gatewayBefore = lab.gateway().residentBytes();
+    agentBefore = lab.agent().residentBytes();
+  }
+
+  @AfterEach
+  void stop() throws IOException {
+    for (Socket client : clients) {
+      client.close();
+    }
+    lab.close();
+  }
+
+  @Test
+  void clientsThatStopReadingHoldUpNobodyElse() throws IOException {
+    for (int i = 0; i < READERS; i++) {
+      clients.add(lab.connect("flood"));
+    }
+    assertOthersAreServed();
+  }
+
+  @Test
+  void servicesThatStopReadingHoldUpNobodyElse() throws IOException {
+    for (int i = 0; i < READERS; i++) {
+      Socket client = lab.connect("deaf");
+      clients.add(client);
+      Thread.ofVirtual().start(() -> push(client));
+    }
+    awaitStanding();
+    assertOthersAreServed();
+  }
+
+  private void assertOthersAreServed() throws IOException {
+    try (Pinger pinger = Pinger.of(lab, "echo")) {
+      Duration first = pinger.p99(PINGS);
+      Duration p99 = pinger.p99(PINGS);
+      long gateway = lab.gateway().residentBytes() - gatewayBefore;
+      long agent = lab.agent().residentBytes() - agentBefore;
+      System.out.printf(
+          "beside %d readers that stopped: ping p99 %s while they fill, %s after; gateway +%d, agent +%d bytes%n",
+          READERS, first, p99, gateway, agent);
+      assertThat(p99).as(lab::report).isLessThan(P99);
+      assertThat(gateway).isLessThan(LARGEST_GROWTH);
+      assertThat(agent).isLessThan(LARGEST_GROWTH);
+    }
+  }
+
+  /// Waits until no client gets rid of another byte.
+  private void awaitStanding() {
+    var last = new AtomicLong(-1);
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .pollInterval(Duration.ofMillis(500))
+        .until(() -> last.getAndSet(pushed.get()) == pushed.get());
+  }
+
+  private void push(Socket client) {
+    byte[] block = new byte[16 * 1_024];
+    try {
+      var out = client.getOutputStream();
+      while (!client.isClosed()) {
+        out.write(block);
+        pushed.addAndGet(block.length);
+      }
+    } catch (IOException closed) {
+      // The test is over.
+    }
+  }
+}
