@@ -133,10 +133,12 @@ final class Supervisor {
       }
       case Registered(Registrar.Result.Refused(var why)) -> announcements.refused().accept(why);
       case Reported(AgentLink.Report.Up()) -> {
-        if (linksUp++ == 0 && round > 0) {
-          registerTunnels();
+        if (linksUp++ == 0) {
+          if (round > 0) {
+            registerTunnels();
+          }
+          links.forEach(link -> link.tell(new AgentLink.TryNow()));
         }
-        links.forEach(link -> link.tell(new AgentLink.TryNow()));
       }
       case Reported(AgentLink.Report.Down()) -> {
         if (--linksUp == 0) {

@@ -20,7 +20,6 @@ import dev.penstock.protocol.net.UpgradeRefused;
 import dev.penstock.protocol.net.WebSocketClient;
 import dev.penstock.protocol.net.WebSocketConnection;
 import dev.penstock.protocol.net.WebSocketMessage;
-import dev.penstock.protocol.yamux.Role;
 import java.net.URI;
 import java.time.Duration;
 import java.util.EnumSet;
@@ -80,6 +79,7 @@ public final class AgentLink {
   }
 
   private static final Logger log = LoggerFactory.getLogger(AgentLink.class);
+  private static final Duration STABLE = Duration.ofSeconds(5);
   private static final Duration HEARTBEAT = Duration.ofSeconds(30);
   private static final Set<Capability> OURS =
       EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS);
@@ -96,6 +96,7 @@ public final class AgentLink {
   private @Nullable Link link;
   private Set<Capability> agreed = Set.of();
   private boolean up;
+  private long upSince = System.nanoTime() - STABLE.toNanos();
   private long downSince = System.nanoTime();
 
   private AgentLink(
@@ -143,7 +144,7 @@ public final class AgentLink {
     switch (command) {
       case Dial() -> dial();
       case TryNow() -> {
-        if (timers.isTimerActive(new Dial())) {
+        if (timers.isTimerActive(new Dial()) && System.nanoTime() - upSince > STABLE.toNanos()) {
           timers.startSingleTimer(
               new Dial(), Duration.ofMillis(ThreadLocalRandom.current().nextInt(100)));
         }
@@ -238,9 +239,9 @@ public final class AgentLink {
     switch (message) {
       case GatewayHello hello when hello.useYamux() && !up -> {
         agreed = Capability.common(OURS, hello.capabilities());
-        link.startYamux(Role.CLIENT, Link.PeerStreams.ACCEPTED);
-        link.send(new GatewayHelloAck(true, OURS));
+        link.acceptYamux(new GatewayHelloAck(true, OURS));
         up = true;
+        upSince = System.nanoTime();
         streams.meters().linkUp();
         timers.startTimerWithFixedDelay(new Beat(), Duration.ZERO, HEARTBEAT);
         agent.tell(new Report.Up());
@@ -261,7 +262,11 @@ public final class AgentLink {
     timers.cancel(new Beat());
     if (up) {
       up = false;
-      downSince = System.nanoTime();
+      // A link that falls as soon as it is up goes on with the outage it was in, else both ends
+      // would spin.
+      if (System.nanoTime() - upSince > STABLE.toNanos()) {
+        downSince = System.nanoTime();
+      }
       streams.meters().linkEnded(end.cause());
       streams.meters().reconnecting();
       agent.tell(new Report.Down());

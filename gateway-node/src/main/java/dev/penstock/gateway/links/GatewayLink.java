@@ -25,7 +25,6 @@ import dev.penstock.protocol.link.LinkStream;
 import dev.penstock.protocol.net.WebSocketConnection;
 import dev.penstock.protocol.net.WebSocketMessage;
 import dev.penstock.protocol.yamux.ByteBudget;
-import dev.penstock.protocol.yamux.Role;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Set;
@@ -163,7 +162,7 @@ public final class GatewayLink {
       timers.startSingleTimer(new TimedOut(), setup.shared().registerTimeout());
     } else {
       var yamux = setup.shared().settings().yamux();
-      link.send(
+      link.offerYamux(
           new GatewayHello(
               true,
               yamux.maxWindow(),
@@ -288,7 +287,6 @@ public final class GatewayLink {
       link.close(WebSocketMessage.Close.POLICY_VIOLATION, "this gateway needs yamux");
       return;
     }
-    link.startYamux(Role.SERVER, Link.PeerStreams.REFUSED);
     var candidate =
         new AgentLink(setup.cluster(), link, Capability.common(OURS, theirs), context.getSelf());
     if (!setup.shared().links().add(candidate)) {

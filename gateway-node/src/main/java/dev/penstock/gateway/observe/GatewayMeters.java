@@ -47,7 +47,7 @@ public final class GatewayMeters {
             .register(registry);
     streams =
         Gauge.builder()
-            .name("penstock_gateway_streams")
+            .name("penstock_gateway_active_streams")
             .help("Clients' connections carried now.")
             .register(registry);
     streamsOpened =

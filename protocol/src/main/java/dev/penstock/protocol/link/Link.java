@@ -3,7 +3,6 @@ package dev.penstock.protocol.link;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.net.Loop;
-import dev.penstock.protocol.yamux.Role;
 import org.jspecify.annotations.Nullable;
 
 /// The handle of one running link. Methods are safe for use by any thread unless they say
@@ -28,18 +27,15 @@ public final class Link {
     loop.run(() -> stage.send(message));
   }
 
-  /// Starts the yamux session; from now on binary messages are its bytes. Once.
-  ///
-  /// @param role which end this is
-  /// @param accepts whether the peer may open streams
-  public void startYamux(Role role, PeerStreams accepts) {
-    loop.run(() -> stage.startYamux(role, accepts));
+  /// Sends `hello` as the gateway; when the agent's acknowledgement arrives the yamux session
+  /// starts before anything behind it is looked at. Once.
+  public void offerYamux(ControlMessage.GatewayHello hello) {
+    loop.run(() -> stage.offerYamux(hello));
   }
 
-  /// Whether the peer may open streams.
-  public enum PeerStreams {
-    ACCEPTED,
-    REFUSED
+  /// Starts the yamux session and sends `ack` as the agent. Once.
+  public void acceptYamux(ControlMessage.GatewayHelloAck ack) {
+    loop.run(() -> stage.acceptYamux(ack));
   }
 
   /// Opens a stream and sends its header. On the loop only.

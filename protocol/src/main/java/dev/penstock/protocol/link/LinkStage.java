@@ -90,7 +90,8 @@ public final class LinkStage
     private final LinkedHashSet<HeaderReader> headers = new LinkedHashSet<>();
     private final ByteBudget budget = processBudget.child(settings.sessionBudget());
     private @Nullable YamuxSession session;
-    private Link.PeerStreams peerStreams = Link.PeerStreams.REFUSED;
+    private boolean offered;
+    private boolean acceptsStreams;
     private WebSocketMessage.@Nullable Close closing;
     private boolean wakePending;
     private boolean ended;
@@ -125,12 +126,23 @@ public final class LinkStage
       wake();
     }
 
-    void startYamux(Role role, Link.PeerStreams accepts) {
+    void offerYamux(ControlMessage.GatewayHello hello) {
+      offered = true;
+      send(hello);
+    }
+
+    void acceptYamux(ControlMessage.GatewayHelloAck ack) {
+      send(ack);
+      startYamux(Role.CLIENT);
+    }
+
+    /// The gateway is the server end and the only one that opens streams.
+    private void startYamux(Role role) {
       if (ended || session != null) {
         return;
       }
-      peerStreams = accepts;
       session = new YamuxSession(role, settings.yamux(), budget, this);
+      acceptsStreams = role == Role.CLIENT;
       session.ping(System.nanoTime());
       wake();
     }
@@ -248,7 +260,11 @@ public final class LinkStage
 
     private void text(String text) {
       try {
-        listener.control(codec.decode(text));
+        ControlMessage message = codec.decode(text);
+        if (offered && message instanceof ControlMessage.GatewayHelloAck ack && ack.useYamux()) {
+          startYamux(Role.SERVER);
+        }
+        listener.control(message);
       } catch (MalformedMessage e) {
         end(
             new LinkEnd(LinkEnd.Cause.MALFORMED_MESSAGE, String.valueOf(e.getMessage())),
@@ -344,7 +360,7 @@ public final class LinkStage
 
     @Override
     public void opened(YamuxStream stream) {
-      if (peerStreams == Link.PeerStreams.REFUSED) {
+      if (!acceptsStreams) {
         stream.listen(Ignored.INSTANCE);
         stream.reset();
         listener.refused(LinkListener.Refusal.FOREIGN_STREAM);

@@ -21,7 +21,6 @@ public final class DemoMain {
   @Command(
       name = "demo",
       description = "Runs a gateway, an agent and two small services, to try things out.",
-      mixinStandardHelpOptions = true,
       footer = {
         "",
         "Examples:",
