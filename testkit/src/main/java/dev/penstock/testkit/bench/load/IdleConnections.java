@@ -2,6 +2,7 @@ package dev.penstock.testkit.bench.load;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -15,6 +16,8 @@ public final class IdleConnections implements AutoCloseable {
   /// third of its ephemeral ports.
   private static final int SOURCE_ADDRESSES = 8;
 
+  private static final int BATCH = 32;
+
   private final int port;
   private final List<SocketChannel> channels = new ArrayList<>();
 
@@ -23,18 +26,33 @@ public final class IdleConnections implements AutoCloseable {
     this.port = port;
   }
 
-  /// Opens more, one after another, until there are `count`.
+  /// Opens more until there are `count`, 32 at a time: over a link that delays small packets, one
+  /// after another would take minutes.
   public void growTo(int count) throws IOException {
     while (channels.size() < count) {
-      var channel = SocketChannel.open();
-      channels.add(channel);
-      int host = 2 + channels.size() % SOURCE_ADDRESSES;
-      channel.bind(new InetSocketAddress("127.0.0." + host, 0));
-      try (var _ = Deadline.closing(channel, SETUP)) {
-        Clients.echoing(channel, port);
+      int held = channels.size();
+      try {
+        while (channels.size() < Math.min(count, held + BATCH)) {
+          open();
+        }
+        for (var channel : channels.subList(held, channels.size())) {
+          try (var _ = Deadline.closing(channel, SETUP)) {
+            Clients.readFully(channel, ByteBuffer.allocate(1));
+          }
+        }
       } catch (IOException e) {
-        throw new IOException("idle connection " + channels.size() + ": " + e.getMessage(), e);
+        throw new IOException("after " + held + " idle connections: " + e.getMessage(), e);
       }
+    }
+  }
+
+  private void open() throws IOException {
+    var channel = SocketChannel.open();
+    channels.add(channel);
+    int host = 2 + channels.size() % SOURCE_ADDRESSES;
+    channel.bind(new InetSocketAddress("127.0.0." + host, 0));
+    try (var _ = Deadline.closing(channel, SETUP)) {
+      Clients.connect(channel, port, Mode.ECHO);
     }
   }
 
