@@ -47,7 +47,7 @@ final class Pinger implements AutoCloseable {
 
   /// Pings every ten milliseconds from now on, until it is closed.
   Pinger start() {
-    var unused =
+    var _ =
         background.scheduleWithFixedDelay(
             () -> {
               try {

@@ -1,0 +1,155 @@
+package dev.penstock.testkit;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
+import com.tngtech.archunit.core.importer.Location;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+
+/// The arrows between modules and packages, and what each part may not know.
+@AnalyzeClasses(
+    packages = "dev.penstock",
+    importOptions = {DoNotIncludeTests.class, ArchitectureTest.NoTestJars.class})
+class ArchitectureTest {
+  /// Leaves out the test classes that a module publishes as a jar.
+  static final class NoTestJars implements ImportOption {
+    @Override
+    public boolean includes(Location location) {
+      return !location.contains("-tests.jar");
+    }
+  }
+
+  private static final String YAMUX = "dev.penstock.protocol.yamux..";
+  private static final String CONTROL = "dev.penstock.protocol.control..";
+  private static final String NET = "dev.penstock.protocol.net..";
+  private static final String LINK = "dev.penstock.protocol.link..";
+  private static final String PROTOCOL = "dev.penstock.protocol..";
+  private static final String GATEWAY = "dev.penstock.gateway..";
+  private static final String AGENT = "dev.penstock.agent..";
+  private static final String TESTKIT = "dev.penstock.testkit..";
+
+  @ArchTest
+  static final ArchRule GATEWAY_AND_AGENT_NEVER_SEE_EACH_OTHER =
+      noClasses()
+          .that()
+          .resideInAPackage(GATEWAY)
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage(AGENT)
+          .because("they run on different machines and share only the protocol");
+
+  @ArchTest
+  static final ArchRule AGENT_NEVER_SEES_GATEWAY =
+      noClasses()
+          .that()
+          .resideInAPackage(AGENT)
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage(GATEWAY)
+          .because("they run on different machines and share only the protocol");
+
+  @ArchTest
+  static final ArchRule PROTOCOL_SEES_NEITHER_END =
+      noClasses()
+          .that()
+          .resideInAPackage(PROTOCOL)
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(GATEWAY, AGENT, TESTKIT)
+          .because("it is what both ends agree on");
+
+  @ArchTest
+  static final ArchRule NOTHING_SEES_THE_TESTKIT =
+      noClasses()
+          .that()
+          .resideInAnyPackage(GATEWAY, AGENT)
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage(TESTKIT)
+          .because("it is for tests, demonstrations and measurements");
+
+  @ArchTest
+  static final ArchRule PURE_PACKAGES_DO_NO_IO =
+      noClasses()
+          .that()
+          .resideInAnyPackage(YAMUX, CONTROL)
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(
+              "org.apache.pekko..", "io.netty..", "java.net..", "java.nio.channels..")
+          .allowEmptyShould(true)
+          .because("the protocol is tested in memory, byte by byte");
+
+  @ArchTest
+  static final ArchRule PURE_PACKAGES_HAVE_NO_THREADS =
+      noClasses()
+          .that()
+          .resideInAnyPackage(YAMUX, CONTROL)
+          .should()
+          .dependOnClassesThat()
+          .areAssignableTo(Thread.class)
+          .orShould()
+          .dependOnClassesThat()
+          .areAssignableTo(java.util.concurrent.Executor.class)
+          .allowEmptyShould(true)
+          .because("their owner decides on which thread they run");
+
+  @ArchTest
+  static final ArchRule PURE_PACKAGES_HAVE_NO_CLOCK =
+      noClasses()
+          .that()
+          .resideInAnyPackage(YAMUX, CONTROL)
+          .should()
+          .callMethod(System.class, "nanoTime")
+          .orShould()
+          .callMethod(System.class, "currentTimeMillis")
+          .orShould()
+          .callMethod(java.time.Instant.class, "now")
+          .orShould()
+          .dependOnClassesThat()
+          .areAssignableTo(java.time.Clock.class)
+          .allowEmptyShould(true)
+          .because("time is an argument, so that a test can move it");
+
+  @ArchTest
+  static final ArchRule ONLY_NET_SEES_NETTY =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.penstock..")
+          .and()
+          .resideOutsideOfPackages(NET, TESTKIT)
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.netty..")
+          .because("event loops and buffers have one owner");
+
+  @ArchTest
+  static final ArchRule YAMUX_AND_CONTROL_ARE_THE_BOTTOM =
+      noClasses()
+          .that()
+          .resideInAnyPackage(YAMUX, CONTROL)
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(NET, LINK)
+          .allowEmptyShould(true)
+          .because("the order is yamux, control <- net <- link");
+
+  @ArchTest
+  static final ArchRule NET_DOES_NOT_KNOW_LINKS =
+      noClasses()
+          .that()
+          .resideInAPackage(NET)
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage(LINK)
+          .allowEmptyShould(true)
+          .because("the order is yamux, control <- net <- link");
+
+  @ArchTest
+  static final ArchRule PACKAGES_FORM_NO_CYCLE =
+      slices().matching("dev.penstock.(**)").should().beFreeOfCycles();
+}

@@ -1,0 +1,256 @@
+package dev.penstock.testkit;
+
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/// A real server program with a configuration of its own, on a free loopback port, in a folder that
+/// goes when it ends.
+final class RealServer implements AutoCloseable {
+  private static final Duration START = Duration.ofSeconds(30);
+  private static final Duration SETUP = Duration.ofSeconds(120);
+  private static final String UNPRIVILEGED = "nobody";
+
+  private final Path directory;
+  private final int port;
+  private Process process;
+
+  private RealServer(String name) {
+    try {
+      directory = Files.createTempDirectory("penstock-" + name + "-");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    port = Ports.free();
+  }
+
+  /// PostgreSQL with an empty database `postgres` and a user of that name without a password. It
+  /// refuses to run as root, so root runs it as another user.
+  static RealServer postgres() {
+    String initdb = Programs.require("initdb");
+    String postgres = Programs.require("postgres");
+    var server = new RealServer("postgres");
+    var as = new ArrayList<String>();
+    if (isRoot()) {
+      Programs.run(
+          SETUP, server.directory, List.of("chown", UNPRIVILEGED, server.directory.toString()));
+      as.addAll(
+          List.of(
+              Programs.require("setpriv"),
+              "--reuid=" + UNPRIVILEGED,
+              "--regid=nogroup",
+              "--clear-groups"));
+    }
+    String data = server.directory.resolve("data").toString();
+    Programs.run(
+        SETUP,
+        server.directory,
+        with(
+            as,
+            initdb,
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-N",
+            "-E",
+            "UTF8",
+            "--locale=C"));
+    return server.start(
+        with(
+            as,
+            postgres,
+            "-D",
+            data,
+            "-p",
+            Integer.toString(server.port),
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "unix_socket_directories=",
+            "-c",
+            "fsync=off"));
+  }
+
+  /// Redis that keeps nothing.
+  static RealServer redis() {
+    String program = Programs.require("redis-server");
+    var server = new RealServer("redis");
+    return server.start(
+        List.of(
+            program,
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            Integer.toString(server.port),
+            "--save",
+            "",
+            "--appendonly",
+            "no"));
+  }
+
+  /// An SSH server that lets this user in with the key `client` in its folder.
+  static RealServer ssh() {
+    String program = Programs.require("sshd");
+    String keygen = Programs.require("ssh-keygen");
+    var server = new RealServer("ssh");
+    for (String key : List.of("host", "client")) {
+      Programs.run(
+          SETUP,
+          server.directory,
+          List.of(keygen, "-q", "-t", "ed25519", "-N", "", "-f", server.file(key).toString()));
+    }
+    if (isRoot()) {
+      Programs.run(SETUP, server.directory, List.of("mkdir", "-p", "/run/sshd"));
+    }
+    server.write(
+        "sshd_config",
+        """
+        ListenAddress 127.0.0.1
+        Port %d
+        HostKey %s
+        AuthorizedKeysFile %s
+        PidFile none
+        UsePAM no
+        StrictModes no
+        PermitRootLogin yes
+        Subsystem sftp internal-sftp
+        """
+            .formatted(server.port, server.file("host"), server.file("client.pub")));
+    return server.start(List.of(program, "-D", "-e", "-f", server.file("sshd_config").toString()));
+  }
+
+  /// A web server for the files in its folder.
+  static RealServer nginx() {
+    String program = Programs.require("nginx");
+    var server = new RealServer("nginx");
+    server.write(
+        "nginx.conf",
+        """
+        daemon off;
+        master_process off;
+        pid %1$s/nginx.pid;
+        error_log stderr;
+        events {}
+        http {
+          access_log off;
+          client_body_temp_path %1$s/body;
+          proxy_temp_path %1$s/proxy;
+          fastcgi_temp_path %1$s/fastcgi;
+          uwsgi_temp_path %1$s/uwsgi;
+          scgi_temp_path %1$s/scgi;
+          server {
+            listen 127.0.0.1:%2$d;
+            root %1$s;
+          }
+        }
+        """
+            .formatted(server.directory, server.port));
+    return server.start(
+        List.of(
+            program,
+            "-p",
+            server.directory.toString(),
+            "-c",
+            server.file("nginx.conf").toString()));
+  }
+
+  String address() {
+    return "127.0.0.1:" + port;
+  }
+
+  /// Its folder.
+  Path directory() {
+    return directory;
+  }
+
+  /// A file in its folder.
+  Path file(String name) {
+    return directory.resolve(name);
+  }
+
+  @Override
+  public void close() {
+    if (process != null) {
+      stop(process);
+    }
+    try (Stream<Path> files = Files.walk(directory)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.deleteIfExists(file);
+      }
+    } catch (IOException | UncheckedIOException e) {
+      // A child of the server may still write; the system's own cleaning takes the rest.
+    }
+  }
+
+  private RealServer start(List<String> command) {
+    Path log = file("server.log");
+    process = Programs.start(directory, log, command);
+    Runtime.getRuntime().addShutdownHook(new Thread(process::destroyForcibly));
+    await(command.getFirst() + " listens")
+        .atMost(START)
+        .pollInterval(Duration.ofMillis(20))
+        .failFast(
+            "it ended instead",
+            () -> {
+              if (!process.isAlive()) {
+                throw new AssertionError(Files.readString(log));
+              }
+            })
+        .until(this::listens);
+    return this;
+  }
+
+  private boolean listens() {
+    try (var probe = new Socket(InetAddress.getLoopbackAddress(), port)) {
+      return probe.isConnected();
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  private void write(String name, String text) {
+    try {
+      Files.writeString(file(name), text);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /// SIGINT ends all four at once and in order; PostgreSQL waits for its clients on SIGTERM.
+  private static void stop(Process process) {
+    try {
+      new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start().waitFor();
+      if (!process.waitFor(5, TimeUnit.SECONDS)) {
+        process.destroyForcibly().waitFor();
+      }
+    } catch (IOException e) {
+      process.destroyForcibly();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static boolean isRoot() {
+    return "root".equals(System.getProperty("user.name"));
+  }
+
+  private static List<String> with(List<String> before, String... command) {
+    var all = new ArrayList<>(before);
+    all.addAll(List.of(command));
+    return all;
+  }
+}
