@@ -50,6 +50,9 @@ public final class LinkStage
   /// Payload of one binary message, about.
   private static final int BATCH_BYTES = 128 * 1024;
 
+  /// One read of so much means that streams are busy, and not only pings.
+  private static final int BUSY_BYTES = 16 * 1024;
+
   private static final Duration TICK = Duration.ofSeconds(1);
 
   private final Loop loop;
@@ -95,6 +98,7 @@ public final class LinkStage
     private WebSocketMessage.@Nullable Close closing;
     private boolean wakePending;
     private boolean ended;
+    private boolean busy;
     private int ticksSinceEnd;
     private long lastPing = System.nanoTime();
 
@@ -247,6 +251,7 @@ public final class LinkStage
                 "binary message before gateway_hello and gateway_hello_ack agreed on yamux"));
         return;
       }
+      busy |= bytes.remaining() > BUSY_BYTES;
       try {
         session.onBytes(bytes, System.nanoTime());
       } catch (ProtocolViolation e) {
@@ -330,8 +335,10 @@ public final class LinkStage
       flush();
     }
 
+    /// A busy link measures its way every second, an idle one only shows that it lives.
     private void pingWhenDue(YamuxSession running, long now) {
-      if (now - lastPing >= settings.keepAliveInterval().toNanos()) {
+      if (busy || now - lastPing >= settings.keepAliveInterval().toNanos()) {
+        busy = false;
         lastPing = now;
         running.ping(now);
       }

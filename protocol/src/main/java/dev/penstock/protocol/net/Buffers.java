@@ -1,7 +1,6 @@
 package dev.penstock.protocol.net;
 
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.ByteBufAllocator;
 import java.nio.ByteBuffer;
 
 /// Copies between the sockets' pooled direct memory and the heap buffers that travel through the
@@ -14,18 +13,5 @@ final class Buffers {
     byte[] copy = new byte[bytes.readableBytes()];
     bytes.readBytes(copy).release();
     return ByteBuffer.wrap(copy);
-  }
-
-  /// Copies `parts`, one after the other.
-  static ByteBuf toDirect(ByteBufAllocator allocator, ByteBuffer[] parts) {
-    int size = 0;
-    for (ByteBuffer part : parts) {
-      size += part.remaining();
-    }
-    ByteBuf all = allocator.directBuffer(size);
-    for (ByteBuffer part : parts) {
-      all.writeBytes(part.array(), part.arrayOffset() + part.position(), part.remaining());
-    }
-    return all;
   }
 }

@@ -16,7 +16,8 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.QueryStringDecoder;
-import io.netty.handler.codec.http.websocketx.WebSocketDecoderConfig;
+import io.netty.handler.codec.http.websocketx.WebSocketFrameDecoder;
+import io.netty.handler.codec.http.websocketx.WebSocketFrameEncoder;
 import io.netty.handler.codec.http.websocketx.WebSocketHandshakeException;
 import io.netty.handler.codec.http.websocketx.WebSocketServerHandshakerFactory;
 import java.net.InetSocketAddress;
@@ -26,6 +27,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.pekko.NotUsed;
 import org.apache.pekko.actor.ActorSystem;
@@ -239,15 +241,8 @@ public final class HttpPort {
       switch (upgrades.apply(seen)) {
         case UpgradeAnswer.Refuse refusal -> refuse(context, refusal);
         case UpgradeAnswer.Accept(var connected) -> {
-          var decoder =
-              WebSocketDecoderConfig.newBuilder()
-                  .maxFramePayloadLength(settings.maxFrame())
-                  .expectMaskedFrames(true)
-                  .closeOnProtocolViolation(false)
-                  .build();
           var handshaker =
-              new WebSocketServerHandshakerFactory(
-                      "ws://" + seen.host() + uri.path(), null, decoder)
+              new WebSocketServerHandshakerFactory("ws://" + seen.host() + uri.path(), null, false)
                   .newHandshaker(request);
           if (handshaker == null) {
             refuse(
@@ -257,13 +252,11 @@ public final class HttpPort {
             return;
           }
           try {
-            context.pipeline().remove(this);
-            var connection = new WebSocketConnection(loops, channel, settings.maxText());
             handshaker
                 .handshake(channel, request)
                 .addListener(done -> {
                   if (done.isSuccess()) {
-                    connected.accept(connection);
+                    upgraded(channel, connected);
                   }
                 });
           } catch (WebSocketHandshakeException e) {
@@ -271,6 +264,17 @@ public final class HttpPort {
           }
         }
       }
+    }
+
+    /// From here on the frames are ours: Netty's codec copies the bytes three times more on their
+    /// way.
+    private void upgraded(SocketChannel channel, Consumer<WebSocketConnection> connected) {
+      channel.pipeline().remove(this);
+      var connection =
+          new WebSocketConnection(loops, channel, WebSocketFrames.Side.SERVER, settings);
+      channel.pipeline().remove(WebSocketFrameEncoder.class);
+      channel.pipeline().remove(WebSocketFrameDecoder.class);
+      connected.accept(connection);
     }
 
     private void refuse(ChannelHandlerContext context, UpgradeAnswer.Refuse refusal) {

@@ -11,6 +11,8 @@ import io.netty.handler.codec.http.HttpClientCodec;
 import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.websocketx.WebSocketClientHandshaker;
 import io.netty.handler.codec.http.websocketx.WebSocketClientHandshakerFactory;
+import io.netty.handler.codec.http.websocketx.WebSocketFrameDecoder;
+import io.netty.handler.codec.http.websocketx.WebSocketFrameEncoder;
 import io.netty.handler.codec.http.websocketx.WebSocketHandshakeException;
 import io.netty.handler.codec.http.websocketx.WebSocketVersion;
 import java.net.URI;
@@ -138,7 +140,10 @@ public final class WebSocketClient {
         }
         handshaker.finishHandshake(channel, response);
         context.pipeline().remove(this);
-        var connection = new WebSocketConnection(loops, channel, settings.maxText());
+        var connection =
+            new WebSocketConnection(loops, channel, WebSocketFrames.Side.CLIENT, settings);
+        channel.pipeline().remove(WebSocketFrameEncoder.class);
+        channel.pipeline().remove(WebSocketFrameDecoder.class);
         if (!result.complete(connection)) {
           connection.reset();
         }

@@ -37,7 +37,17 @@ public final class ByteBudget {
     return true;
   }
 
-  /// Gives back what [#tryReserve] took.
+  /// As [#tryReserve], but leaves half of this budget and of those above it to others: for what
+  /// would be nice to have.
+  public boolean tryReserveSpare(long bytes) {
+    if (used.addAndGet(bytes) > limit / 2 || (parent != null && !parent.tryReserveSpare(bytes))) {
+      used.addAndGet(-bytes);
+      return false;
+    }
+    return true;
+  }
+
+  /// Gives back what [#tryReserve] or [#tryReserveSpare] took.
   public void release(long bytes) {
     used.addAndGet(-bytes);
     if (parent != null) {

@@ -57,15 +57,15 @@ final class ReceiveWindow {
   }
 
   /// The credit to give back now, 0 while that is less than half the window: small updates cost
-  /// frames. Doubles the window first when it was drained fast, the budget allows and the
-  /// round-trip time is known.
+  /// frames. Doubles the window first when it was drained fast, the budget allows (half of it is
+  /// kept for bytes that do arrive) and the round-trip time is known.
   int grant(long now, long rttNanos, int maxWindow, ByteBudget budget, SessionCounters counters) {
     if (limit - unread - credit < limit / 2) {
       return 0;
     }
     if (limit < maxWindow && now - epochStart < FAST_ROUND_TRIPS * rttNanos) {
       int larger = (int) Math.min(2L * limit, maxWindow);
-      if (budget.tryReserve(larger - limit)) {
+      if (budget.tryReserveSpare(larger - limit)) {
         limit = larger;
         counters.windowGrowths++;
       } else {

@@ -1,6 +1,7 @@
 package dev.penstock.protocol.yamux;
 
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /// The state machine of one yamux session: bytes and calls in, bytes and callbacks out; no I/O, no
@@ -14,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 /// [#nextBatch] from [StreamListener#writable].
 public final class YamuxSession {
   /// A new round-trip time counts for 1/8 (RFC 6298 §2).
-  private static final int RTT_SMOOTHING = 8;
+  private static final int RTT_SAMPLES = 8;
 
   private final Role role;
   private final SessionSettings settings;
@@ -53,6 +54,8 @@ public final class YamuxSession {
   private int pingValue;
   private boolean pingUnanswered;
   private long pingSent;
+  private final long[] rttSamples = new long[RTT_SAMPLES];
+  private int pongs;
   private long rtt;
 
   private enum Life {
@@ -173,7 +176,8 @@ public final class YamuxSession {
     control.add(FrameType.PING, FrameHeader.SYN, 0, pingValue);
   }
 
-  /// Smoothed round-trip time of pings in nanoseconds; 0 before the first answer.
+  /// The round-trip time in nanoseconds: the least of the last 8 pings, because what is more is
+  /// queues and not the way; 0 before the first answer.
   public long rttNanos() {
     return rtt;
   }
@@ -404,8 +408,8 @@ public final class YamuxSession {
         control.add(FrameType.PING, FrameHeader.ACK, 0, value);
       } else if (pingUnanswered && value == pingValue) {
         pingUnanswered = false;
-        long sample = Math.max(1, now - pingSent);
-        rtt = rtt == 0 ? sample : Math.max(1, rtt + (sample - rtt) / RTT_SMOOTHING);
+        rttSamples[pongs++ % RTT_SAMPLES] = Math.max(1, now - pingSent);
+        rtt = Arrays.stream(rttSamples, 0, Math.min(pongs, RTT_SAMPLES)).min().orElse(0);
       }
     }
 

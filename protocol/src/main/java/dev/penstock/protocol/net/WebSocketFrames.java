@@ -1,0 +1,98 @@
+package dev.penstock.protocol.net;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.ThreadLocalRandom;
+
+/// Writes WebSocket frames (RFC 6455 section 5.2), every message as one frame. Payload is copied
+/// once, and masked on the way where this end must mask.
+final class WebSocketFrames {
+  private static final int FIN = 0x80;
+  private static final int MASKED = 0x80;
+  private static final int MAX_HEADER = 14;
+
+  /// Which end writes: clients mask.
+  enum Side {
+    CLIENT,
+    SERVER
+  }
+
+  private final Side side;
+  private final ByteBufAllocator allocator;
+
+  WebSocketFrames(Side side, ByteBufAllocator allocator) {
+    this.side = side;
+    this.allocator = allocator;
+  }
+
+  ByteBuf text(String text) {
+    return frame(WebSocketParser.TEXT, ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  ByteBuf pong(byte[] payload) {
+    return frame(WebSocketParser.PONG, ByteBuffer.wrap(payload));
+  }
+
+  /// A close frame; a reason beyond the 123 bytes that fit is cut.
+  ByteBuf close(int code, String reason) {
+    byte[] text = fitting(reason).getBytes(StandardCharsets.UTF_8);
+    return frame(
+        WebSocketParser.CLOSE,
+        ByteBuffer.allocate(2 + text.length).putShort((short) code).put(text).flip());
+  }
+
+  ByteBuf binary(ByteBuffer[] parts) {
+    return frame(WebSocketParser.BINARY, parts);
+  }
+
+  private ByteBuf frame(int opcode, ByteBuffer... parts) {
+    int length = 0;
+    for (ByteBuffer part : parts) {
+      length += part.remaining();
+    }
+    ByteBuf frame = allocator.directBuffer(MAX_HEADER + length);
+    int masked = side == Side.CLIENT ? MASKED : 0;
+    frame.writeByte(FIN | opcode);
+    if (length < 126) {
+      frame.writeByte(masked | length);
+    } else if (length < 0x10000) {
+      frame.writeByte(masked | 126).writeShort(length);
+    } else {
+      frame.writeByte(masked | 127).writeLong(length);
+    }
+    if (side == Side.SERVER) {
+      for (ByteBuffer part : parts) {
+        frame.writeBytes(part.array(), part.arrayOffset() + part.position(), part.remaining());
+      }
+      return frame;
+    }
+    int key = ThreadLocalRandom.current().nextInt();
+    frame.writeInt(key);
+    ByteBuffer payload = frame.internalNioBuffer(frame.writerIndex(), length);
+    int start = payload.position();
+    for (ByteBuffer part : parts) {
+      WebSocketMask.copy(
+          part.array(),
+          part.arrayOffset() + part.position(),
+          part.remaining(),
+          payload,
+          key,
+          payload.position() - start);
+    }
+    return frame.writerIndex(frame.writerIndex() + length);
+  }
+
+  private static String fitting(String reason) {
+    byte[] bytes = reason.getBytes(StandardCharsets.UTF_8);
+    if (bytes.length <= 123) {
+      return reason;
+    }
+    int end = 120;
+    while ((bytes[end] & 0xC0) == 0x80) {
+      end--;
+    }
+    return new String(bytes, 0, end, StandardCharsets.UTF_8) + "...";
+  }
+}
