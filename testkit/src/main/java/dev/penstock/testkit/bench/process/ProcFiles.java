@@ -12,21 +12,21 @@ import java.util.stream.Stream;
 /// What Linux tells about processes, read from `/proc`. A process that ended counts as nothing.
 public final class ProcFiles {
   /// Clock ticks of `/proc/PID/stat`; 100 on every architecture that Java runs on.
-  private static final double TICKS_PER_SECOND = 100;
+  private static final long NANOS_PER_TICK = 10_000_000;
+
+  private static final double NANOS_PER_SECOND = 1e9;
 
   private static final int FIRST_FIELD_AFTER_NAME = 3;
   private static final int UTIME = 14;
   private static final int STIME = 15;
+  private static final int THREADS = 20;
 
   private ProcFiles() {}
 
   /// CPU time of the process and of its descendants that live now.
   public static CpuTime cpuTime(ProcessHandle process) {
     return new CpuTime(
-        tree(process)
-            .collect(
-                Collectors.toMap(
-                    ProcessHandle::pid, handle -> ticks(read(handle, "stat")), Math::max)));
+        tree(process).collect(Collectors.toMap(ProcessHandle::pid, ProcFiles::nanos, Math::max)));
   }
 
   /// Memory of the process and its descendants, from `smaps_rollup`.
@@ -48,15 +48,30 @@ public final class ProcFiles {
     }
   }
 
-  /// utime + stime of a line of `/proc/PID/stat`; 0 for an empty one. The name in it may hold
-  /// spaces and parentheses; what follows its last parenthesis is field 3.
-  static long ticks(String stat) {
+  private static long nanos(ProcessHandle handle) {
+    return nanos(read(handle, "stat"), read(handle, "schedstat"));
+  }
+
+  /// User and system time of a process; 0 for one that is gone. `stat` counts all threads, but in
+  /// ticks: hundreds of processes that each use less than one look idle. `schedstat` is exact, but
+  /// counts the first thread only. So: the exact one for processes with one thread.
+  ///
+  /// @param stat the line of `/proc/PID/stat`. The name in it may hold spaces and parentheses; what
+  ///   follows its last parenthesis is field 3
+  /// @param schedstat the line of `/proc/PID/schedstat`; empty on kernels without it
+  static long nanos(String stat, String schedstat) {
     if (stat.isEmpty()) {
       return 0;
     }
     String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
-    return Long.parseLong(fields[UTIME - FIRST_FIELD_AFTER_NAME])
-        + Long.parseLong(fields[STIME - FIRST_FIELD_AFTER_NAME]);
+    if (field(fields, THREADS) == 1 && !schedstat.isEmpty()) {
+      return Long.parseLong(schedstat.substring(0, schedstat.indexOf(' ')));
+    }
+    return (field(fields, UTIME) + field(fields, STIME)) * NANOS_PER_TICK;
+  }
+
+  private static long field(String[] fieldsAfterName, int number) {
+    return Long.parseLong(fieldsAfterName[number - FIRST_FIELD_AFTER_NAME]);
   }
 
   static Memory parseMemory(String rollup) {
@@ -82,22 +97,22 @@ public final class ProcFiles {
     }
   }
 
-  /// CPU time of processes at one moment; resolution 10 ms.
+  /// CPU time of processes at one moment; resolution 10 ms for those with several threads.
   ///
-  /// @param ticks user and system time by process id
-  public record CpuTime(Map<Long, Long> ticks) {
+  /// @param nanos user and system time by process id
+  public record CpuTime(Map<Long, Long> nanos) {
     /// None.
     public static final CpuTime NONE = new CpuTime(Map.of());
 
     /// Copies the map.
     public CpuTime {
-      ticks = Map.copyOf(ticks);
+      nanos = Map.copyOf(nanos);
     }
 
     /// Both.
     public CpuTime plus(CpuTime other) {
-      var both = new HashMap<>(ticks);
-      both.putAll(other.ticks);
+      var both = new HashMap<>(nanos);
+      both.putAll(other.nanos);
       return new CpuTime(both);
     }
 
@@ -106,10 +121,10 @@ public final class ProcFiles {
     /// times.
     public double secondsSince(CpuTime earlier) {
       long sum = 0;
-      for (var process : ticks.entrySet()) {
-        sum += process.getValue() - earlier.ticks.getOrDefault(process.getKey(), 0L);
+      for (var process : nanos.entrySet()) {
+        sum += process.getValue() - earlier.nanos.getOrDefault(process.getKey(), 0L);
       }
-      return sum / TICKS_PER_SECOND;
+      return sum / NANOS_PER_SECOND;
     }
   }
 }

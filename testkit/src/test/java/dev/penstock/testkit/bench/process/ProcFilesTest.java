@@ -8,17 +8,24 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class ProcFilesTest {
+  private static final String STAT =
+      "42 (a (b) c) S 1 42 42 0 -1 4194560 100 0 0 0 250 130 7 9 20 0 %d 0 99 1 2 3\n";
+
   @Test
   void aProcessNameMayHoldSpacesAndParentheses() {
-    assertThat(
-            ProcFiles.ticks(
-                "42 (a (b) c) S 1 42 42 0 -1 4194560 100 0 0 0 250 130 7 9 20 0 1 0 99 1 2 3\n"))
-        .isEqualTo(380);
+    assertThat(ProcFiles.nanos(STAT.formatted(8), "")).isEqualTo(3_800_000_000L);
+  }
+
+  @Test
+  void theExactTimeIsTakenForProcessesWithOneThreadOnly() {
+    assertThat(ProcFiles.nanos(STAT.formatted(1), "3804321000 77 5\n")).isEqualTo(3_804_321_000L);
+    assertThat(ProcFiles.nanos(STAT.formatted(2), "1904321000 77 5\n")).isEqualTo(3_800_000_000L);
+    assertThat(ProcFiles.nanos(STAT.formatted(1), "")).isEqualTo(3_800_000_000L);
   }
 
   @Test
   void aProcessThatIsGoneHasUsedNothing() {
-    assertThat(ProcFiles.ticks("")).isZero();
+    assertThat(ProcFiles.nanos("", "")).isZero();
     assertThat(ProcFiles.parseMemory("")).isEqualTo(new Memory(0, 0));
   }
 
@@ -37,8 +44,8 @@ class ProcFilesTest {
 
   @Test
   void processesThatStartedInBetweenCountInFullAndThoseThatEndedNotAtAll() {
-    var earlier = new CpuTime(Map.of(1L, 100L, 2L, 5_000L));
-    var now = new CpuTime(Map.of(1L, 150L, 3L, 25L));
+    var earlier = new CpuTime(Map.of(1L, 1_000_000_000L, 2L, 50_000_000_000L));
+    var now = new CpuTime(Map.of(1L, 1_500_000_000L, 3L, 250_000_000L));
     assertThat(now.secondsSince(earlier)).isEqualTo(0.75);
   }
 
