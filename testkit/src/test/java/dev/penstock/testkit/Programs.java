@@ -94,7 +94,7 @@ final class Programs {
 
   private static List<Path> folders() {
     var folders = new ArrayList<Path>();
-    for (String folder : System.getenv("PATH").split(":")) {
+    for (String folder : System.getenv("PATH").split(":", -1)) {
       folders.add(Path.of(folder));
     }
     folders.addAll(MORE_FOLDERS);

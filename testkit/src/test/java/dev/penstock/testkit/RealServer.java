@@ -19,7 +19,7 @@ import java.util.stream.Stream;
 /// goes when it ends.
 final class RealServer implements AutoCloseable {
   private static final Duration START = Duration.ofSeconds(30);
-  private static final Duration SETUP = Duration.ofSeconds(120);
+  private static final Duration SETUP = Duration.ofMinutes(2);
   private static final String UNPRIVILEGED = "nobody";
 
   private final Path directory;

@@ -94,7 +94,7 @@ class SlowReadersSystemTest {
   private void awaitStanding() {
     var last = new AtomicLong(-1);
     await()
-        .atMost(Duration.ofSeconds(60))
+        .atMost(Duration.ofMinutes(1))
         .pollInterval(Duration.ofMillis(500))
         .until(() -> last.getAndSet(pushed.get()) == pushed.get());
   }
