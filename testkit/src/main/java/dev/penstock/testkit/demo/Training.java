@@ -1,11 +1,15 @@
 package dev.penstock.testkit.demo;
 
+import dev.penstock.agent.AgentCommand;
+import dev.penstock.cli.Cli;
+import dev.penstock.gateway.GatewayCommand;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.URI;
 import java.util.ArrayList;
+import java.util.Map;
 
 /// A little of all traffic, for the run that makes the start-up cache: classes get loaded and the
 /// byte path warm.
@@ -17,6 +21,7 @@ final class Training {
   private Training() {}
 
   static void run(Demo demo) throws Exception {
+    commandLines();
     int port = demo.publicPort("echo");
     pings(port);
     for (int i = 0; i < CONNECTIONS; i++) {
@@ -37,6 +42,15 @@ final class Training {
         in.readAllBytes();
       }
     }
+  }
+
+  /// Reads the arguments as a real start does, and starts nothing.
+  private static void commandLines() {
+    Cli.execute(
+        "agent",
+        new String[] {"--gateway", "http://127.0.0.1:1", "--token", "t", "--expose", "a=127.0.0.1:1"},
+        new AgentCommand(Map.of(), _ -> 0));
+    Cli.execute("gateway", new String[] {"--help"}, new GatewayCommand(_ -> 0));
   }
 
   private static Socket connect(int port) throws IOException {
