@@ -217,8 +217,11 @@ final class NodeProcess implements AutoCloseable {
         .build();
   }
 
+  /// On a platform thread: reading a pipe would hold a virtual thread's carrier, of which there are
+  /// as few as cores.
   private static void collect(InputStream stream, List<String> lines) {
-    Thread.ofVirtual()
+    Thread.ofPlatform()
+        .daemon()
         .start(() -> {
           try (var reader =
               new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8))) {

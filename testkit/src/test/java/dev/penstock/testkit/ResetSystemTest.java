@@ -6,7 +6,9 @@ import static org.awaitility.Awaitility.await;
 import dev.penstock.testkit.EchoService.Behaviour;
 import dev.penstock.testkit.EchoService.End;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.Socket;
+import java.net.SocketException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
@@ -79,19 +81,15 @@ class ResetSystemTest {
   @RepeatedTest(5)
   void aRefusingServiceResetsTheClient() throws IOException {
     long start = System.nanoTime();
-    try (Socket client = lab.connect("closed")) {
-      End end = End.of(client.getInputStream());
-      assertThat(end.how()).as(lab::report).isEqualTo(End.How.RESET);
-      assertThat(Duration.ofNanos(end.nanos() - start)).isLessThan(LIMIT);
-    }
+    End end = refusal();
+    assertThat(end.how()).as(lab::report).isEqualTo(End.How.RESET);
+    assertThat(Duration.ofNanos(end.nanos() - start)).isLessThan(LIMIT);
   }
 
   @Test
   void theReasonIsInTheGatewaysLogAndMetrics() throws IOException {
     double before = refused();
-    try (Socket client = lab.connect("closed")) {
-      assertThat(End.of(client.getInputStream()).how()).as(lab::report).isEqualTo(End.How.RESET);
-    }
+    assertThat(refusal().how()).as(lab::report).isEqualTo(End.How.RESET);
     await().untilAsserted(() -> assertThat(refused()).isGreaterThan(before));
     await()
         .untilAsserted(
@@ -108,6 +106,18 @@ class ResetSystemTest {
       assertThat(end).as(lab::report).isNotNull();
       assertThat(end.how()).isEqualTo(End.How.FINISHED);
       assertThat(End.of(client.getInputStream()).how()).isEqualTo(End.How.FINISHED);
+    }
+  }
+
+  /// How a client of the service that is not there ends. The reset may come so soon that the client
+  /// still counts as connecting; being refused by the public port itself is something else.
+  private static End refusal() throws IOException {
+    try (Socket client = lab.connect("closed")) {
+      return End.of(client.getInputStream());
+    } catch (ConnectException notListening) {
+      throw notListening;
+    } catch (SocketException reset) {
+      return new End(End.How.RESET, System.nanoTime());
     }
   }
 
