@@ -48,7 +48,9 @@ final class Training {
   private static void commandLines() {
     Cli.execute(
         "agent",
-        new String[] {"--gateway", "http://127.0.0.1:1", "--token", "t", "--expose", "a=127.0.0.1:1"},
+        new String[] {
+          "--gateway", "http://127.0.0.1:1", "--token", "t", "--expose", "a=127.0.0.1:1"
+        },
         new AgentCommand(Map.of(), _ -> 0));
     Cli.execute("gateway", new String[] {"--help"}, new GatewayCommand(_ -> 0));
   }
