@@ -25,7 +25,7 @@ class BadConfigSystemTest {
   void anUnknownKeyIsNamed() throws IOException {
     String yaml = gateway("127.0.0.1:0") + "  colour: green\n";
     assertRefused(
-        "gateway", yaml, "gateway.yaml:" + line(yaml, "colour"), "gateway.colour", "green");
+        "gateway", yaml, "gateway.yaml:" + line(yaml, "colour"), "gateway.colour", "unknown key");
   }
 
   @Test

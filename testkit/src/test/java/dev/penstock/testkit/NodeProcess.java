@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -48,6 +49,7 @@ final class NodeProcess implements AutoCloseable {
   private final long startedNanos = System.nanoTime();
   private final List<String> output = new CopyOnWriteArrayList<>();
   private final List<String> log = new CopyOnWriteArrayList<>();
+  private final List<Thread> readers = new ArrayList<>();
 
   private NodeProcess(String name, Process process, int managementPort) {
     this.name = name;
@@ -71,8 +73,8 @@ final class NodeProcess implements AutoCloseable {
       Process process = command.start();
       RUNNING.add(process);
       var node = new NodeProcess(arguments.getFirst(), process, managementPort);
-      collect(process.getInputStream(), node.output);
-      collect(process.getErrorStream(), node.log);
+      node.readers.add(collect(process.getInputStream(), node.output));
+      node.readers.add(collect(process.getErrorStream(), node.log));
       return node;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -187,6 +189,9 @@ final class NodeProcess implements AutoCloseable {
       assertThat(process.waitFor(STOP.toSeconds(), TimeUnit.SECONDS))
           .as("%s ended within %s:%n%s", name, STOP, report())
           .isTrue();
+      for (Thread reader : readers) {
+        reader.join(STOP);
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException(e);
@@ -219,8 +224,8 @@ final class NodeProcess implements AutoCloseable {
 
   /// On a platform thread: reading a pipe would hold a virtual thread's carrier, of which there are
   /// as few as cores.
-  private static void collect(InputStream stream, List<String> lines) {
-    Thread.ofPlatform()
+  private static Thread collect(InputStream stream, List<String> lines) {
+    return Thread.ofPlatform()
         .daemon()
         .start(() -> {
           try (var reader =
