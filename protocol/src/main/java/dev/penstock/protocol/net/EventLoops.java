@@ -47,7 +47,9 @@ public final class EventLoops implements AutoCloseable {
   private EventLoops(int count, Transport transport) {
     this.transport = transport;
     IoHandlerFactory io =
-        transport == Transport.EPOLL ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
+        transport == Transport.EPOLL
+            ? StayRegistered.factory(EpollIoHandler.newFactory())
+            : NioIoHandler.newFactory();
     this.group = new MultiThreadIoEventLoopGroup(count, new DefaultThreadFactory("loop", true), io);
     var started = new ArrayList<Loop>();
     for (int i = 0; i < count; i++) {
