@@ -6,10 +6,12 @@ import dev.penstock.protocol.control.TunnelRegistered;
 import dev.penstock.protocol.control.TunnelRegistration;
 import java.io.Closeable;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -165,10 +167,23 @@ public final class GatewayLab implements AutoCloseable {
   /// A client of a public port; its reads fail when nothing comes for long.
   public Socket client(int port) throws IOException {
     var socket = owned(new Socket());
-    socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), PATIENCE_MILLIS);
     socket.setSoTimeout(PATIENCE_MILLIS);
     socket.setTcpNoDelay(true);
+    socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), PATIENCE_MILLIS);
     return socket;
+  }
+
+  /// Whether somebody listens on a public port, even if only to reset every client.
+  public static boolean listens(int port) throws IOException {
+    try (var socket = new Socket()) {
+      socket.connect(
+          new InetSocketAddress(InetAddress.getLoopbackAddress(), port), PATIENCE_MILLIS);
+      return true;
+    } catch (ConnectException _) {
+      return false;
+    } catch (SocketException _) {
+      return true;
+    }
   }
 
   // --- operators ---

@@ -82,6 +82,7 @@ class LinkTest {
             new LinkEnd(
                 LinkEnd.Cause.CLOSED_BY_PEER, "code 1008: no register message within 300 ms"));
     assertThat(lab.metric(rejected("not_registered_in_time"))).isEqualTo(1);
+    assertThat(lab.metric("penstock_gateway_links_ended_total{reason=\"closed\"}")).isZero();
   }
 
   @Test

@@ -59,7 +59,7 @@ class RegistrationTest {
     assertThat(answer.headers().firstValue("content-type")).hasValue("application/json");
     assertThat(TunnelRegistered.decode(answer.body()))
         .isEqualTo(new TunnelRegistered("tcp-redis", Protocol.TCP, port, "127.0.0.1:" + port));
-    lab.client(port);
+    assertThat(GatewayLab.listens(port)).isTrue();
     assertThat(lab.metric("penstock_gateway_tunnels")).isEqualTo(1);
   }
 
@@ -92,7 +92,7 @@ class RegistrationTest {
     try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       int port = lab.expose(tunnel("redis", taken.getLocalPort() - 10_000));
       assertThat(port).isGreaterThan(taken.getLocalPort());
-      lab.client(port);
+      assertThat(GatewayLab.listens(port)).isTrue();
     }
   }
 
