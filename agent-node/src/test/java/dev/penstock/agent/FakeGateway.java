@@ -239,8 +239,9 @@ final class FakeGateway implements Closeable {
               .run(materializer());
       link.complete(running);
       if (!controller) {
+        Greeting now = greeting;
         links.add(this);
-        if (greeting == Greeting.HELLO) {
+        if (now == Greeting.HELLO) {
           running.offerYamux(
               new ControlMessage.GatewayHello(
                   true, 1 << 20, Duration.ofSeconds(15), Duration.ofSeconds(30), ALL));
@@ -268,11 +269,12 @@ final class FakeGateway implements Closeable {
     public void control(ControlMessage message) {
       switch (message) {
         case Register register -> {
-          registers.add(register);
+          String url = linksUrl;
           link.thenAccept(it ->
               it.send(
                   new RegisterSuccess(
-                      register.requestId(), "lab", "lab", "lab", "registered", null, linksUrl)));
+                      register.requestId(), "lab", "lab", "lab", "registered", null, url)));
+          registers.add(register);
         }
         case ControlMessage.GatewayHelloAck _ -> ready.complete(null);
         default -> {}

@@ -79,10 +79,17 @@ public final class FakeAgent implements LinkListener, Closeable {
     }
   }
 
+  /// Whether `gateway_hello` is answered.
+  enum Manners {
+    ANSWERS,
+    IGNORES
+  }
+
   private final NodeSystem node;
   private final Loop loop;
   private final Service service;
   private final Set<Capability> capabilities;
+  private final Manners manners;
   private final WebSocketConnection connection;
   private final CompletableFuture<Link> link = new CompletableFuture<>();
   private final CompletableFuture<Void> hello = new CompletableFuture<>();
@@ -98,7 +105,9 @@ public final class FakeAgent implements LinkListener, Closeable {
       NodeSystem node,
       WebSocketConnection connection,
       Service service,
-      Set<Capability> capabilities) {
+      Set<Capability> capabilities,
+      Manners manners) {
+    this.manners = manners;
     this.node = node;
     this.loop = node.loops().get(0);
     this.connection = connection;
@@ -121,6 +130,21 @@ public final class FakeAgent implements LinkListener, Closeable {
 
   static FakeAgent open(
       NodeSystem node, String url, String token, Service service, Set<Capability> capabilities) {
+    return open(node, url, token, service, capabilities, Manners.ANSWERS);
+  }
+
+  /// One that does not answer `gateway_hello`.
+  static FakeAgent openMute(NodeSystem node, String url, String token) {
+    return open(node, url, token, Service.silent(), ALL, Manners.IGNORES);
+  }
+
+  private static FakeAgent open(
+      NodeSystem node,
+      String url,
+      String token,
+      Service service,
+      Set<Capability> capabilities,
+      Manners manners) {
     var connection =
         Patiently.get(
             WebSocketClient.connect(
@@ -130,7 +154,7 @@ public final class FakeAgent implements LinkListener, Closeable {
                 Map.of("Authorization", "Bearer " + token),
                 null,
                 WebSocketSettings.defaults()));
-    return new FakeAgent(node, connection, service, capabilities);
+    return new FakeAgent(node, connection, service, capabilities, manners);
   }
 
   Link link() {
@@ -189,7 +213,7 @@ public final class FakeAgent implements LinkListener, Closeable {
   @Override
   public void control(ControlMessage message) {
     messages.add(message);
-    if (message instanceof ControlMessage.GatewayHello) {
+    if (message instanceof ControlMessage.GatewayHello && manners == Manners.ANSWERS) {
       link.thenAccept(it -> {
         it.acceptYamux(new ControlMessage.GatewayHelloAck(true, capabilities));
         hello.complete(null);
