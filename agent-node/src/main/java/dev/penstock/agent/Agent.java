@@ -110,7 +110,7 @@ public final class Agent implements AutoCloseable {
     }
     log.atInfo()
         .addKeyValue("gateway", settings.apiUrl())
-        .addKeyValue("services", settings.services().size())
+        .addKeyValue("services", settings.exposed().size())
         .addKeyValue("management", management.address())
         .addKeyValue("transport", node.loops().transport())
         .log("the agent is up");

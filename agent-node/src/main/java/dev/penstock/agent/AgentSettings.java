@@ -112,6 +112,11 @@ public record AgentSettings(
     services = List.copyOf(services);
   }
 
+  /// The services that are exposed: all or, with `tunnels.enabled: false`, none.
+  public List<ServiceSettings> exposed() {
+    return tunnels == Tunnels.ENABLED ? services : List.of();
+  }
+
   /// Without the token, see [Secret#toString].
   @Override
   public String toString() {

@@ -31,6 +31,7 @@ import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.apache.pekko.stream.SystemMaterializer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,7 +45,7 @@ final class Supervisor {
   /// The agent ends: close all links in order.
   record End(ActorRef<Ended> replyTo) implements Command {}
 
-  /// All links were told to close.
+  /// All links are closed; what the gateway is to read is on its way.
   record Ended() {}
 
   private record Registered(Registrar.Result result) implements Command {}
@@ -56,6 +57,8 @@ final class Supervisor {
 
   private record TunnelRefused(ServiceSettings service, long round, Throwable why)
       implements Command {}
+
+  private record LinkGone() implements Command {}
 
   private record RegisterTunnel(ServiceSettings service, long round) implements Command {}
 
@@ -73,6 +76,8 @@ final class Supervisor {
   private final Map<ServiceSettings, TunnelRegistered> confirmed = new HashMap<>();
   private final Map<ServiceSettings, String> announced = new HashMap<>();
   private String clusterId = "";
+  private int linksRunning;
+  private @Nullable ActorRef<Ended> ending;
   private int linksUp;
 
   /// Counts outages: answers to registrations of an earlier round come too late to count.
@@ -108,6 +113,7 @@ final class Supervisor {
         Behaviors.withTimers(timers -> {
           var self = new Supervisor(context, timers, outbound, meters, announcements, notReady);
           self.register();
+          self.announce();
           return Behaviors.receiveMessage(self::on);
         }));
   }
@@ -156,10 +162,19 @@ final class Supervisor {
           confirmed.put(service, answer);
         }
       }
-      case TunnelRefused(var service, long of, var why) -> tunnelRefused(service, of, why);
+      case TunnelRefused(var service, long of, var why) -> {
+        if (of == round) {
+          tunnelRefused(service, why);
+        }
+      }
       case End(var replyTo) -> {
+        ending = replyTo;
         links.forEach(link -> link.tell(new AgentLink.GoAway()));
-        replyTo.tell(new Ended());
+        endedWhenNoLinkRuns();
+      }
+      case LinkGone() -> {
+        linksRunning--;
+        endedWhenNoLinkRuns();
       }
     }
     announce();
@@ -168,7 +183,7 @@ final class Supervisor {
 
   private void openLinks(URI gatewayUrl) {
     var targets = new HashMap<String, HostPort>();
-    for (ServiceSettings service : outbound.settings().services()) {
+    for (ServiceSettings service : outbound.settings().exposed()) {
       targets.put(TunnelClient.tunnelId(clusterId, service), service.target());
     }
     var streams =
@@ -182,11 +197,20 @@ final class Supervisor {
         context.messageAdapter(AgentLink.Report.class, Reported::new);
     for (int i = 0; i < outbound.settings().links(); i++) {
       Loop loop = outbound.loops().next();
-      links.add(
+      var link =
           context.spawn(
               AgentLink.create(outbound, streams, withQuery(gatewayUrl), clusterId, loop, reports),
               "link-" + i,
-              DispatcherSelector.fromConfig(loop.dispatcher())));
+              DispatcherSelector.fromConfig(loop.dispatcher()));
+      links.add(link);
+      context.watchWith(link, new LinkGone());
+      linksRunning++;
+    }
+  }
+
+  private void endedWhenNoLinkRuns() {
+    if (ending != null && linksRunning == 0) {
+      ending.tell(new Ended());
     }
   }
 
@@ -217,7 +241,7 @@ final class Supervisor {
 
   private void registerTunnels() {
     roundStartedAt = System.nanoTime();
-    outbound.settings().services().forEach(this::registerTunnel);
+    outbound.settings().exposed().forEach(this::registerTunnel);
   }
 
   private void registerTunnel(ServiceSettings service) {
@@ -230,7 +254,7 @@ final class Supervisor {
                 : new TunnelRefused(service, now, failed));
   }
 
-  private void tunnelRefused(ServiceSettings service, long of, Throwable why) {
+  private void tunnelRefused(ServiceSettings service, Throwable why) {
     Throwable cause =
         why instanceof CompletionException && why.getCause() != null ? why.getCause() : why;
     log.atWarn()
@@ -240,7 +264,7 @@ final class Supervisor {
     var outage = Duration.ofNanos(System.nanoTime() - roundStartedAt);
     timers.startSingleTimer(
         service.name(),
-        new RegisterTunnel(service, of),
+        new RegisterTunnel(service, round),
         BACKOFF.delay(outage, Duration.ZERO, ThreadLocalRandom.current()));
   }
 
@@ -252,7 +276,7 @@ final class Supervisor {
     } else if (linksUp == 0) {
       reasons.add("no link to the gateway");
     }
-    for (ServiceSettings service : outbound.settings().services()) {
+    for (ServiceSettings service : outbound.settings().exposed()) {
       TunnelRegistered tunnel = confirmed.get(service);
       if (tunnel == null) {
         reasons.add("tunnel " + service.name() + " is not confirmed by the gateway");

@@ -22,6 +22,7 @@ import dev.penstock.node.NodeSystem;
 import dev.penstock.protocol.link.LinkSettings;
 import dev.penstock.protocol.net.HttpPort;
 import dev.penstock.protocol.net.Tcp;
+import dev.penstock.protocol.net.TcpConnection;
 import dev.penstock.protocol.net.Tls;
 import dev.penstock.protocol.net.WebSocketSettings;
 import dev.penstock.protocol.yamux.ByteBudget;
@@ -161,6 +162,7 @@ public final class Gateway implements AutoCloseable {
       var badPeers = new BadPeers(meters);
       var links = new Links(settings.links().maxLinksPerCluster());
       var restored = new CompletableFuture<Void>();
+      requirePublicAddress();
       var tunnelShared =
           new Tunnel.Shared(
               node.loops(),
@@ -211,6 +213,29 @@ public final class Gateway implements AutoCloseable {
           .addKeyValue("leases", leases.leases().size())
           .log("the gateway is up");
       return new Gateway(node, store, management, listener, supervisor);
+    }
+
+    /// Every lease whose port cannot be bound is given up: an address that is not of this machine
+    /// must be noticed before that.
+    private void requirePublicAddress() throws IOException {
+      String bind = settings.publicSide().bind();
+      await(
+          "gateway.public.bind",
+          bind,
+          Tcp.listen(
+                  node.loops(),
+                  node.loops().get(0),
+                  new InetSocketAddress(bind, 0),
+                  new Tcp.Acceptor() {
+                    @Override
+                    public void accepted(TcpConnection connection) {
+                      connection.reset();
+                    }
+
+                    @Override
+                    public void acceptFailed(String why) {}
+                  })
+              .thenCompose(Tcp.Listener::close));
     }
 
     private CompletionStage<Tcp.Listener> listen(

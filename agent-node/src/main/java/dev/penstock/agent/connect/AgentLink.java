@@ -69,6 +69,8 @@ public final class AgentLink {
 
   private record Beat() implements Command {}
 
+  private record NoHello() implements Command {}
+
   /// What a link tells its agent.
   public sealed interface Report {
     /// The link carries streams.
@@ -169,6 +171,15 @@ public final class AgentLink {
                   clusterId, outbound.settings().id(), "healthy", "connected", outbound.version()));
         }
       }
+      case NoHello() -> {
+        if (link != null) {
+          link.close(
+              WebSocketMessage.Close.POLICY_VIOLATION,
+              "no gateway_hello within "
+                  + outbound.webSocket().handshakeTimeout().toMillis()
+                  + " ms");
+        }
+      }
       case Ended(var end) -> {
         ended(end);
         waitAndDial();
@@ -208,6 +219,7 @@ public final class AgentLink {
             .joinMat(stage, Keep.right())
             .withAttributes(loop.attributes())
             .run(streams.materializer());
+    timers.startSingleTimer(new NoHello(), outbound.webSocket().handshakeTimeout());
   }
 
   private record ToActor(ActorRef<Command> actor) implements LinkListener {
@@ -241,6 +253,7 @@ public final class AgentLink {
         agreed = Capability.common(OURS, hello.capabilities());
         link.acceptYamux(new GatewayHelloAck(true, OURS));
         up = true;
+        timers.cancel(new NoHello());
         upSince = System.nanoTime();
         streams.meters().linkUp();
         timers.startTimerWithFixedDelay(new Beat(), Duration.ZERO, HEARTBEAT);
@@ -260,6 +273,7 @@ public final class AgentLink {
   private void ended(LinkEnd end) {
     link = null;
     timers.cancel(new Beat());
+    timers.cancel(new NoHello());
     if (up) {
       up = false;
       // A link that falls as soon as it is up goes on with the outage it was in, else both ends

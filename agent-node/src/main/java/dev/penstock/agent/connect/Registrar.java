@@ -15,6 +15,7 @@ import dev.penstock.protocol.net.WebSocketClient;
 import dev.penstock.protocol.net.WebSocketConnection;
 import dev.penstock.protocol.net.WebSocketMessage;
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
@@ -206,14 +207,31 @@ public final class Registrar {
     if (link != null) {
       link.close(WebSocketMessage.Close.NORMAL, "registered");
     }
-    if (success.gatewayWsUrl() == null) {
+    URI gatewayUrl = usable(success.gatewayWsUrl());
+    if (gatewayUrl == null) {
       log.atError()
-          .log("the gateway names no gateway_ws_url, and this agent links to nothing else");
+          .addKeyValue("gatewayWsUrl", success.gatewayWsUrl())
+          .log("the gateway names no gateway_ws_url that this agent can link to");
       waitAndDial();
       return Behaviors.same();
     }
-    replyTo.tell(new Result.Registered(success.clusterId(), URI.create(success.gatewayWsUrl())));
+    replyTo.tell(new Result.Registered(success.clusterId(), gatewayUrl));
     return Behaviors.stopped();
+  }
+
+  /// Null unless it is a ws URL or, where the API has TLS too, a wss one.
+  private @Nullable URI usable(@Nullable String url) {
+    if (url == null) {
+      return null;
+    }
+    try {
+      var uri = new URI(url);
+      boolean spoken =
+          "ws".equals(uri.getScheme()) || ("wss".equals(uri.getScheme()) && outbound.tls() != null);
+      return spoken && uri.getHost() != null ? uri : null;
+    } catch (URISyntaxException _) {
+      return null;
+    }
   }
 
   private Behavior<Command> notDialled(Throwable why) {

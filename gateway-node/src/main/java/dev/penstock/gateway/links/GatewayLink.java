@@ -106,6 +106,8 @@ public final class GatewayLink {
   private final Setup setup;
   private final Link link;
   private @Nullable AgentLink registered;
+  private boolean leaving;
+  private boolean ended;
 
   private GatewayLink(
       ActorContext<Command> context, TimerScheduler<Command> timers, Setup setup, Link link) {
@@ -214,20 +216,25 @@ public final class GatewayLink {
             WebSocketMessage.Close.POLICY_VIOLATION,
             controller
                 ? "no register message within "
-                    + setup.shared().registerTimeout().toSeconds()
-                    + " s"
+                    + setup.shared().registerTimeout().toMillis()
+                    + " ms"
                 : "no gateway_hello_ack within "
-                    + setup.shared().helloTimeout().toSeconds()
-                    + " s");
+                    + setup.shared().helloTimeout().toMillis()
+                    + " ms");
         yield Behaviors.same();
       }
       case GoAway() -> {
         deregister();
+        leaving = true;
         link.close(WebSocketMessage.Close.GOING_AWAY, "the gateway ends");
-        yield Behaviors.same();
+        yield ended ? Behaviors.stopped() : Behaviors.same();
       }
       case Ended(var end) -> {
+        ended = true;
         ended(end);
+        if (leaving) {
+          yield Behaviors.stopped();
+        }
         // Clients that were given to this link before it was taken off the list still come: they
         // are given back.
         timers.startSingleTimer(new Forgotten(), LINGER);
@@ -260,7 +267,9 @@ public final class GatewayLink {
   }
 
   private void register(Register register) {
-    timers.cancel(new TimedOut());
+    if (setup.socket() == Socket.CONTROLLER) {
+      timers.cancel(new TimedOut());
+    }
     String cluster = setup.cluster();
     link.send(
         new RegisterSuccess(
@@ -316,7 +325,9 @@ public final class GatewayLink {
   private void ended(LinkEnd end) {
     boolean carried = registered != null;
     deregister();
-    setup.shared().meters().linkEnded(end.cause());
+    if (carried) {
+      setup.shared().meters().linkEnded(end.cause());
+    }
     Rejection rejection =
         switch (end.cause()) {
           case WEBSOCKET_VIOLATION -> Rejection.WEBSOCKET_VIOLATION;

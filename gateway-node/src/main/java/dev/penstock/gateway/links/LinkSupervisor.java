@@ -9,6 +9,7 @@ import org.apache.pekko.actor.typed.DispatcherSelector;
 import org.apache.pekko.actor.typed.Terminated;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.jspecify.annotations.Nullable;
 
 /// The parent of all links of this node. A link that fails is stopped and concerns no other.
 public final class LinkSupervisor {
@@ -22,12 +23,13 @@ public final class LinkSupervisor {
   /// The gateway ends: close all links in order.
   public record End(ActorRef<Ended> replyTo) implements Command {}
 
-  /// All links were told to close.
+  /// All links are closed; what their agents are to read is on its way.
   public record Ended() {}
 
   private final ActorContext<Command> context;
   private final GatewayLink.Shared shared;
   private final Set<ActorRef<GatewayLink.Command>> running = new HashSet<>();
+  private @Nullable ActorRef<Ended> ending;
 
   private LinkSupervisor(ActorContext<Command> context, GatewayLink.Shared shared) {
     this.context = context;
@@ -43,6 +45,7 @@ public final class LinkSupervisor {
               Terminated.class,
               ended -> {
                 supervisor.running.remove(ended.getRef().<GatewayLink.Command>unsafeUpcast());
+                supervisor.endedWhenNoneRuns();
                 return Behaviors.same();
               })
           .build();
@@ -64,12 +67,22 @@ public final class LinkSupervisor {
                 DispatcherSelector.fromConfig(connection.loop().dispatcher()));
         running.add(link);
         context.watch(link);
+        if (ending != null) {
+          link.tell(new GatewayLink.GoAway());
+        }
       }
       case End(var replyTo) -> {
         running.forEach(link -> link.tell(new GatewayLink.GoAway()));
-        replyTo.tell(new Ended());
+        ending = replyTo;
+        endedWhenNoneRuns();
       }
     }
     return Behaviors.same();
+  }
+
+  private void endedWhenNoneRuns() {
+    if (ending != null && running.isEmpty()) {
+      ending.tell(new Ended());
+    }
   }
 }

@@ -37,7 +37,7 @@ public final class GatewayMeters {
     linksEnded =
         Counter.builder()
             .name("penstock_gateway_links_ended_total")
-            .help("Links that ended, by reason.")
+            .help("Links that carried streams and ended, by reason.")
             .labelNames("reason")
             .register(registry);
     tunnels =

@@ -26,6 +26,7 @@ import org.apache.pekko.http.javadsl.model.HttpRequest;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
 import org.apache.pekko.http.javadsl.model.StatusCode;
 import org.apache.pekko.http.javadsl.model.StatusCodes;
+import org.apache.pekko.http.javadsl.model.headers.Allow;
 import org.apache.pekko.http.javadsl.model.headers.Authorization;
 import org.jspecify.annotations.Nullable;
 
@@ -82,17 +83,24 @@ public final class AgentRest {
     }
     if (!request.method().equals(HttpMethods.POST)) {
       return refused(
-          request, StatusCodes.METHOD_NOT_ALLOWED, request.method().value() + " (expected: POST)");
+              request,
+              StatusCodes.METHOD_NOT_ALLOWED,
+              request.method().value() + " (expected: POST)")
+          .thenApply(answer -> answer.addHeader(Allow.create(HttpMethods.POST)));
     }
     return request
         .entity()
         .withSizeLimit(MAX_BODY)
         .toStrict(BODY_TIMEOUT.toMillis(), system)
-        .thenCompose(body -> register(cluster.get(), body.getData().toArray()))
-        .exceptionally(failed ->
-            problem(
-                StatusCodes.BAD_REQUEST,
-                "the body could not be read (expected: at most " + MAX_BODY + " bytes of JSON)"));
+        .handle((body, failed) ->
+            failed == null
+                ? register(cluster.get(), body.getData().toArray())
+                : badRegistration(
+                    cluster.get(),
+                    "the body could not be read (expected: at most "
+                        + MAX_BODY
+                        + " bytes of JSON)"))
+        .thenCompose(answer -> answer);
   }
 
   /// What to tell a peer without a good token.
@@ -126,7 +134,13 @@ public final class AgentRest {
               }
               case Tunnels.Answer.Unavailable(var text) ->
                   problem(StatusCodes.SERVICE_UNAVAILABLE, text);
-            });
+            })
+        .exceptionally(_ ->
+            problem(
+                StatusCodes.SERVICE_UNAVAILABLE,
+                "the port was not bound within "
+                    + ANSWER_TIMEOUT.toSeconds()
+                    + " s; try again later"));
   }
 
   private CompletionStage<HttpResponse> badRegistration(String cluster, String why) {

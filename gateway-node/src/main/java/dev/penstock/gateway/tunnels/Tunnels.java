@@ -144,6 +144,10 @@ public final class Tunnels {
       TunnelIdentity identity, TunnelRegistration registration, ActorRef<Answer> replyTo)
       throws IOException {
     Integer wanted = registration.tunnelPort();
+    if (wanted != null) {
+      // Another program may have had it once: the system is asked again.
+      setup.leases().markBindable(Transport.TCP, wanted);
+    }
     var request =
         new LeaseRequest(
             identity,

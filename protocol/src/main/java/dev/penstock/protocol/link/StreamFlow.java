@@ -167,6 +167,9 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
 
     private boolean dialFailed(Dialling dial, DialStatus status) {
       stream.reset();
+      if (again != null) {
+        dial.early.addAll(again);
+      }
       end(StreamEnd.Cause.DIAL_FAILED, status, dial.early);
       failStage(new Detach());
       return false;

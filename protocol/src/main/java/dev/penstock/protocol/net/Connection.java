@@ -28,6 +28,7 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
   private final InetSocketAddress localAddress;
   private final int readAhead;
 
+  private final CompletableFuture<Void> closed = new CompletableFuture<>();
   private @Nullable T head;
   private @Nullable ArrayDeque<T> tail;
   private int waiting;
@@ -47,6 +48,7 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
     this.localAddress = channel.localAddress();
     options.applyTo(channel);
     channel.pipeline().addLast("connection", new Inbound());
+    channel.closeFuture().addListener(_ -> closed.complete(null));
   }
 
   public final InetSocketAddress remoteAddress() {
@@ -98,7 +100,7 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
 
   /// Runs `closed` when the socket is closed, for whatever reason.
   public final void onClosed(Runnable closed) {
-    channel.closeFuture().addListener(_ -> closed.run());
+    this.closed.thenRun(closed);
   }
 
   /// Cuts the connection with RST: the peer learns that this was no orderly end. Any thread.
@@ -109,6 +111,8 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
         channel.close();
       } else {
         channel.unsafe().closeForcibly();
+        // The channel itself tells of its end only when it belongs to a loop.
+        closed.complete(null);
       }
     }
   }

@@ -1,0 +1,400 @@
+package dev.penstock.agent;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.penstock.agent.FakeGateway.FakeLink;
+import dev.penstock.agent.FakeGateway.Greeting;
+import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.link.LinkEnd;
+import dev.penstock.protocol.link.StreamEnd;
+import java.io.Closeable;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.RepeatedTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class AgentTest {
+  private static final String REDIS = "{name: redis, port: 6379, target: \"127.0.0.1:6379\"}";
+  private static final String REDIS_TUNNEL = "tcp-lab-redis-6379";
+  private static final String REDIS_MISSING = "tunnel redis is not confirmed by the gateway";
+
+  @TempDir Path directory;
+
+  private final BlockingQueue<String> reachable = new LinkedBlockingQueue<>();
+  private final BlockingQueue<String> refused = new LinkedBlockingQueue<>();
+  private final HttpClient http = HttpClient.newHttpClient();
+  private final List<Closeable> owned = new ArrayList<>();
+  private FakeGateway gateway;
+  private Agent agent;
+
+  @AfterEach
+  void end() throws IOException {
+    if (agent != null) {
+      agent.close();
+    }
+    for (Closeable closeable : owned.reversed()) {
+      closeable.close();
+    }
+    http.shutdownNow();
+  }
+
+  private FakeGateway startGateway() {
+    gateway = owned(FakeGateway.start());
+    return gateway;
+  }
+
+  private <T extends Closeable> T owned(T closeable) {
+    owned.add(closeable);
+    return closeable;
+  }
+
+  private void startAgent(int links, String services) throws IOException {
+    startAgent(gateway.port(), links, services);
+  }
+
+  private void startAgent(int gatewayPort, int links, String tunnels) throws IOException {
+    var settings =
+        AgentSettings.load(
+            Files.writeString(
+                directory.resolve("agent.yaml"),
+                """
+                pipeops: {api_url: "http://127.0.0.1:%d", token: s3cret}
+                agent: {id: agent-1, links: {count: %d}, event_loops: 2}
+                tunnels: {%s}
+                management: {listen: "127.0.0.1:0"}
+                """
+                    .formatted(
+                        gatewayPort,
+                        links,
+                        tunnels.startsWith("{") ? "services: [" + tunnels + "]" : tunnels)),
+            Map.of());
+    agent = Agent.start(settings, new Agent.Announcements(reachable::add, refused::add));
+  }
+
+  private static String service(String name, int port, int target) {
+    return "{name: %s, port: %d, target: \"127.0.0.1:%d\"}".formatted(name, port, target);
+  }
+
+  private static ServerSocket server() throws IOException {
+    return new ServerSocket(0, 10, InetAddress.getLoopbackAddress());
+  }
+
+  private String management(String path) {
+    try {
+      return http.send(
+              HttpRequest.newBuilder(
+                      URI.create("http://127.0.0.1:" + agent.managementAddress().getPort() + path))
+                  .build(),
+              BodyHandlers.ofString())
+          .body();
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new AssertionError(e);
+    }
+  }
+
+  private void awaitReadiness(String what) {
+    Patiently.until(() -> management("/readyz").contains(what));
+  }
+
+  private static String next(BlockingQueue<String> queue) throws InterruptedException {
+    return queue.poll(20, TimeUnit.SECONDS);
+  }
+
+  @Test
+  void anAgentRegistersLinksAndTellsWhatCanBeReached() throws Exception {
+    startGateway();
+    startAgent(2, REDIS);
+    var controller = gateway.nextUpgrade();
+    assertThat(controller.path()).isEqualTo(FakeGateway.CONTROLLER_PATH);
+    assertThat(controller.authorization()).isEqualTo("Bearer s3cret");
+    var register = gateway.nextRegister();
+    assertThat(register.agentId()).isEqualTo("agent-1");
+    for (int i = 0; i < 2; i++) {
+      gateway.nextLink();
+      var upgrade = gateway.nextUpgrade();
+      assertThat(upgrade.path()).isEqualTo("/ws");
+      assertThat(upgrade.authorization()).isEqualTo("Bearer s3cret");
+      assertThat(upgrade.query())
+          .containsEntry("cluster_uuid", List.of("lab"))
+          .containsEntry(Capability.QUERY_PARAMETER, List.of("dial-status,caller-address"));
+    }
+    var asked = gateway.nextAsked();
+    assertThat(asked.path()).isEqualTo("/api/v1/clusters/agent/lab/tunnels");
+    assertThat(asked.registration().tunnelId()).isEqualTo(REDIS_TUNNEL);
+    assertThat(asked.registration().gatewayPort()).isEqualTo(6379);
+    asked.take();
+    assertThat(next(reachable)).isEqualTo("redis  tcp  127.0.0.1:16379 -> 127.0.0.1:6379");
+    assertThat(gateway.askedCount()).isZero();
+  }
+
+  @Test
+  void readinessTellsWhatIsMissingUntilNothingIs() throws Exception {
+    startGateway().refuseUpgrades(503);
+    startAgent(1, REDIS);
+    awaitReadiness("not registered at the gateway");
+    awaitReadiness(REDIS_MISSING);
+    gateway.greet(Greeting.NONE);
+    gateway.refuseUpgrades(0);
+    var asked = gateway.nextAsked();
+    awaitReadiness("no link to the gateway");
+    asked.take();
+    Patiently.until(() -> !management("/readyz").contains(REDIS_MISSING));
+    gateway.greet(Greeting.HELLO);
+    gateway.nextUnreadyLink().cut();
+    gateway.nextLink();
+    Patiently.until(() -> !management("/readyz").contains("no link"));
+    assertThat(next(reachable)).startsWith("redis  tcp");
+  }
+
+  @Test
+  void aGatewayThatIsNotThereAtTheStartIsFoundWhenItComes() throws Exception {
+    int port;
+    try (var taken = server()) {
+      port = taken.getLocalPort();
+    }
+    startAgent(port, 1, REDIS);
+    awaitReadiness("not registered at the gateway");
+    gateway = owned(FakeGateway.startAt(port));
+    gateway.nextAsked().take();
+    assertThat(next(reachable)).isNotNull();
+    assertThat(refused).isEmpty();
+  }
+
+  @Test
+  void aRefusedTokenIsToldAndNotTriedAgain() throws Exception {
+    startGateway().refuseUpgrades(401);
+    startAgent(1, REDIS);
+    assertThat(next(refused)).contains("401", "as told");
+    assertThat(reachable).isEmpty();
+  }
+
+  @Test
+  void aLinksUrlThatCannotBeUsedIsAskedForAgain() throws Exception {
+    startGateway();
+    for (String url :
+        List.of("http://127.0.0.1/ws", "ws:nowhere", "wss://127.0.0.1/ws", "ws://a b")) {
+      gateway.linksUrl(url);
+      if (agent == null) {
+        startAgent(1, REDIS);
+      }
+      gateway.nextRegister();
+    }
+    gateway.linksUrl("ws://127.0.0.1:" + gateway.port());
+    assertThat(gateway.nextLink()).isNotNull();
+  }
+
+  @Test
+  void aTunnelThatTheGatewayCannotTakeNowIsRegisteredAgain() throws Exception {
+    startGateway();
+    startAgent(1, REDIS);
+    gateway.nextLink();
+    gateway.nextAsked().refuse(503);
+    gateway.nextAsked().refuse(409);
+    assertThat(reachable).isEmpty();
+    gateway.nextAsked().take();
+    assertThat(next(reachable)).startsWith("redis  tcp");
+  }
+
+  @Test
+  void tunnelsThatAreSwitchedOffAreNeitherRegisteredNorServed() throws Exception {
+    try (var service = ServerSocketChannel.open()) {
+      service.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+      service.configureBlocking(false);
+      int target = ((InetSocketAddress) service.getLocalAddress()).getPort();
+      startGateway();
+      startAgent(1, "enabled: false, services: [" + service("redis", 6379, target) + "]");
+      var stream = gateway.nextLink().open(REDIS_TUNNEL, target);
+      assertThat(stream.awaitEnd().dial().code()).isEqualTo(DialStatus.Code.UNKNOWN_TUNNEL);
+      assertThat(service.accept()).isNull();
+      assertThat(gateway.askedCount()).isZero();
+      assertThat(management("/readyz")).doesNotContain("tunnel");
+    }
+  }
+
+  @Test
+  void aStreamIsJoinedWithItsService() throws Exception {
+    try (var service = server()) {
+      startGateway();
+      startAgent(1, service("redis", 6379, service.getLocalPort()));
+      var stream = gateway.nextLink().open(REDIS_TUNNEL, 1);
+      stream.say("ping");
+      try (Socket accepted = service.accept()) {
+        stream.awaitConnected();
+        assertThat(new String(accepted.getInputStream().readNBytes(4), US_ASCII)).isEqualTo("ping");
+        accepted.getOutputStream().write("pong".getBytes(US_ASCII));
+        stream.awaitHeard("pong");
+      }
+    }
+  }
+
+  @Test
+  void aTunnelThatWasNotRegisteredIsNeverDialled() throws Exception {
+    try (var service = ServerSocketChannel.open()) {
+      service.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+      service.configureBlocking(false);
+      int port = ((InetSocketAddress) service.getLocalAddress()).getPort();
+      startGateway();
+      startAgent(1, REDIS);
+      var link = gateway.nextLink();
+      for (String id :
+          List.of("127.0.0.1:" + port, "tcp-lab-other-" + port, "tcp-other-redis-6379")) {
+        var end = link.open(id, port).awaitEnd();
+        assertThat(end.cause()).isEqualTo(StreamEnd.Cause.DIAL_FAILED);
+        assertThat(end.dial().code()).isEqualTo(DialStatus.Code.UNKNOWN_TUNNEL);
+      }
+      assertThat(service.accept()).isNull();
+      assertThat(management("/metrics"))
+          .contains("pipeops_agent_tcp_tunnel_errors_total{error_type=\"unknown_tunnel\"} 3.0");
+    }
+  }
+
+  @Test
+  void aServiceThatRefusesIsReportedAtOnceAndServedWhenItIsBack() throws Exception {
+    int port;
+    try (var taken = server()) {
+      port = taken.getLocalPort();
+    }
+    startGateway();
+    startAgent(1, service("redis", 6379, port));
+    var link = gateway.nextLink();
+    long best = Long.MAX_VALUE;
+    for (int i = 0; i < 5; i++) {
+      long start = System.nanoTime();
+      var end = link.open(REDIS_TUNNEL, 1).awaitEnd();
+      best = Math.min(best, System.nanoTime() - start);
+      assertThat(end.dial().code()).isEqualTo(DialStatus.Code.REFUSED);
+      assertThat(end.dial().text()).contains("127.0.0.1:" + port);
+    }
+    assertThat(Duration.ofNanos(best)).isLessThan(Duration.ofMillis(100));
+    try (var service = new ServerSocket(port, 10, InetAddress.getLoopbackAddress())) {
+      var stream = link.open(REDIS_TUNNEL, 1);
+      try (Socket accepted = service.accept()) {
+        accepted.getOutputStream().write('!');
+        stream.awaitHeard("!");
+      }
+    }
+  }
+
+  @Test
+  void aLostLinkComesBackAndTheStreamsOfTheOtherGoOn() throws Exception {
+    try (var service = server()) {
+      startGateway();
+      startAgent(2, service("redis", 6379, service.getLocalPort()));
+      FakeLink first = gateway.nextLink();
+      FakeLink second = gateway.nextLink();
+      gateway.nextAsked().take();
+      var kept = second.open(REDIS_TUNNEL, 1);
+      try (Socket accepted = service.accept()) {
+        kept.awaitConnected();
+        var lost = first.open(REDIS_TUNNEL, 1);
+        try (Socket cut = service.accept()) {
+          lost.awaitConnected();
+          first.cut();
+          cut.setSoTimeout(10_000);
+          assertThat(endOf(cut)).isEqualTo("reset");
+        }
+        gateway.nextLink();
+        accepted.getOutputStream().write('!');
+        kept.awaitHeard("!");
+      }
+      assertThat(gateway.askedCount()).isZero();
+    }
+  }
+
+  private static String endOf(Socket socket) {
+    try {
+      return "read " + socket.getInputStream().read();
+    } catch (IOException e) {
+      return String.valueOf(e.getMessage()).contains("reset") ? "reset" : e.toString();
+    }
+  }
+
+  @Test
+  void afterATotalOutageTheTunnelsAreRegisteredAgain() throws Exception {
+    startGateway();
+    startAgent(2, REDIS);
+    gateway.nextLink();
+    gateway.nextLink();
+    gateway.nextAsked().take();
+    assertThat(next(reachable)).isNotNull();
+    int port = gateway.port();
+    gateway.close();
+    awaitReadiness(REDIS_MISSING);
+    assertThat(management("/readyz")).contains("no link to the gateway");
+    gateway = owned(FakeGateway.startAt(port));
+    gateway.nextAsked().take();
+    Patiently.until(() -> !management("/readyz").contains(REDIS_MISSING));
+    assertThat(reachable).as("told once, for it can be reached where it was").isEmpty();
+  }
+
+  @Test
+  void aLateRefusalOfAnEarlierOutageDoesNotKeepATunnelFromBeingRegistered() throws Exception {
+    var services = new ArrayList<String>();
+    for (int i = 0; i < 20; i++) {
+      services.add(service("s" + i, 7000 + i, 1));
+    }
+    startGateway();
+    startAgent(1, String.join(", ", services));
+    var late = askedForAll(services.size());
+    gateway.nextLink().cut();
+    gateway.nextLink();
+    askedForAll(services.size()).forEach(it -> it.refuse(503));
+    late.forEach(it -> it.refuse(503));
+    askedForAll(services.size()).forEach(FakeGateway.Asked::take);
+    Patiently.until(() -> reachable.size() == services.size());
+  }
+
+  private List<FakeGateway.Asked> askedForAll(int count) throws InterruptedException {
+    var all = new ArrayList<FakeGateway.Asked>();
+    for (int i = 0; i < count; i++) {
+      all.add(gateway.nextAsked());
+    }
+    return all;
+  }
+
+  @Test
+  void aLinkOnWhichTheGatewaySaysNothingIsGivenUp() throws Exception {
+    startGateway().greet(Greeting.NONE);
+    startAgent(1, REDIS);
+    var silent = gateway.nextUnreadyLink();
+    gateway.greet(Greeting.HELLO);
+    assertThat(silent.awaitEnd().detail()).contains("no gateway_hello");
+    gateway.nextLink();
+  }
+
+  @RepeatedTest(5)
+  void anAgentThatEndsClosesItsLinksInOrder() throws Exception {
+    startGateway();
+    startAgent(3, REDIS);
+    var links = List.of(gateway.nextLink(), gateway.nextLink(), gateway.nextLink());
+    agent.close();
+    for (FakeLink link : links) {
+      assertThat(link.awaitEnd())
+          .isEqualTo(new LinkEnd(LinkEnd.Cause.CLOSED_BY_PEER, "code 1001: the agent ends"));
+    }
+  }
+}

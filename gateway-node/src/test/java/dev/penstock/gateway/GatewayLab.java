@@ -1,0 +1,222 @@
+package dev.penstock.gateway;
+
+import dev.penstock.node.NodeSystem;
+import dev.penstock.protocol.control.Protocol;
+import dev.penstock.protocol.control.TunnelRegistered;
+import dev.penstock.protocol.control.TunnelRegistration;
+import java.io.Closeable;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.SocketException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/// A gateway in this process, on ports of the system's choice, and the means to be its agents,
+/// clients and operators. Tokens are `s3cret` of cluster `lab` and `other` of cluster `shop`.
+public final class GatewayLab implements AutoCloseable {
+  public static final String TOKEN = "s3cret";
+  public static final String OTHER_TOKEN = "other";
+
+  private static final int PATIENCE_MILLIS = 10_000;
+
+  private final Path directory;
+  private final NodeSystem agents = NodeSystem.start("agents", 1);
+  private final HttpClient http = HttpClient.newHttpClient();
+  private final List<Closeable> owned = new ArrayList<>();
+  private String links = "";
+  private String publicSide = "";
+  private Gateway gateway;
+
+  private GatewayLab(Path directory) {
+    this.directory = directory;
+  }
+
+  /// A lab that keeps its files in `directory`.
+  public static GatewayLab in(Path directory) {
+    return new GatewayLab(directory);
+  }
+
+  /// What stands below `gateway.links`.
+  public GatewayLab links(String yaml) {
+    links = yaml;
+    return this;
+  }
+
+  /// What stands below `gateway.public`, beside the ports.
+  public GatewayLab publicSide(String yaml) {
+    publicSide = ", " + yaml;
+    return this;
+  }
+
+  public GatewayLab start() throws IOException {
+    gateway = Gateway.start(settings());
+    return this;
+  }
+
+  public GatewaySettings settings() throws IOException {
+    return GatewaySettings.load(
+        Files.writeString(
+            directory.resolve("gateway.yaml"),
+            """
+            gateway:
+              listen: 127.0.0.1:0
+              data_dir: data
+              event_loops: 2
+              public: {ports: 10000-65535%s}
+              links: {%s}
+              auth:
+                tokens:
+                  - {token: s3cret, cluster: lab}
+                  - {token: other, cluster: shop}
+            management:
+              listen: 127.0.0.1:0
+            """
+                .formatted(publicSide, links)));
+  }
+
+  public Gateway gateway() {
+    return gateway;
+  }
+
+  public NodeSystem agents() {
+    return agents;
+  }
+
+  /// A port that was free a moment ago, whose listener port is 10000 less.
+  public static int freePort() throws IOException {
+    try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    }
+  }
+
+  // --- agents ---
+
+  /// A linked agent of cluster `lab` that both ends' extensions are in use with.
+  public FakeAgent link(FakeAgent.Service service) {
+    double before = metric("penstock_gateway_links");
+    FakeAgent agent = owned(FakeAgent.link(agents, gateway.address(), TOKEN, service));
+    agent.awaitHello();
+    Patiently.until(() -> metric("penstock_gateway_links") == before + 1);
+    return agent;
+  }
+
+  /// Ends with the lab.
+  public <T extends Closeable> T owned(T closeable) {
+    owned.add(closeable);
+    return closeable;
+  }
+
+  public HttpResponse<String> post(String token, String cluster, String body) {
+    return send(
+        HttpRequest.newBuilder(tunnels(cluster))
+            .header("Authorization", "Bearer " + token)
+            .POST(HttpRequest.BodyPublishers.ofString(body))
+            .build());
+  }
+
+  public HttpResponse<String> send(HttpRequest request) {
+    try {
+      return http.send(request, BodyHandlers.ofString());
+    } catch (IOException e) {
+      throw new AssertionError(request.uri() + ": " + e, e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new AssertionError(e);
+    }
+  }
+
+  public URI tunnels(String cluster) {
+    return rest("/api/v1/clusters/agent/" + cluster + "/tunnels");
+  }
+
+  public URI rest(String path) {
+    return URI.create("http://127.0.0.1:" + gateway.address().getPort() + path);
+  }
+
+  public static TunnelRegistration.Builder tunnel(String name, int listenerPort) {
+    return TunnelRegistration.of(Protocol.TCP, "tcp-" + name, name, 6379)
+        .gateway("", name, listenerPort);
+  }
+
+  /// Registers a tunnel of cluster `lab`; returns its public port.
+  public int expose(String name) throws Exception {
+    return expose(tunnel(name, freePort() - 10_000));
+  }
+
+  public int expose(TunnelRegistration.Builder tunnel) throws Exception {
+    HttpResponse<String> answer = post(TOKEN, "lab", tunnel.build().encode());
+    if (answer.statusCode() != 200) {
+      throw new AssertionError(answer.statusCode() + " " + answer.body());
+    }
+    return TunnelRegistered.decode(answer.body()).tunnelPort();
+  }
+
+  // --- clients ---
+
+  /// A client of a public port; its reads fail when nothing comes for long.
+  public Socket client(int port) throws IOException {
+    var socket = owned(new Socket());
+    socket.setSoTimeout(PATIENCE_MILLIS);
+    socket.setTcpNoDelay(true);
+    socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), PATIENCE_MILLIS);
+    return socket;
+  }
+
+  /// Whether somebody listens on a public port, even if only to reset every client.
+  public static boolean listens(int port) throws IOException {
+    try (var socket = new Socket()) {
+      socket.connect(
+          new InetSocketAddress(InetAddress.getLoopbackAddress(), port), PATIENCE_MILLIS);
+      return true;
+    } catch (ConnectException _) {
+      return false;
+    } catch (SocketException _) {
+      return true;
+    }
+  }
+
+  // --- operators ---
+
+  /// A series' value, 0 when there is none.
+  public double metric(String series) {
+    var address = gateway.managementAddress();
+    String page =
+        send(HttpRequest.newBuilder(
+                    URI.create("http://127.0.0.1:" + address.getPort() + "/metrics"))
+                .build())
+            .body();
+    return page.lines()
+        .filter(line -> line.startsWith(series + " "))
+        .mapToDouble(line -> Double.parseDouble(line.substring(series.length() + 1)))
+        .findFirst()
+        .orElse(0);
+  }
+
+  /// Returns when the series has this value.
+  public void awaitMetric(String series, double value) {
+    Patiently.until(() -> metric(series) == value);
+  }
+
+  @Override
+  public void close() throws IOException {
+    for (Closeable closeable : owned.reversed()) {
+      closeable.close();
+    }
+    if (gateway != null) {
+      gateway.close();
+    }
+    http.shutdownNow();
+    agents.close();
+  }
+}

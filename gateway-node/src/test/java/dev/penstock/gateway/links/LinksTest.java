@@ -1,0 +1,81 @@
+package dev.penstock.gateway.links;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.penstock.protocol.Seeds;
+import java.util.Set;
+import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.Test;
+
+class LinksTest {
+  private final Links links = new Links(2);
+  private final RandomGenerator random = Seeds.random(1);
+
+  private static AgentLink link(String cluster) {
+    return new AgentLink(cluster, null, Set.of(), null);
+  }
+
+  @Test
+  void aClusterWithoutALinkHasNoChoice() {
+    links.add(link("shop"));
+    assertThat(links.choose("lab", Set.of(), random)).isNull();
+  }
+
+  @Test
+  void oneLinkTooManyIsNotAddedAndOtherClustersDoNotCount() {
+    assertThat(links.add(link("lab"))).isTrue();
+    assertThat(links.add(link("shop"))).isTrue();
+    assertThat(links.add(link("lab"))).isTrue();
+    assertThat(links.add(link("lab"))).isFalse();
+    assertThat(links.add(link("shop"))).isTrue();
+  }
+
+  @Test
+  void aRemovedLinkIsNotChosenAndMakesRoom() {
+    var first = link("lab");
+    var second = link("lab");
+    links.add(first);
+    links.add(second);
+    links.remove(first);
+    for (int i = 0; i < 20; i++) {
+      assertThat(links.choose("lab", Set.of(), random)).isSameAs(second);
+    }
+    assertThat(links.add(link("lab"))).isTrue();
+  }
+
+  @Test
+  void theLastLinkRemovedLeavesNoChoice() {
+    var only = link("lab");
+    links.add(only);
+    links.remove(only);
+    links.remove(only);
+    assertThat(links.choose("lab", Set.of(), random)).isNull();
+  }
+
+  @Test
+  void linksThatWereTriedAreNotChosenAgain() {
+    var first = link("lab");
+    var second = link("lab");
+    links.add(first);
+    links.add(second);
+    for (int i = 0; i < 20; i++) {
+      assertThat(links.choose("lab", Set.of(first), random)).isSameAs(second);
+    }
+    assertThat(links.choose("lab", Set.of(first, second), random)).isNull();
+  }
+
+  @Test
+  void aChoiceCountsAtOnceAndIsGivenBack() {
+    var first = link("lab");
+    var second = link("lab");
+    links.add(first);
+    links.add(second);
+    for (int i = 0; i < 10; i++) {
+      links.choose("lab", Set.of(), random);
+    }
+    assertThat(first.outstanding()).isEqualTo(5);
+    assertThat(second.outstanding()).isEqualTo(5);
+    first.released();
+    assertThat(links.choose("lab", Set.of(), random)).isSameAs(first);
+  }
+}
