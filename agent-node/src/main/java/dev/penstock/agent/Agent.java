@@ -2,6 +2,7 @@ package dev.penstock.agent;
 
 import dev.penstock.agent.connect.Outbound;
 import dev.penstock.agent.observe.AgentMeters;
+import dev.penstock.agent.settings.AgentSettings;
 import dev.penstock.management.JvmMeters;
 import dev.penstock.management.ManagementServer;
 import dev.penstock.node.NodeSystem;

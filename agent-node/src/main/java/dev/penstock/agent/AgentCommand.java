@@ -1,5 +1,7 @@
 package dev.penstock.agent;
 
+import dev.penstock.agent.settings.AgentSettings;
+import dev.penstock.agent.settings.Expose;
 import dev.penstock.config.ConfigException;
 import dev.penstock.config.Outside;
 import java.nio.file.Path;

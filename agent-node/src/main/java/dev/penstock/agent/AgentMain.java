@@ -1,5 +1,6 @@
 package dev.penstock.agent;
 
+import dev.penstock.agent.settings.AgentSettings;
 import dev.penstock.cli.Cli;
 import dev.penstock.node.RunningNode;
 

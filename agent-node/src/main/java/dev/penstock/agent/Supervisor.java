@@ -8,6 +8,7 @@ import dev.penstock.agent.connect.TunnelClient;
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.serve.TargetStream;
 import dev.penstock.agent.serve.Targets;
+import dev.penstock.agent.settings.ServiceSettings;
 import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.TunnelRegistered;

@@ -2,6 +2,8 @@ package dev.penstock.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.penstock.agent.settings.AgentSettings;
+import dev.penstock.agent.settings.ServiceSettings;
 import dev.penstock.cli.Cli;
 import dev.penstock.config.HostPort;
 import java.io.IOException;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.penstock.agent.FakeGateway.FakeLink;
 import dev.penstock.agent.FakeGateway.Greeting;
+import dev.penstock.agent.settings.AgentSettings;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.link.LinkEnd;

@@ -1,6 +1,6 @@
 package dev.penstock.agent.connect;
 
-import dev.penstock.agent.AgentSettings;
+import dev.penstock.agent.settings.AgentSettings;
 import dev.penstock.protocol.link.LinkSettings;
 import dev.penstock.protocol.net.EventLoops;
 import dev.penstock.protocol.net.Tls;

@@ -1,6 +1,6 @@
 package dev.penstock.agent.connect;
 
-import dev.penstock.agent.ServiceSettings;
+import dev.penstock.agent.settings.ServiceSettings;
 import dev.penstock.protocol.control.MalformedMessage;
 import dev.penstock.protocol.control.Problem;
 import dev.penstock.protocol.control.Protocol;

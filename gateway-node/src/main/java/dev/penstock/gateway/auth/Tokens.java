@@ -50,4 +50,11 @@ public final class Tokens {
     Matcher matcher = BEARER.matcher(authorization);
     return matcher.matches() ? Optional.of(Secret.of(matcher.group(1))) : Optional.empty();
   }
+
+  /// What to tell a peer without a good token.
+  public static String refusal(@Nullable String authorization) {
+    return authorization == null
+        ? "no token (expected: the header Authorization: Bearer TOKEN)"
+        : "the token is not known here (expected: one of gateway.auth.tokens)";
+  }
 }

@@ -3,8 +3,6 @@ package dev.penstock.gateway.links;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.observe.Rejection;
-import dev.penstock.gateway.tunnels.Client;
-import dev.penstock.gateway.tunnels.ClientStream;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.ControlMessage.GatewayHello;

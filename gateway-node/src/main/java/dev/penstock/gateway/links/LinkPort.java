@@ -3,7 +3,6 @@ package dev.penstock.gateway.links;
 import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.Rejection;
-import dev.penstock.gateway.rest.AgentRest;
 import dev.penstock.protocol.control.Problem;
 import dev.penstock.protocol.net.UpgradeAnswer;
 import dev.penstock.protocol.net.UpgradeRequest;
@@ -68,7 +67,7 @@ public final class LinkPort {
           request.authorization() == null ? Rejection.NO_TOKEN : Rejection.WRONG_TOKEN,
           401,
           "Unauthorized",
-          AgentRest.refusalText(request.authorization()));
+          Tokens.refusal(request.authorization()));
     }
     var accepted = new Accepted(socket, cluster.get(), gatewayUrl(request));
     return new UpgradeAnswer.Accept(connection -> connected.accept(accepted, connection));

@@ -28,7 +28,6 @@ import org.apache.pekko.http.javadsl.model.StatusCode;
 import org.apache.pekko.http.javadsl.model.StatusCodes;
 import org.apache.pekko.http.javadsl.model.headers.Allow;
 import org.apache.pekko.http.javadsl.model.headers.Authorization;
-import org.jspecify.annotations.Nullable;
 
 /// `POST /api/v1/clusters/agent/{cluster}/tunnels`: an agent registers a tunnel and learns its
 /// public address. Errors are problem details (RFC 9457).
@@ -74,7 +73,7 @@ public final class AgentRest {
     if (cluster.isEmpty()) {
       badPeers.rejected(
           authorization == null ? Rejection.NO_TOKEN : Rejection.WRONG_TOKEN, UNKNOWN, "REST");
-      return refused(request, StatusCodes.UNAUTHORIZED, refusalText(authorization));
+      return refused(request, StatusCodes.UNAUTHORIZED, Tokens.refusal(authorization));
     }
     if (!cluster.get().equals(path.group(1))) {
       badPeers.rejected(Rejection.FOREIGN_CLUSTER, UNKNOWN, "REST by " + cluster.get());
@@ -101,13 +100,6 @@ public final class AgentRest {
                         + MAX_BODY
                         + " bytes of JSON)"))
         .thenCompose(answer -> answer);
-  }
-
-  /// What to tell a peer without a good token.
-  public static String refusalText(@Nullable String authorization) {
-    return authorization == null
-        ? "no token (expected: the header Authorization: Bearer TOKEN)"
-        : "the token is not known here (expected: one of gateway.auth.tokens)";
   }
 
   private CompletionStage<HttpResponse> register(String cluster, byte[] body) {

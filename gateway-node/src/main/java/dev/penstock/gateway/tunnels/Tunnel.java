@@ -2,8 +2,11 @@ package dev.penstock.gateway.tunnels;
 
 import dev.penstock.gateway.leases.TunnelIdentity;
 import dev.penstock.gateway.links.AgentLink;
+import dev.penstock.gateway.links.Client;
 import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.Links;
+import dev.penstock.gateway.links.NotCarried;
+import dev.penstock.gateway.links.Service;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.ClientRefusal;
 import dev.penstock.gateway.observe.GatewayMeters;
@@ -31,11 +34,10 @@ public final class Tunnel {
   /// What a tunnel can be told.
   public sealed interface Command {}
 
-  /// The service was registered again, perhaps with other facts.
-  public record Update(Facts facts) implements Command {}
+  /// The service was registered again, perhaps with other service.
+  public record Update(Service service) implements Command {}
 
-  /// A client could not be carried by the link it was given to; the connection is untouched.
-  public record NotCarried(Client client, DialStatus why) implements Command {}
+  private record GivenBack(NotCarried client) implements Command {}
 
   private record Accepted(TcpConnection connection) implements Command {}
 
@@ -44,10 +46,6 @@ public final class Tunnel {
   private record Listening(Tcp.Listener listener) implements Command {}
 
   private record NotListening(Throwable why) implements Command {}
-
-  /// What is known of the service.
-  public record Facts(
-      TunnelIdentity identity, String serviceName, String serviceNamespace, int servicePort) {}
 
   /// What came of binding the port.
   public sealed interface Bound {
@@ -72,7 +70,8 @@ public final class Tunnel {
   private final Shared shared;
   private final Loop loop;
   private final InetSocketAddress address;
-  private Facts facts;
+  private final ActorRef<NotCarried> givenBack;
+  private Service service;
   private Tcp.@Nullable Listener listener;
 
   private Tunnel(
@@ -80,12 +79,13 @@ public final class Tunnel {
       Shared shared,
       Loop loop,
       InetSocketAddress address,
-      Facts facts) {
+      Service service) {
     this.context = context;
     this.shared = shared;
     this.loop = loop;
     this.address = address;
-    this.facts = facts;
+    this.service = service;
+    this.givenBack = context.messageAdapter(NotCarried.class, GivenBack::new);
   }
 
   /// A tunnel that starts to listen at once.
@@ -93,9 +93,9 @@ public final class Tunnel {
   /// @param loop where the tunnel must run
   /// @param bound gets one answer
   public static Behavior<Command> create(
-      Shared shared, Loop loop, InetSocketAddress address, Facts facts, ActorRef<Bound> bound) {
+      Shared shared, Loop loop, InetSocketAddress address, Service service, ActorRef<Bound> bound) {
     return Behaviors.setup(context -> {
-      var tunnel = new Tunnel(context, shared, loop, address, facts);
+      var tunnel = new Tunnel(context, shared, loop, address, service);
       tunnel.listen();
       return Behaviors.receive(Command.class)
           .onAnyMessage(command -> tunnel.on(command, bound))
@@ -133,12 +133,12 @@ public final class Tunnel {
         accept(connection);
         yield Behaviors.same();
       }
-      case NotCarried(var client, var why) -> {
+      case GivenBack(NotCarried(var client, var why)) -> {
         notCarried(client, why);
         yield Behaviors.same();
       }
-      case Update(var newFacts) -> {
-        facts = newFacts;
+      case Update(var newService) -> {
+        service = newService;
         yield Behaviors.same();
       }
       case AcceptFailed(var why) -> {
@@ -152,13 +152,13 @@ public final class Tunnel {
       case Listening(var now) -> {
         listener = now;
         shared.meters().tunnelBound();
-        bound.tell(new Bound.Listens(facts.identity(), now.address()));
+        bound.tell(new Bound.Listens(service.identity(), now.address()));
         yield Behaviors.same();
       }
       case NotListening(var why) -> {
         bound.tell(
             new Bound.Failed(
-                facts.identity(), address.getPort(), String.valueOf(why.getMessage())));
+                service.identity(), address.getPort(), String.valueOf(why.getMessage())));
         yield Behaviors.stopped();
       }
     };
@@ -173,9 +173,7 @@ public final class Tunnel {
       return;
     }
     connection.onClosed(shared.admission()::leave);
-    give(
-        new Client(connection, facts, context.getSelf(), List.of(), Set.of(), System.nanoTime()),
-        null);
+    give(new Client(connection, service, givenBack, List.of(), Set.of(), System.nanoTime()), null);
   }
 
   private void notCarried(Client client, DialStatus why) {
@@ -187,7 +185,7 @@ public final class Tunnel {
     AgentLink link =
         shared
             .links()
-            .choose(facts.identity().cluster(), client.tried(), ThreadLocalRandom.current());
+            .choose(service.identity().cluster(), client.tried(), ThreadLocalRandom.current());
     if (link == null) {
       if (last == null) {
         refuse(client.connection(), ClientRefusal.NO_LINK, "no agent of the cluster is linked");
@@ -214,7 +212,7 @@ public final class Tunnel {
 
   private void refuse(TcpConnection connection, ClientRefusal why, String detail) {
     connection.reset();
-    shared.badPeers().clientRefused(why, facts.identity(), connection.remoteAddress(), detail);
+    shared.badPeers().clientRefused(why, service.identity(), connection.remoteAddress(), detail);
   }
 
   private Behavior<Command> stopped() {

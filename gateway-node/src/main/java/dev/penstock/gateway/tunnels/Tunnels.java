@@ -6,6 +6,7 @@ import dev.penstock.gateway.leases.LeaseResult;
 import dev.penstock.gateway.leases.Leases;
 import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
+import dev.penstock.gateway.links.Service;
 import dev.penstock.protocol.control.MalformedMessage;
 import dev.penstock.protocol.control.TunnelRegistration;
 import dev.penstock.protocol.net.Loop;
@@ -161,7 +162,7 @@ public final class Tunnels {
       case LeaseResult.Granted(var lease, _) -> {
         Running running = tunnels.get(identity);
         if (running != null && running.lease.port() == lease.port()) {
-          running.actor.tell(new Tunnel.Update(facts(lease, registration)));
+          running.actor.tell(new Tunnel.Update(service(lease, registration)));
         } else {
           if (running != null) {
             context.stop(running.actor);
@@ -185,7 +186,7 @@ public final class Tunnels {
                 setup.shared(),
                 loop,
                 new InetSocketAddress(setup.bind(), lease.port()),
-                facts(lease, registration),
+                service(lease, registration),
                 boundAdapter),
             DispatcherSelector.fromConfig(loop.dispatcher()));
     var running = new Running(lease, actor, registration);
@@ -193,8 +194,8 @@ public final class Tunnels {
     return running;
   }
 
-  private static Tunnel.Facts facts(Lease lease, TunnelRegistration registration) {
-    return new Tunnel.Facts(
+  private static Service service(Lease lease, TunnelRegistration registration) {
+    return new Service(
         lease.identity(),
         registration.serviceName(),
         registration.serviceNamespace(),

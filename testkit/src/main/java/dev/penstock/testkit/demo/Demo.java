@@ -2,8 +2,8 @@ package dev.penstock.testkit.demo;
 
 import com.sun.net.httpserver.HttpServer;
 import dev.penstock.agent.Agent;
-import dev.penstock.agent.AgentSettings;
-import dev.penstock.agent.Expose;
+import dev.penstock.agent.settings.AgentSettings;
+import dev.penstock.agent.settings.Expose;
 import dev.penstock.config.HostPort;
 import dev.penstock.config.Outside;
 import dev.penstock.gateway.Gateway;

@@ -1,6 +1,6 @@
 package dev.penstock.testkit.demo;
 
-import dev.penstock.agent.Expose;
+import dev.penstock.agent.settings.Expose;
 import dev.penstock.cli.Cli;
 import dev.penstock.node.RunningNode;
 import java.util.ArrayList;

@@ -1,6 +1,5 @@
-package dev.penstock.gateway.tunnels;
+package dev.penstock.gateway.links;
 
-import dev.penstock.gateway.links.AgentLink;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.protocol.control.CallerAddress;
 import dev.penstock.protocol.control.Capability;
@@ -55,7 +54,7 @@ public final class ClientStream {
       client
           .owner()
           .tell(
-              new Tunnel.NotCarried(
+              new NotCarried(
                   client.after(link, List.of()),
                   new DialStatus(DialStatus.Code.FAILED, "the link takes no more streams")));
       return Behaviors.stopped();
@@ -119,7 +118,7 @@ public final class ClientStream {
     DialStatus dial = end.dial();
     if (dial != null) {
       meters.dialFailed(dial.code());
-      client.owner().tell(new Tunnel.NotCarried(client.after(link, end.early()), dial));
+      client.owner().tell(new NotCarried(client.after(link, end.early()), dial));
     }
     log.atDebug()
         .addKeyValue("tunnel", client.tunnel().identity())

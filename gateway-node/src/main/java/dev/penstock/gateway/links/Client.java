@@ -1,6 +1,5 @@
-package dev.penstock.gateway.tunnels;
+package dev.penstock.gateway.links;
 
-import dev.penstock.gateway.links.AgentLink;
 import dev.penstock.protocol.net.TcpConnection;
 import java.nio.ByteBuffer;
 import java.util.HashSet;
@@ -10,14 +9,15 @@ import org.apache.pekko.actor.typed.ActorRef;
 
 /// One client of one tunnel, until it is carried to its end.
 ///
+/// @param owner gets the client back when it could not be carried
 /// @param early what it said to an agent that then failed to reach the service; said again to the
 ///   next one
 /// @param tried links that failed
 /// @param acceptedAt nanoseconds of the monotonic clock
 public record Client(
     TcpConnection connection,
-    Tunnel.Facts tunnel,
-    ActorRef<Tunnel.Command> owner,
+    Service tunnel,
+    ActorRef<NotCarried> owner,
     List<ByteBuffer> early,
     Set<AgentLink> tried,
     long acceptedAt) {

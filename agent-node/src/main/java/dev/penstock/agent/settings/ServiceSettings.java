@@ -1,4 +1,4 @@
-package dev.penstock.agent;
+package dev.penstock.agent.settings;
 
 import dev.penstock.config.HostPort;
 import dev.penstock.config.Kind;

@@ -1,4 +1,4 @@
-package dev.penstock.agent;
+package dev.penstock.agent.settings;
 
 import java.io.IOException;
 import java.net.InetAddress;

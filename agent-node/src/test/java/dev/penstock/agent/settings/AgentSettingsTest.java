@@ -1,4 +1,4 @@
-package dev.penstock.agent;
+package dev.penstock.agent.settings;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
