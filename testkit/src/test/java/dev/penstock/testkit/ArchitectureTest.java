@@ -1,12 +1,12 @@
 package dev.penstock.testkit;
 
-import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
-import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
-
 import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.core.importer.Location;
@@ -84,9 +84,7 @@ class ArchitectureTest {
           .should()
           .dependOnClassesThat(
               resideInAnyPackage("org.apache.pekko..", "io.netty..", "java.nio.channels..")
-                  .or(
-                      resideInAPackage("java.net..")
-                          .and(not(nameMatching(".*Address")))))
+                  .or(resideInAPackage("java.net..").and(not(nameMatching(".*Address")))))
           .allowEmptyShould(true)
           .because("the protocol is tested in memory, byte by byte; an address is only a value");
 
