@@ -238,12 +238,12 @@ final class TcpTest {
     assertThat(takeText(hands, 1)).isEqualTo("x");
     resetFrom(client);
     assertThatThrownBy(hands::take).isInstanceOf(ConnectionLost.class);
-    assertThatThrownBy(() -> await(hands.ended())).isInstanceOf(ConnectionLost.class);
+    await(hands.ended());
     assertClosed(closed);
   }
 
   @Test
-  void aResetAfterThePeersEndFailsTheFlow() throws Exception {
+  void aResetAfterThePeersEndEndsTheFlow() throws Exception {
     var client = client();
     var connection = server();
     var closed = closing(connection);
@@ -258,7 +258,7 @@ final class TcpTest {
           .atMost(PATIENCE)
           .until(() -> ended.isDone() || (hands.offer(bytes("?")) != null && ended.isDone()));
     }
-    assertThatThrownBy(() -> await(ended)).isInstanceOf(ConnectionLost.class);
+    await(ended);
     assertClosed(closed);
   }
 
@@ -507,7 +507,8 @@ final class TcpTest {
   @Test
   void aTakenPortCannotBeListenedOn() {
     assertThatThrownBy(() -> await(listenOn(listener.address())))
-        .hasCauseInstanceOf(BindException.class);
+        .hasCauseInstanceOf(BindException.class)
+        .hasMessageContaining("Address already in use");
   }
 
   @Test

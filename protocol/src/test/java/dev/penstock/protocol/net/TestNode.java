@@ -15,7 +15,7 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 /// Two event loops and an actor system, for one test class.
 public final class TestNode implements AutoCloseable {
   /// Longer than anything here takes.
-  public static final Duration PATIENCE = Duration.ofSeconds(20);
+  public static final Duration PATIENCE = Duration.ofSeconds(10);
 
   private final EventLoops loops;
   private final ActorSystem<Void> actors;
