@@ -27,6 +27,7 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
   private final InetSocketAddress remoteAddress;
   private final InetSocketAddress localAddress;
   private final int readAhead;
+  private final CompletableFuture<Void> closed = new CompletableFuture<>();
 
   private @Nullable T head;
   private @Nullable ArrayDeque<T> tail;
@@ -47,6 +48,7 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
     this.localAddress = channel.localAddress();
     options.applyTo(channel);
     channel.pipeline().addLast("connection", new Inbound());
+    channel.closeFuture().addListener(_ -> closed.complete(null));
   }
 
   public final InetSocketAddress remoteAddress() {
@@ -96,9 +98,9 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
     return Flow.fromGraph(new ConnectionFlow<>(this));
   }
 
-  /// Runs `closed` when the socket is closed, for whatever reason.
-  public final void onClosed(Runnable closed) {
-    channel.closeFuture().addListener(_ -> closed.run());
+  /// Runs `action` when the socket is closed, for whatever reason, on the thread that closes it.
+  public final void onClosed(Runnable action) {
+    closed.thenRun(action);
   }
 
   /// Cuts the connection with RST: the peer learns that this was no orderly end. Any thread.
@@ -108,7 +110,9 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
       if (channel.isRegistered()) {
         channel.close();
       } else {
+        // Netty tells nobody of the end of a channel without a loop.
         channel.unsafe().closeForcibly();
+        closed.complete(null);
       }
     }
   }
@@ -120,6 +124,13 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
 
   /// Closes for good after both directions ended.
   abstract void close();
+
+  /// Whether we may go on sending after the peer's end; then a socket that closes under us is a
+  /// loss also after that.
+  abstract boolean outlivesInput();
+
+  /// The last call: gives back what is still held.
+  abstract void gone();
 
   abstract int sizeOf(T message);
 
@@ -250,9 +261,14 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
 
     @Override
     public void channelInactive(ChannelHandlerContext context) {
-      if (!inputEnded) {
+      if (!inputEnded || outlivesInput()) {
         fail(new ConnectionLost("closed"));
       }
+    }
+
+    @Override
+    public void handlerRemoved(ChannelHandlerContext context) {
+      gone();
     }
 
     @Override

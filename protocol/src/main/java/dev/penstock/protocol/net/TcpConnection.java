@@ -52,4 +52,12 @@ public final class TcpConnection extends Connection<ByteBuffer> {
   void close() {
     channel().close();
   }
+
+  @Override
+  boolean outlivesInput() {
+    return true;
+  }
+
+  @Override
+  void gone() {}
 }

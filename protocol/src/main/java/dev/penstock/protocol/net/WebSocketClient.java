@@ -8,9 +8,13 @@ import io.netty.channel.socket.SocketChannel;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpClientCodec;
+import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpObjectAggregator;
+import io.netty.handler.codec.http.websocketx.WebSocket13FrameDecoder;
 import io.netty.handler.codec.http.websocketx.WebSocketClientHandshaker;
-import io.netty.handler.codec.http.websocketx.WebSocketClientHandshakerFactory;
+import io.netty.handler.codec.http.websocketx.WebSocketClientHandshaker13;
+import io.netty.handler.codec.http.websocketx.WebSocketDecoderConfig;
+import io.netty.handler.codec.http.websocketx.WebSocketFrameDecoder;
 import io.netty.handler.codec.http.websocketx.WebSocketHandshakeException;
 import io.netty.handler.codec.http.websocketx.WebSocketVersion;
 import java.net.URI;
@@ -40,6 +44,9 @@ public final class WebSocketClient {
       @Nullable Tls tls,
       WebSocketSettings settings) {
     boolean secure = "wss".equals(uri.getScheme());
+    if (secure && tls == null) {
+      throw new IllegalArgumentException("wss without TLS settings: " + uri);
+    }
     int port = uri.getPort() >= 0 ? uri.getPort() : secure ? 443 : 80;
     return Tcp.dial(
             loops,
@@ -49,10 +56,7 @@ public final class WebSocketClient {
             settings.handshakeTimeout(),
             new ChannelInboundHandlerAdapter())
         .thenCompose(channel -> {
-          if (secure) {
-            if (tls == null) {
-              throw new IllegalArgumentException("wss without TLS settings: " + uri);
-            }
+          if (secure && tls != null) {
             channel
                 .pipeline()
                 .addLast("tls", tls.context().newHandler(channel.alloc(), uri.getHost(), port));
@@ -70,9 +74,7 @@ public final class WebSocketClient {
     var result = new CompletableFuture<WebSocketConnection>();
     var all = new DefaultHttpHeaders();
     headers.forEach(all::set);
-    var handshaker =
-        WebSocketClientHandshakerFactory.newHandshaker(
-            uri, WebSocketVersion.V13, null, false, all, settings.maxFrame());
+    var handshaker = new Handshaker(uri, all, settings.maxFrame());
     channel
         .pipeline()
         .addLast("http", new HttpClientCodec())
@@ -103,6 +105,25 @@ public final class WebSocketClient {
           }
         });
     return result;
+  }
+
+  /// Leaves it to [WebSocketConnection] to tell the server what it did wrong: Netty's decoder would
+  /// close at once, and its close frame would not reach the encoder.
+  private static final class Handshaker extends WebSocketClientHandshaker13 {
+    Handshaker(URI uri, HttpHeaders headers, int maxFrame) {
+      super(uri, WebSocketVersion.V13, null, false, headers, maxFrame);
+    }
+
+    @Override
+    protected WebSocketFrameDecoder newWebsocketDecoder() {
+      return new WebSocket13FrameDecoder(
+          WebSocketDecoderConfig.newBuilder()
+              .maxFramePayloadLength(maxFramePayloadLength())
+              .expectMaskedFrames(false)
+              .allowExtensions(false)
+              .closeOnProtocolViolation(false)
+              .build());
+    }
   }
 
   private static final class Upgrading extends ChannelInboundHandlerAdapter {

@@ -61,6 +61,11 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
 
   @Override
   void received(Object message) {
+    if (message instanceof ByteBuf && !closeSent && failure() == null) {
+      ReferenceCountUtil.release(message);
+      violated(WebSocketMessage.Close.PROTOCOL_ERROR, "bytes before the upgrade was answered");
+      return;
+    }
     if (!(message instanceof WebSocketFrame frame) || closeSent || failure() != null) {
       if (message instanceof CloseWebSocketFrame) {
         closeReceived = true;
@@ -150,7 +155,6 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
       int code = corrupted.closeStatus().code();
       if (!closeSent) {
         closeSent = true;
-
         channel()
             .writeAndFlush(
                 new CloseWebSocketFrame(code, fitting(String.valueOf(corrupted.getMessage()))));
@@ -184,6 +188,16 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
       channel().config().setAutoRead(true);
       loop().schedule(CLOSE_TIMEOUT, channel()::close);
     }
+  }
+
+  @Override
+  boolean outlivesInput() {
+    return false;
+  }
+
+  @Override
+  void gone() {
+    dropText();
   }
 
   /// A close frame has room for 123 bytes of reason.

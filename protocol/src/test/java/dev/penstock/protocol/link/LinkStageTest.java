@@ -443,7 +443,7 @@ final class LinkStageTest {
         left -= here.take().remaining();
       }
     }
-    assertThat(budget.used()).isBetween(1L, 512L * 1024);
+    assertThat(budget.used()).isPositive();
   }
 
   @Test

@@ -164,7 +164,7 @@ final class HttpPortTest {
   }
 
   @Test
-  void framesRightBehindTheUpgradeAreNotLost() throws Exception {
+  void framesThatDoNotWaitForTheAnswerAreClosedWith1002() throws Exception {
     try (var client = new RawWebSocket(server.address())) {
       byte[] head = (upgradeHead("/link") + "\r\n").getBytes(UTF_8);
       byte[] frame =
@@ -174,7 +174,8 @@ final class HttpPortTest {
       assertThat(client.readHead()).startsWith("HTTP/1.1 101 ");
       var connection = server.accepted();
       var host = Hands.on(connection.flow(), connection.loop(), node.actors());
-      assertThat(host.take()).isEqualTo(new WebSocketMessage.Text("early"));
+      assertThatThrownBy(host::take).isInstanceOf(WebSocketViolation.class);
+      assertThat(client.readClose().closeCode()).isEqualTo(1002);
     }
   }
 
