@@ -125,10 +125,6 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
   /// Closes for good after both directions ended.
   abstract void close();
 
-  /// Whether we may go on sending after the peer's end; then a socket that closes under us is a
-  /// loss also after that.
-  abstract boolean outlivesInput();
-
   /// The last call: gives back what is still held.
   abstract void gone();
 
@@ -261,7 +257,7 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
 
     @Override
     public void channelInactive(ChannelHandlerContext context) {
-      if (!inputEnded || outlivesInput()) {
+      if (!inputEnded) {
         fail(new ConnectionLost("closed"));
       }
     }

@@ -54,10 +54,5 @@ public final class TcpConnection extends Connection<ByteBuffer> {
   }
 
   @Override
-  boolean outlivesInput() {
-    return true;
-  }
-
-  @Override
   void gone() {}
 }

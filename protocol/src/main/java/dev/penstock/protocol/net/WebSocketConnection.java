@@ -191,11 +191,6 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
   }
 
   @Override
-  boolean outlivesInput() {
-    return false;
-  }
-
-  @Override
   void gone() {
     dropText();
   }
