@@ -81,6 +81,6 @@ public final class HttpServer implements AutoCloseable {
 
   @Override
   public void close() {
-    await(listener.close());
+    TestNode.end(listener);
   }
 }

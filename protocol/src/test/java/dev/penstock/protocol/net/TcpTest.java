@@ -72,7 +72,7 @@ final class TcpTest {
 
   @AfterEach
   void closeAll() throws Exception {
-    await(listener.close());
+    TestNode.end(listener);
     for (AutoCloseable one : opened) {
       one.close();
     }
@@ -364,7 +364,10 @@ final class TcpTest {
           .atMost(PATIENCE)
           .during(Duration.ofMillis(300))
           .until(() -> {
-            int taken = client.write(block.clear());
+            int taken = 0;
+            for (int n = -1; n != 0; taken += n) {
+              n = client.write(block.clear());
+            }
             written.addAndGet(taken);
             return taken == 0;
           });
@@ -387,6 +390,7 @@ final class TcpTest {
     client.shutdownOutput();
     var passes = new AtomicLong();
     Awaitility.await()
+        .pollInterval(Duration.ofMillis(10))
         .until(() -> {
           connection.loop().execute(passes::incrementAndGet);
           return passes.get() > 20;
@@ -469,7 +473,7 @@ final class TcpTest {
 
   @Test
   void aPortWithoutAListenerRefuses() {
-    await(listener.close());
+    TestNode.end(listener);
     var failure = dialFailure("127.0.0.1", listener.address().getPort(), PATIENCE);
     assertThat(failure.kind()).isEqualTo(DialFailure.Kind.REFUSED);
     assertThat(failure).hasMessageContaining("127.0.0.1:" + listener.address().getPort());
@@ -510,7 +514,7 @@ final class TcpTest {
   void aClosedListenerTakesNoMoreButItsConnectionsGoOn() throws Exception {
     var client = client();
     var connection = server();
-    await(listener.close());
+    TestNode.end(listener);
     assertThatThrownBy(this::client).isInstanceOf(ConnectException.class);
     echo(connection);
     send(client, "still here");

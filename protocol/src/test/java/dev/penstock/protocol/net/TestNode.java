@@ -1,8 +1,10 @@
 package dev.penstock.protocol.net;
 
 import com.typesafe.config.ConfigFactory;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.time.Duration;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -11,6 +13,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.awaitility.Awaitility;
 
 /// Two event loops and an actor system, for one test class.
 public final class TestNode implements AutoCloseable {
@@ -70,6 +73,22 @@ public final class TestNode implements AutoCloseable {
     } catch (InterruptedException | TimeoutException e) {
       throw new AssertionError("nothing came within " + PATIENCE, e);
     }
+  }
+
+  /// Closes `listener` and waits until the port is free: NIO frees it with its loop's next turn.
+  public static void end(Tcp.Listener listener) {
+    await(listener.close());
+    Awaitility.await()
+        .atMost(PATIENCE)
+        .pollDelay(Duration.ZERO)
+        .pollInterval(Duration.ofMillis(5))
+        .until(() -> {
+          try (var _ = new Socket(listener.address().getAddress(), listener.address().getPort())) {
+            return false;
+          } catch (ConnectException _) {
+            return true;
+          }
+        });
   }
 
   @Override

@@ -18,7 +18,6 @@ import dev.penstock.protocol.net.WebSocketMessage.Binary;
 import dev.penstock.protocol.net.WebSocketMessage.Close;
 import dev.penstock.protocol.net.WebSocketMessage.Text;
 import io.netty.buffer.UnpooledByteBufAllocator;
-import io.netty.util.ResourceLeakDetector;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -51,14 +50,12 @@ final class WebSocketTest {
 
   @BeforeParameterizedClassInvocation
   static void start(Transport transport) {
-    ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.PARANOID);
     node = TestNode.start(transport);
   }
 
   @AfterParameterizedClassInvocation
   static void stop() {
     node.close();
-    ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.SIMPLE);
   }
 
   @BeforeEach
