@@ -95,6 +95,10 @@ public final class LinkStage
     private @Nullable YamuxSession session;
     private boolean offered;
     private boolean acceptsStreams;
+
+    /// What the ended session still had to say.
+    private ByteBuffer @Nullable [] goAway;
+
     private WebSocketMessage.@Nullable Close closing;
     private boolean wakePending;
     private boolean ended;
@@ -205,7 +209,7 @@ public final class LinkStage
           push(out, new WebSocketMessage.Text(text));
           continue;
         }
-        ByteBuffer[] batch = session == null ? null : session.nextBatch(BATCH_BYTES);
+        ByteBuffer[] batch = nextBatch();
         if (batch != null) {
           push(out, new WebSocketMessage.Binary(batch));
         } else if (closing != null) {
@@ -215,6 +219,12 @@ public final class LinkStage
           return;
         }
       }
+    }
+
+    private ByteBuffer @Nullable [] nextBatch() {
+      ByteBuffer[] last = goAway;
+      goAway = null;
+      return last != null || session == null ? last : session.nextBatch(BATCH_BYTES);
     }
 
     @Override
@@ -256,6 +266,7 @@ public final class LinkStage
         session.onBytes(bytes, System.nanoTime());
       } catch (ProtocolViolation e) {
         flush();
+        goAway = session.nextBatch(BATCH_BYTES);
         end(
             new LinkEnd(LinkEnd.Cause.YAMUX_VIOLATION, String.valueOf(e.getMessage())),
             new WebSocketMessage.Close(

@@ -59,6 +59,7 @@ public final class LinkStream implements StreamListener {
       write(lastWords);
       finish();
       attach(this::drop);
+      drop();
     }
   }
 

@@ -166,6 +166,9 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     }
 
     private boolean dialFailed(Dialling dial, DialStatus status) {
+      if (again != null) {
+        dial.early.addAll(again);
+      }
       stream.reset();
       if (again != null) {
         dial.early.addAll(again);

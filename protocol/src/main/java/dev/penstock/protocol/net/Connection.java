@@ -27,8 +27,8 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
   private final InetSocketAddress remoteAddress;
   private final InetSocketAddress localAddress;
   private final int readAhead;
-
   private final CompletableFuture<Void> closed = new CompletableFuture<>();
+
   private @Nullable T head;
   private @Nullable ArrayDeque<T> tail;
   private int waiting;
@@ -98,9 +98,9 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
     return Flow.fromGraph(new ConnectionFlow<>(this));
   }
 
-  /// Runs `closed` when the socket is closed, for whatever reason.
-  public final void onClosed(Runnable closed) {
-    this.closed.thenRun(closed);
+  /// Runs `action` when the socket is closed, for whatever reason, on the thread that closes it.
+  public final void onClosed(Runnable action) {
+    closed.thenRun(action);
   }
 
   /// Cuts the connection with RST: the peer learns that this was no orderly end. Any thread.
@@ -110,8 +110,8 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
       if (channel.isRegistered()) {
         channel.close();
       } else {
+        // Netty tells nobody of the end of a channel without a loop.
         channel.unsafe().closeForcibly();
-        // The channel itself tells of its end only when it belongs to a loop.
         closed.complete(null);
       }
     }

@@ -4,6 +4,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.SimpleChannelInboundHandler;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.handler.codec.http.DefaultFullHttpRequest;
 import io.netty.handler.codec.http.FullHttpResponse;
@@ -33,6 +34,7 @@ public final class HttpCall {
   /// Posts a JSON document to an `http` or `https` address. Fails with [DialFailure] or
   /// [ConnectionLost].
   ///
+  /// @param tls how to speak TLS; used for `https` only, and required there
   /// @param timeout for all of it
   public static CompletionStage<Answer> postJson(
       EventLoops loops,
@@ -43,6 +45,10 @@ public final class HttpCall {
       @Nullable Tls tls,
       Duration timeout) {
     boolean secure = "https".equals(uri.getScheme());
+    if (secure && tls == null) {
+      throw new IllegalArgumentException("https without TLS settings: " + uri);
+    }
+    long deadline = System.nanoTime() + timeout.toNanos();
     int port = uri.getPort() >= 0 ? uri.getPort() : secure ? 443 : 80;
     var body = Unpooled.copiedBuffer(json, StandardCharsets.UTF_8);
     var request =
@@ -70,7 +76,7 @@ public final class HttpCall {
           }
           send(channel, request, result);
           loop.schedule(
-              timeout,
+              Duration.ofNanos(deadline - System.nanoTime()),
               () -> {
                 result.completeExceptionally(
                     new ConnectionLost("no answer within " + timeout.toSeconds() + " s"));
@@ -96,6 +102,14 @@ public final class HttpCall {
                         response.status().code(),
                         response.content().toString(StandardCharsets.UTF_8)));
                 context.close();
+              }
+
+              @Override
+              public void userEventTriggered(ChannelHandlerContext context, Object event) {
+                // An answer without a length was handed on just before this event.
+                if (event instanceof ChannelInputShutdownEvent) {
+                  context.close();
+                }
               }
 
               @Override

@@ -2,6 +2,7 @@ package dev.penstock.protocol.net;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -23,9 +24,11 @@ import io.netty.handler.codec.http.websocketx.WebSocketServerHandshakerFactory;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -56,6 +59,7 @@ public final class HttpPort {
   private final Function<UpgradeRequest, UpgradeAnswer> upgrades;
   private final Flow<HttpRequest, HttpResponse, NotUsed> rest;
   private final Refusals refusals;
+  private final Duration idleTimeout;
 
   /// Told of every connection that was cut before it became anything; for logs and meters. Any
   /// loop.
@@ -78,9 +82,11 @@ public final class HttpPort {
     this.upgrades = upgrades;
     this.rest = rest;
     this.refusals = refusals;
+    this.idleTimeout = system.settings().config().getDuration("pekko.http.server.idle-timeout");
   }
 
-  /// Binds `address`. Connections are spread over the loops in turn.
+  /// Binds `address`. Connections are spread over the loops in turn; those of REST end after
+  /// `pekko.http.server.idle-timeout` without a byte.
   ///
   /// @param upgrades decides on every upgrade, on the connection's loop; must not block
   public static CompletionStage<Tcp.Listener> bind(
@@ -106,30 +112,58 @@ public final class HttpPort {
     if (tls != null) {
       channel.pipeline().addLast("tls", tls.context().newHandler(channel.alloc()));
     }
-    channel.pipeline().addLast("first-request", new FirstRequest());
+    channel.pipeline().addLast("first-request", new FirstRequest(new Deadline()));
     loops.next().eventLoop().register(channel);
+  }
+
+  private void cut(Channel channel, String kind, String why) {
+    refusals.refused((InetSocketAddress) channel.remoteAddress(), kind, why);
+    channel.close();
+  }
+
+  /// Until when a connection must have become something: a REST client or an open link.
+  private final class Deadline {
+    private @Nullable Future<?> timer;
+
+    void start(Channel channel) {
+      timer =
+          channel
+              .eventLoop()
+              .schedule(
+                  () ->
+                      cut(
+                          channel,
+                          "handshake_timeout",
+                          "no request within " + settings.handshakeTimeout().toSeconds() + " s"),
+                  settings.handshakeTimeout().toMillis(),
+                  TimeUnit.MILLISECONDS);
+    }
+
+    void met() {
+      if (timer != null) {
+        timer.cancel(false);
+      }
+    }
   }
 
   /// Collects the head of the first request and hands the connection on.
   private final class FirstRequest extends ByteToMessageDecoder {
+    private final Deadline deadline;
     private boolean decided;
+
+    FirstRequest(Deadline deadline) {
+      this.deadline = deadline;
+    }
 
     @Override
     public void handlerAdded(ChannelHandlerContext context) {
-      context
-          .channel()
-          .eventLoop()
-          .schedule(
-              () -> {
-                if (!decided) {
-                  cut(
-                      context,
-                      "handshake_timeout",
-                      "no request within " + settings.handshakeTimeout().toSeconds() + " s");
-                }
-              },
-              settings.handshakeTimeout().toMillis(),
-              TimeUnit.MILLISECONDS);
+      deadline.start(context.channel());
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext context) throws Exception {
+      deadline.met();
+      super.channelInactive(context);
     }
 
     @Override
@@ -137,10 +171,13 @@ public final class HttpPort {
       if (decided) {
         return;
       }
-      String seen = in.toString(StandardCharsets.ISO_8859_1).toLowerCase(Locale.ROOT);
+      int length = Math.min(in.readableBytes(), MAX_HEAD);
+      String seen =
+          in.toString(in.readerIndex(), length, StandardCharsets.ISO_8859_1)
+              .toLowerCase(Locale.ROOT);
       int end = seen.indexOf("\r\n\r\n");
       if (end < 0) {
-        if (in.readableBytes() > MAX_HEAD) {
+        if (length == MAX_HEAD) {
           cut(context, "head_too_large", "request head of more than " + MAX_HEAD + " bytes");
         }
         return;
@@ -150,11 +187,12 @@ public final class HttpPort {
       if (isUpgrade(seen.substring(0, end))) {
         channel
             .pipeline()
-            .addLast("http", new HttpServerCodec())
+            .addLast("http", new HttpServerCodec(MAX_HEAD, MAX_HEAD, MAX_HEAD))
             .addLast("http-body", new HttpObjectAggregator(MAX_HEAD))
-            .addLast("upgrade", new Upgrading());
+            .addLast("upgrade", new Upgrading(deadline));
         channel.pipeline().remove(this); // hands the bytes on
       } else {
+        deadline.met();
         channel.config().setAutoRead(false);
         var connection = new TcpConnection(loops, channel, SocketOptions.STREAM);
         channel.pipeline().remove(this);
@@ -164,8 +202,8 @@ public final class HttpPort {
 
     private void cut(ChannelHandlerContext context, String kind, String why) {
       decided = true;
-      refusals.refused((InetSocketAddress) context.channel().remoteAddress(), kind, why);
-      context.close();
+      deadline.met();
+      HttpPort.this.cut(context.channel(), kind, why);
     }
 
     @Override
@@ -191,9 +229,13 @@ public final class HttpPort {
             .map(HttpPort::heap)
             .via(connection.flow())
             .map(HttpPort::unsafeByteString);
+    // Pekko HTTP ends idle connections only where it binds the port itself.
+    BidiFlow<ByteString, ByteString, ByteString, ByteString, NotUsed> endsIdle =
+        BidiFlow.bidirectionalIdleTimeout(idleTimeout);
 
     http.atop(widened)
         .atop(TLSPlacebo.getInstance())
+        .atop(endsIdle)
         .join(bytes)
         .join(rest)
         .withAttributes(connection.loop().attributes())
@@ -213,8 +255,15 @@ public final class HttpPort {
   }
 
   private final class Upgrading extends ChannelInboundHandlerAdapter {
+    private final Deadline deadline;
+
+    Upgrading(Deadline deadline) {
+      this.deadline = deadline;
+    }
+
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
+      deadline.met();
       var request = (FullHttpRequest) message;
       try {
         answer(context, request);
@@ -295,6 +344,11 @@ public final class HttpPort {
       if (event instanceof ChannelInputShutdownEvent) {
         context.close();
       }
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext context) {
+      deadline.met();
     }
 
     @Override

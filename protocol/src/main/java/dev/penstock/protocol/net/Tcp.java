@@ -11,6 +11,7 @@ import io.netty.channel.ConnectTimeoutException;
 import io.netty.channel.socket.ServerSocketChannel;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.util.NetUtil;
+import java.net.BindException;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -76,7 +77,7 @@ public final class Tcp {
         channel -> {
           // A client that left between accept and here has no address any more.
           if (channel.remoteAddress() == null) {
-            channel.close();
+            channel.unsafe().closeForcibly();
           } else {
             acceptor.accepted(new TcpConnection(loops, channel, SocketOptions.STREAM));
           }
@@ -105,10 +106,22 @@ public final class Tcp {
                     result.complete(new Listener(server));
                   } else {
                     server.close();
-                    result.completeExceptionally(bound.cause());
+                    result.completeExceptionally(bindFailure(address, bound.cause()));
                   }
                 }));
     return result;
+  }
+
+  /// Native transports throw other types than NIO, with their own words before the system's.
+  private static BindException bindFailure(InetSocketAddress address, Throwable cause) {
+    String text = String.valueOf(cause.getMessage());
+    var failure =
+        new BindException(
+            NetUtil.toSocketAddressString(address)
+                + ": "
+                + text.substring(text.lastIndexOf(": ") < 0 ? 0 : text.lastIndexOf(": ") + 2));
+    failure.initCause(cause);
+    return failure;
   }
 
   private static final class Accepting extends ChannelInboundHandlerAdapter {

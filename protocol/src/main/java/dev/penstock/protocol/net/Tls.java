@@ -57,7 +57,8 @@ public final class Tls {
   private Tls(Side side, Pem files) throws IOException {
     this.side = side;
     this.files = files;
-    this.loaded = new Loaded(load(), stamps(), System.nanoTime());
+    List<FileTime> stamps = stamps();
+    this.loaded = new Loaded(load(), stamps, System.nanoTime());
   }
 
   /// Loads the files.

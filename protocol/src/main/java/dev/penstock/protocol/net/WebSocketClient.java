@@ -42,6 +42,9 @@ public final class WebSocketClient {
       @Nullable Tls tls,
       WebSocketSettings settings) {
     boolean secure = "wss".equals(uri.getScheme());
+    if (secure && tls == null) {
+      throw new IllegalArgumentException("wss without TLS settings: " + uri);
+    }
     int port = uri.getPort() >= 0 ? uri.getPort() : secure ? 443 : 80;
     return Tcp.dial(
             loops,
@@ -51,10 +54,7 @@ public final class WebSocketClient {
             settings.handshakeTimeout(),
             new ChannelInboundHandlerAdapter())
         .thenCompose(channel -> {
-          if (secure) {
-            if (tls == null) {
-              throw new IllegalArgumentException("wss without TLS settings: " + uri);
-            }
+          if (secure && tls != null) {
             channel
                 .pipeline()
                 .addLast("tls", tls.context().newHandler(channel.alloc(), uri.getHost(), port));
