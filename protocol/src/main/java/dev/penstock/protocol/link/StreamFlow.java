@@ -170,9 +170,6 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
         dial.early.addAll(again);
       }
       stream.reset();
-      if (again != null) {
-        dial.early.addAll(again);
-      }
       end(StreamEnd.Cause.DIAL_FAILED, status, dial.early);
       failStage(new Detach());
       return false;

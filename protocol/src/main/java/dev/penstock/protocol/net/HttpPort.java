@@ -301,11 +301,14 @@ public final class HttpPort {
             return;
           }
           try {
+            context.pipeline().remove(this);
+            var connection =
+                new WebSocketConnection(loops, channel, WebSocketFrames.Side.SERVER, settings);
             handshaker
                 .handshake(channel, request)
                 .addListener(done -> {
                   if (done.isSuccess()) {
-                    upgraded(channel, connected);
+                    upgraded(channel, connection, connected);
                   }
                 });
           } catch (WebSocketHandshakeException e) {
@@ -317,10 +320,10 @@ public final class HttpPort {
 
     /// From here on the frames are ours: Netty's codec copies the bytes three times more on their
     /// way.
-    private void upgraded(SocketChannel channel, Consumer<WebSocketConnection> connected) {
-      channel.pipeline().remove(this);
-      var connection =
-          new WebSocketConnection(loops, channel, WebSocketFrames.Side.SERVER, settings);
+    private void upgraded(
+        SocketChannel channel,
+        WebSocketConnection connection,
+        Consumer<WebSocketConnection> connected) {
       channel.pipeline().remove(WebSocketFrameEncoder.class);
       channel.pipeline().remove(WebSocketFrameDecoder.class);
       connected.accept(connection);

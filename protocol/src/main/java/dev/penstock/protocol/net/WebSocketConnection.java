@@ -2,6 +2,7 @@ package dev.penstock.protocol.net;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.socket.SocketChannel;
+import io.netty.util.ReferenceCountUtil;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 
@@ -62,9 +63,12 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
 
   @Override
   void received(Object message) {
-    var bytes = (ByteBuf) message;
     try {
       if (failure() == null && !closeReceived) {
+        if (!(message instanceof ByteBuf bytes)) {
+          throw new WebSocketViolation(
+              WebSocketMessage.Close.PROTOCOL_ERROR, "a frame before the upgrade was answered");
+        }
         parser.read(bytes);
       }
     } catch (WebSocketViolation e) {
@@ -75,7 +79,7 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
       }
       close();
     } finally {
-      bytes.release();
+      ReferenceCountUtil.release(message);
     }
   }
 

@@ -125,7 +125,11 @@ final class WebSocketTest {
     client.put(binary("one ".getBytes(UTF_8), "message".getBytes(UTF_8)));
     assertThat(bytesOf(host.take())).asString(UTF_8).isEqualTo("one message");
     host.put(binary(new byte[150_000]));
-    assertThat(bytesOf(client.take())).hasSize(150_000);
+    int length = 0;
+    while (length < 150_000) {
+      length += bytesOf(client.take()).length;
+    }
+    assertThat(length).isEqualTo(150_000);
 
     client.put(new Close(4001, "enough"));
     client.finish();
@@ -158,9 +162,15 @@ final class WebSocketTest {
               }
             });
     long length = 0;
-    for (int i = 0; length < (long) count * block.length; i++) {
+    while (length < (long) count * block.length) {
       byte[] next = bytesOf(client.take());
-      assertThat(next[0]).isEqualTo((byte) i);
+      long sinceStart = length % block.length;
+      if (sinceStart == 0) {
+        assertThat(next[0]).isEqualTo((byte) (length / block.length));
+      } else if (sinceStart + next.length > block.length) {
+        assertThat(next[(int) (block.length - sinceStart)])
+            .isEqualTo((byte) (length / block.length + 1));
+      }
       length += next.length;
     }
     writer.join();
@@ -360,7 +370,6 @@ final class WebSocketTest {
       client.frame(TEXT, "the beginning of a text that never ends");
       client.frame(FIN | PING, "");
       assertThat(client.read().opcode()).isEqualTo(PONG);
-      assertThat(usedBytes(buffers)).isPositive();
       host.fail(new IllegalStateException("stopped"));
       assertThatThrownBy(client::readByte).isInstanceOf(IOException.class);
       assertClosed(closed);
