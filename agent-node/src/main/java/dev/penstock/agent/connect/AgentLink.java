@@ -98,6 +98,7 @@ public final class AgentLink {
   private @Nullable Link link;
   private Set<Capability> agreed = Set.of();
   private boolean up;
+  private boolean leaving;
   private long upSince = System.nanoTime() - STABLE.toNanos();
   private long downSince = System.nanoTime();
 
@@ -182,14 +183,18 @@ public final class AgentLink {
       }
       case Ended(var end) -> {
         ended(end);
+        if (leaving) {
+          return Behaviors.stopped();
+        }
         waitAndDial();
       }
       case GoAway() -> {
         timers.cancelAll();
-        if (link != null) {
-          link.close(WebSocketMessage.Close.GOING_AWAY, "the agent ends");
+        if (link == null) {
+          return Behaviors.stopped();
         }
-        return Behaviors.stopped();
+        leaving = true;
+        link.close(WebSocketMessage.Close.GOING_AWAY, "the agent ends");
       }
     }
     return Behaviors.same();

@@ -103,6 +103,7 @@ public final class LinkStage
     private boolean wakePending;
     private boolean ended;
     private boolean busy;
+    private @Nullable LinkEnd untold;
     private int ticksSinceEnd;
     private long lastPing = System.nanoTime();
 
@@ -366,12 +367,21 @@ public final class LinkStage
       if (session != null) {
         session.end();
       }
-      listener.ended(end);
+      if (end.cause() == LinkEnd.Cause.CLOSED) {
+        untold = end;
+      } else {
+        listener.ended(end);
+      }
     }
 
+    /// An end of our own is told once the close frame is out: who waits for it may then end the
+    /// process.
     @Override
     public void postStop() {
       end(new LinkEnd(LinkEnd.Cause.CLOSED, "stopped"), null);
+      if (untold != null) {
+        listener.ended(untold);
+      }
     }
 
     // --- SessionListener ---
