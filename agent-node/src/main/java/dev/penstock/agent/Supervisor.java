@@ -13,16 +13,15 @@ import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.TunnelRegistered;
 import dev.penstock.protocol.net.Loop;
+import dev.penstock.protocol.net.Tcp;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -225,7 +224,7 @@ final class Supervisor {
             + "&"
             + Capability.QUERY_PARAMETER
             + "="
-            + Capability.format(EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS))
+            + Capability.format(Outbound.CAPABILITIES)
             + "&cluster_uuid="
             + URLEncoder.encode(clusterId, StandardCharsets.UTF_8)
             + "&supports_binary=true&supports_response_streaming=true&supports_streaming=true"
@@ -256,8 +255,7 @@ final class Supervisor {
   }
 
   private void tunnelRefused(ServiceSettings service, Throwable why) {
-    Throwable cause =
-        why instanceof CompletionException && why.getCause() != null ? why.getCause() : why;
+    Throwable cause = Tcp.causeOf(why);
     log.atWarn()
         .addKeyValue("service", service.name())
         .addKeyValue("cause", cause.getMessage())

@@ -17,14 +17,11 @@ import dev.penstock.protocol.link.LinkStream;
 import dev.penstock.protocol.net.Loop;
 import dev.penstock.protocol.net.Tcp;
 import dev.penstock.protocol.net.UpgradeRefused;
-import dev.penstock.protocol.net.WebSocketClient;
 import dev.penstock.protocol.net.WebSocketConnection;
 import dev.penstock.protocol.net.WebSocketMessage;
 import java.net.URI;
 import java.time.Duration;
-import java.util.EnumSet;
 import java.util.Set;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ThreadLocalRandom;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
@@ -83,8 +80,6 @@ public final class AgentLink {
   private static final Logger log = LoggerFactory.getLogger(AgentLink.class);
   private static final Duration STABLE = Duration.ofSeconds(5);
   private static final Duration HEARTBEAT = Duration.ofSeconds(30);
-  private static final Set<Capability> OURS =
-      EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS);
   private static final Backoff BACKOFF = Backoff.standard();
 
   private final ActorContext<Command> context;
@@ -202,8 +197,8 @@ public final class AgentLink {
 
   private void dial() {
     ActorRef<Command> self = context.getSelf();
-    WebSocketClient.connect(
-            outbound.loops(), loop, url, outbound.headers(), outbound.tls(), outbound.webSocket())
+    outbound
+        .connect(loop, url)
         .whenComplete((connection, failed) ->
             self.tell(failed == null ? new Dialled(connection) : new NotDialled(failed)));
   }
@@ -255,8 +250,8 @@ public final class AgentLink {
     }
     switch (message) {
       case GatewayHello hello when hello.useYamux() && !up -> {
-        agreed = Capability.common(OURS, hello.capabilities());
-        link.acceptYamux(new GatewayHelloAck(true, OURS));
+        agreed = Capability.common(Outbound.CAPABILITIES, hello.capabilities());
+        link.acceptYamux(new GatewayHelloAck(true, Outbound.CAPABILITIES));
         up = true;
         timers.cancel(new NoHello());
         upSince = System.nanoTime();
@@ -306,10 +301,7 @@ public final class AgentLink {
 
   /// What went wrong with a dial, for people.
   static String reason(Throwable failed) {
-    Throwable cause =
-        failed instanceof CompletionException && failed.getCause() != null
-            ? failed.getCause()
-            : failed;
+    Throwable cause = Tcp.causeOf(failed);
     return cause instanceof UpgradeRefused refused
         ? String.valueOf(refused.getMessage())
         : String.valueOf(Tcp.failureOf(cause).getMessage());

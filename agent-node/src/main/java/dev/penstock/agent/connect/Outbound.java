@@ -1,12 +1,21 @@
 package dev.penstock.agent.connect;
 
 import dev.penstock.agent.settings.AgentSettings;
+import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.link.LinkSettings;
 import dev.penstock.protocol.net.EventLoops;
+import dev.penstock.protocol.net.Loop;
 import dev.penstock.protocol.net.Tls;
+import dev.penstock.protocol.net.WebSocketClient;
+import dev.penstock.protocol.net.WebSocketConnection;
 import dev.penstock.protocol.net.WebSocketSettings;
 import dev.penstock.protocol.yamux.ByteBudget;
+import java.net.URI;
+import java.util.Collections;
+import java.util.EnumSet;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
 /// What every call to the gateway needs.
@@ -22,6 +31,15 @@ public record Outbound(
     LinkSettings linkSettings,
     ByteBudget budget,
     String version) {
+  /// The extensions that this agent names in the query and in its acknowledgement.
+  public static final Set<Capability> CAPABILITIES =
+      Collections.unmodifiableSet(EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS));
+
+  /// Opens a WebSocket to the gateway; fails as [WebSocketClient#connect] does.
+  CompletionStage<WebSocketConnection> connect(Loop loop, URI url) {
+    return WebSocketClient.connect(loops, loop, url, headers(), tls, webSocket);
+  }
+
   /// The headers of every request.
   Map<String, String> headers() {
     return Map.of(

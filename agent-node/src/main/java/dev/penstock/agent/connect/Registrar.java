@@ -10,8 +10,8 @@ import dev.penstock.protocol.link.LinkListener;
 import dev.penstock.protocol.link.LinkStage;
 import dev.penstock.protocol.link.LinkStream;
 import dev.penstock.protocol.net.Loop;
+import dev.penstock.protocol.net.Tcp;
 import dev.penstock.protocol.net.UpgradeRefused;
-import dev.penstock.protocol.net.WebSocketClient;
 import dev.penstock.protocol.net.WebSocketConnection;
 import dev.penstock.protocol.net.WebSocketMessage;
 import java.net.URI;
@@ -20,7 +20,6 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ThreadLocalRandom;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
@@ -140,13 +139,8 @@ public final class Registrar {
 
   private void dial() {
     ActorRef<Command> self = context.getSelf();
-    WebSocketClient.connect(
-            outbound.loops(),
-            loop,
-            controllerUrl(),
-            outbound.headers(),
-            outbound.tls(),
-            outbound.webSocket())
+    outbound
+        .connect(loop, controllerUrl())
         .whenComplete((connection, failed) ->
             self.tell(failed == null ? new Dialled(connection) : new NotDialled(failed)));
   }
@@ -235,8 +229,7 @@ public final class Registrar {
   }
 
   private Behavior<Command> notDialled(Throwable why) {
-    Throwable cause =
-        why instanceof CompletionException && why.getCause() != null ? why.getCause() : why;
+    Throwable cause = Tcp.causeOf(why);
     if (cause instanceof UpgradeRefused refused
         && (refused.status() == 401 || refused.status() == 403)) {
       replyTo.tell(new Result.Refused(String.valueOf(refused.getMessage())));

@@ -265,12 +265,16 @@ public final class Tcp {
 
   /// The [DialFailure] inside what a completion stage of this class failed with.
   public static DialFailure failureOf(Throwable failed) {
-    Throwable cause =
-        failed instanceof CompletionException && failed.getCause() != null
-            ? failed.getCause()
-            : failed;
+    Throwable cause = causeOf(failed);
     return cause instanceof DialFailure failure
         ? failure
         : new DialFailure(DialFailure.Kind.FAILED, String.valueOf(cause.getMessage()));
+  }
+
+  /// What a completion stage failed with, without the wrapping that a dependent stage adds.
+  public static Throwable causeOf(Throwable failed) {
+    return failed instanceof CompletionException && failed.getCause() != null
+        ? failed.getCause()
+        : failed;
   }
 }
