@@ -46,7 +46,7 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
     this.readAhead = readAhead;
     this.remoteAddress = channel.remoteAddress();
     this.localAddress = channel.localAddress();
-    options.applyTo(channel);
+    options.applyTo(channel, loops.readSize(options));
     channel.pipeline().addLast("connection", new Inbound());
     channel.closeFuture().addListener(_ -> closed.complete(null));
   }

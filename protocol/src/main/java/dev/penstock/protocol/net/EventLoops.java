@@ -36,6 +36,11 @@ public final class EventLoops implements AutoCloseable {
     NIO
   }
 
+  private static final int LARGEST_READ = 256 * 1024;
+
+  /// Shared by the reads of all clients and services: what is in use should fit the caches.
+  private static final int STREAM_READ_BYTES = 8 * 1024 * 1024;
+
   private static final Map<String, EventLoops> STARTED = new ConcurrentHashMap<>();
 
   private final String id = UUID.randomUUID().toString();
@@ -43,12 +48,14 @@ public final class EventLoops implements AutoCloseable {
   private final MultiThreadIoEventLoopGroup group;
   private final List<Loop> loops;
   private final AtomicInteger next = new AtomicInteger();
+  private final ReadSize streams = new ReadSize(LARGEST_READ, STREAM_READ_BYTES);
+  private final ReadSize links = new ReadSize(LARGEST_READ, Integer.MAX_VALUE);
 
   private EventLoops(int count, Transport transport) {
     this.transport = transport;
     IoHandlerFactory io =
         transport == Transport.EPOLL
-            ? StayRegistered.factory(EpollIoHandler.newFactory())
+            ? EpollInterest.factory(EpollIoHandler.newFactory())
             : NioIoHandler.newFactory();
     this.group = new MultiThreadIoEventLoopGroup(count, new DefaultThreadFactory("loop", true), io);
     var started = new ArrayList<Loop>();
@@ -109,6 +116,13 @@ public final class EventLoops implements AutoCloseable {
   /// The loops in turn.
   public Loop next() {
     return loops.get(Math.floorMod(next.getAndIncrement(), loops.size()));
+  }
+
+  ReadSize readSize(SocketOptions kind) {
+    return switch (kind) {
+      case STREAM -> streams;
+      case LINK -> links;
+    };
   }
 
   SocketChannel newSocket() {

@@ -9,8 +9,8 @@ import java.nio.ByteBuffer;
 /// One TCP connection, with TLS on it or not, as a flow of bytes. Half-close travels both ways;
 /// with TLS as close_notify.
 ///
-/// Memory: at most 16 KiB and one read of 64 KiB wait here for demand, and less than 128 KiB on
-/// their way out.
+/// Memory: at most 16 KiB and one read ([ReadSize]) wait here for demand, and on their way out at
+/// most 64 KiB and one message.
 public final class TcpConnection extends Connection<ByteBuffer> {
   private static final int READ_AHEAD = 16 * 1024;
 
