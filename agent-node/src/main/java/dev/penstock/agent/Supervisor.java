@@ -191,8 +191,7 @@ final class Supervisor {
             outbound.loops(),
             new Targets(targets),
             outbound.settings().connectionTimeout(),
-            meters,
-            SystemMaterializer.get(context.getSystem()).materializer());
+            meters);
     ActorRef<AgentLink.Report> reports =
         context.messageAdapter(AgentLink.Report.class, Reported::new);
     for (int i = 0; i < outbound.settings().links(); i++) {

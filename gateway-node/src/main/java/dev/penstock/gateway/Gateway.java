@@ -46,8 +46,6 @@ import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.SpawnProtocol;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
-import org.apache.pekko.stream.Materializer;
-import org.apache.pekko.stream.SystemMaterializer;
 import org.apache.pekko.stream.javadsl.Flow;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -190,8 +188,7 @@ public final class Gateway implements AutoCloseable {
                       HELLO_TIMEOUT,
                       budget,
                       meters,
-                      badPeers,
-                      materializer())),
+                      badPeers)),
               "links",
               DispatcherSelector.defaultDispatcher());
       ManagementServer management =
@@ -283,10 +280,6 @@ public final class Gateway implements AutoCloseable {
           settings.links().keepaliveInterval(),
           settings.links().keepaliveTimeout(),
           Duration.ofSeconds(10));
-    }
-
-    private Materializer materializer() {
-      return SystemMaterializer.get(node.actors()).materializer();
     }
 
     private <T> ActorRef<T> spawn(Behavior<T> behavior, String name, Props props)

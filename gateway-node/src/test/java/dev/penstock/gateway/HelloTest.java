@@ -28,7 +28,6 @@ import org.apache.pekko.actor.typed.SpawnProtocol;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
-import org.apache.pekko.stream.SystemMaterializer;
 import org.apache.pekko.stream.javadsl.Flow;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -58,8 +57,7 @@ class HelloTest {
                                 Duration.ofMillis(300),
                                 budget,
                                 meters,
-                                badPeers,
-                                SystemMaterializer.get(node.actors()).materializer())),
+                                badPeers)),
                         "supervisor",
                         Props.empty(),
                         replyTo),

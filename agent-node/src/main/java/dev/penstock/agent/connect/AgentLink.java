@@ -30,6 +30,7 @@ import org.apache.pekko.actor.typed.PostStop;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
+import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.stream.javadsl.Keep;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -90,6 +91,7 @@ public final class AgentLink {
   private final String clusterId;
   private final Loop loop;
   private final ActorRef<Report> agent;
+  private final Materializer materializer;
   private @Nullable Link link;
   private Set<Capability> agreed = Set.of();
   private boolean up;
@@ -114,6 +116,9 @@ public final class AgentLink {
     this.clusterId = clusterId;
     this.loop = loop;
     this.agent = agent;
+    // Of this actor and not of the system: the graphs of the streams are then supervised on this
+    // loop, and their ends wake no other thread.
+    this.materializer = Materializer.createMaterializer(context);
   }
 
   /// A link that dials at once.
@@ -158,7 +163,7 @@ public final class AgentLink {
       case Arrived(var message) -> arrived(message);
       case Requested(var stream, var header) ->
           context.spawnAnonymous(
-              TargetStream.create(streams, stream, header, agreed),
+              TargetStream.create(streams, stream, header, agreed, materializer),
               DispatcherSelector.fromConfig(loop.dispatcher()));
       case Beat() -> {
         if (link != null) {
@@ -218,7 +223,7 @@ public final class AgentLink {
             .flow()
             .joinMat(stage, Keep.right())
             .withAttributes(loop.attributes())
-            .run(streams.materializer());
+            .run(materializer);
     timers.startSingleTimer(new NoHello(), outbound.webSocket().handshakeTimeout());
   }
 

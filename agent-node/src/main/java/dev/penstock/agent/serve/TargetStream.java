@@ -41,11 +41,7 @@ public final class TargetStream {
 
   /// What the streams of one agent share.
   public record Shared(
-      EventLoops loops,
-      Targets targets,
-      Duration dialTimeout,
-      AgentMeters meters,
-      Materializer materializer) {}
+      EventLoops loops, Targets targets, Duration dialTimeout, AgentMeters meters) {}
 
   private static final Logger log = LoggerFactory.getLogger(TargetStream.class);
 
@@ -54,6 +50,7 @@ public final class TargetStream {
   private final LinkStream stream;
   private final StreamHeader header;
   private final Set<Capability> agreed;
+  private final Materializer materializer;
   private final long startedAt = System.nanoTime();
 
   private TargetStream(
@@ -61,21 +58,27 @@ public final class TargetStream {
       Shared shared,
       LinkStream stream,
       StreamHeader header,
-      Set<Capability> agreed) {
+      Set<Capability> agreed,
+      Materializer materializer) {
     this.context = context;
     this.shared = shared;
     this.stream = stream;
     this.header = header;
     this.agreed = agreed;
+    this.materializer = materializer;
   }
 
   /// A stream that dials its service at once.
   ///
   /// @param agreed the extensions that both ends of the link named
   public static Behavior<Command> create(
-      Shared shared, LinkStream stream, StreamHeader header, Set<Capability> agreed) {
+      Shared shared,
+      LinkStream stream,
+      StreamHeader header,
+      Set<Capability> agreed,
+      Materializer materializer) {
     return Behaviors.setup(
-        context -> new TargetStream(context, shared, stream, header, agreed).dial());
+        context -> new TargetStream(context, shared, stream, header, agreed, materializer).dial());
   }
 
   private Behavior<Command> dial() {
@@ -138,7 +141,7 @@ public final class TargetStream {
                 shared.meters().traffic(),
                 new ToActor(context.getSelf())))
         .withAttributes(stream.link().loop().attributes())
-        .run(shared.materializer());
+        .run(materializer);
   }
 
   private record ToActor(ActorRef<Command> actor) implements StreamObserver {

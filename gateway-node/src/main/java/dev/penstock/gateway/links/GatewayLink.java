@@ -80,8 +80,7 @@ public final class GatewayLink {
       Duration helloTimeout,
       ByteBudget budget,
       GatewayMeters meters,
-      BadPeers badPeers,
-      Materializer materializer) {}
+      BadPeers badPeers) {}
 
   /// What one link is made of.
   ///
@@ -103,21 +102,30 @@ public final class GatewayLink {
   private final TimerScheduler<Command> timers;
   private final Setup setup;
   private final Link link;
+  private final Materializer materializer;
   private @Nullable AgentLink registered;
   private boolean leaving;
   private boolean ended;
 
   private GatewayLink(
-      ActorContext<Command> context, TimerScheduler<Command> timers, Setup setup, Link link) {
+      ActorContext<Command> context,
+      TimerScheduler<Command> timers,
+      Setup setup,
+      Link link,
+      Materializer materializer) {
     this.context = context;
     this.timers = timers;
     this.setup = setup;
     this.link = link;
+    this.materializer = materializer;
   }
 
   public static Behavior<Command> create(Setup setup) {
     return Behaviors.setup(context ->
         Behaviors.withTimers(timers -> {
+          // Of this actor and not of the system: the graphs of the streams are then supervised on
+          // this loop, and their ends wake no other thread.
+          var materializer = Materializer.createMaterializer(context);
           var stage =
               new LinkStage(
                   setup.connection().loop(),
@@ -130,8 +138,8 @@ public final class GatewayLink {
                   .flow()
                   .joinMat(stage, Keep.right())
                   .withAttributes(setup.connection().loop().attributes())
-                  .run(setup.shared().materializer());
-          return new GatewayLink(context, timers, setup, link).start();
+                  .run(materializer);
+          return new GatewayLink(context, timers, setup, link, materializer).start();
         }));
   }
 
@@ -187,7 +195,7 @@ public final class GatewayLink {
       case Arrived(var message) -> arrived(message);
       case Carry(var client, var by) -> {
         context.spawnAnonymous(
-            ClientStream.create(client, by, setup.shared().meters(), setup.shared().materializer()),
+            ClientStream.create(client, by, setup.shared().meters(), materializer),
             DispatcherSelector.fromConfig(link.loop().dispatcher()));
         yield Behaviors.same();
       }
