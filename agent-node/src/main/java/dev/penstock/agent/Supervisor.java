@@ -6,6 +6,7 @@ import dev.penstock.agent.connect.Outbound;
 import dev.penstock.agent.connect.Registrar;
 import dev.penstock.agent.connect.TunnelClient;
 import dev.penstock.agent.observe.AgentMeters;
+import dev.penstock.agent.observe.HeartbeatMeters;
 import dev.penstock.agent.serve.TargetStream;
 import dev.penstock.agent.serve.Targets;
 import dev.penstock.agent.settings.ServiceSettings;
@@ -119,6 +120,7 @@ final class Supervisor {
   }
 
   private void register() {
+    meters.heartbeats().state(HeartbeatMeters.State.CONNECTING);
     Loop loop = outbound.loops().get(0);
     context.spawnAnonymous(
         Registrar.create(
@@ -140,6 +142,7 @@ final class Supervisor {
       case Registered(Registrar.Result.Refused(var why)) -> announcements.refused().accept(why);
       case Reported(AgentLink.Report.Up()) -> {
         if (linksUp++ == 0) {
+          meters.heartbeats().state(HeartbeatMeters.State.CONNECTED);
           if (round > 0) {
             registerTunnels();
           }
@@ -148,6 +151,7 @@ final class Supervisor {
       }
       case Reported(AgentLink.Report.Down()) -> {
         if (--linksUp == 0) {
+          meters.heartbeats().state(HeartbeatMeters.State.RECONNECTING);
           confirmed.clear();
           round++;
         }
@@ -169,6 +173,7 @@ final class Supervisor {
       }
       case End(var replyTo) -> {
         ending = replyTo;
+        meters.heartbeats().state(HeartbeatMeters.State.DISCONNECTED);
         links.forEach(link -> link.tell(new AgentLink.GoAway()));
         endedWhenNoLinkRuns();
       }
@@ -240,6 +245,7 @@ final class Supervisor {
 
   private void registerTunnels() {
     roundStartedAt = System.nanoTime();
+    meters.discovery().synced(outbound.settings().exposed().size());
     outbound.settings().exposed().forEach(this::registerTunnel);
   }
 
@@ -254,6 +260,7 @@ final class Supervisor {
   }
 
   private void tunnelRefused(ServiceSettings service, Throwable why) {
+    meters.discovery().registrationFailed();
     Throwable cause = Tcp.causeOf(why);
     log.atWarn()
         .addKeyValue("service", service.name())

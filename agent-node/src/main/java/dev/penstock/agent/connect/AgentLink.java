@@ -1,17 +1,21 @@
 package dev.penstock.agent.connect;
 
+import dev.penstock.agent.observe.AgentMeters;
+import dev.penstock.agent.observe.YamuxMeters;
 import dev.penstock.agent.serve.TargetStream;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.ControlMessage.GatewayHello;
 import dev.penstock.protocol.control.ControlMessage.GatewayHelloAck;
 import dev.penstock.protocol.control.ControlMessage.Heartbeat;
+import dev.penstock.protocol.control.ControlMessage.HeartbeatAck;
 import dev.penstock.protocol.control.ControlMessage.Ping;
 import dev.penstock.protocol.control.ControlMessage.Pong;
 import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.link.Link;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.LinkListener;
+import dev.penstock.protocol.link.LinkSample;
 import dev.penstock.protocol.link.LinkStage;
 import dev.penstock.protocol.link.LinkStream;
 import dev.penstock.protocol.net.Loop;
@@ -96,6 +100,10 @@ public final class AgentLink {
   private Set<Capability> agreed = Set.of();
   private boolean up;
   private boolean leaving;
+
+  /// When the heartbeat was sent that is not answered yet; 0 when there is none.
+  private long beatSentAt;
+
   private long upSince = System.nanoTime() - STABLE.toNanos();
   private long downSince = System.nanoTime();
 
@@ -167,6 +175,10 @@ public final class AgentLink {
               DispatcherSelector.fromConfig(loop.dispatcher()));
       case Beat() -> {
         if (link != null) {
+          if (beatSentAt != 0) {
+            streams.meters().heartbeats().unanswered();
+          }
+          beatSentAt = System.nanoTime();
           link.send(
               new Heartbeat(
                   clusterId, outbound.settings().id(), "healthy", "connected", outbound.version()));
@@ -217,7 +229,10 @@ public final class AgentLink {
   private void dialled(WebSocketConnection connection) {
     var stage =
         new LinkStage(
-            loop, outbound.linkSettings(), outbound.budget(), new ToActor(context.getSelf()));
+            loop,
+            outbound.linkSettings(),
+            outbound.budget(),
+            new ToActor(context.getSelf(), streams.meters()));
     link =
         connection
             .flow()
@@ -227,7 +242,7 @@ public final class AgentLink {
     timers.startSingleTimer(new NoHello(), outbound.webSocket().handshakeTimeout());
   }
 
-  private record ToActor(ActorRef<Command> actor) implements LinkListener {
+  private record ToActor(ActorRef<Command> actor, AgentMeters meters) implements LinkListener {
     @Override
     public void control(ControlMessage message) {
       actor.tell(new Arrived(message));
@@ -240,7 +255,15 @@ public final class AgentLink {
 
     @Override
     public void refused(Refusal refusal) {
+      if (refusal != Refusal.FOREIGN_STREAM) {
+        meters.yamux().failed(YamuxMeters.StreamError.HEADER_ERROR);
+      }
       log.atWarn().addKeyValue("reason", refusal).log("refused a stream of the gateway");
+    }
+
+    @Override
+    public void measured(LinkSample sample) {
+      meters.links().measured(sample);
     }
 
     @Override
@@ -265,6 +288,12 @@ public final class AgentLink {
         agent.tell(new Report.Up());
         log.atInfo().addKeyValue("gateway", url.getAuthority()).log("a link is up");
       }
+      case HeartbeatAck _ -> {
+        if (beatSentAt != 0) {
+          streams.meters().heartbeats().answered(System.nanoTime() - beatSentAt);
+          beatSentAt = 0;
+        }
+      }
       case Ping(String id, String timestamp) -> link.send(new Pong(id, timestamp));
       case ControlMessage.ErrorMessage(var text) ->
           log.atWarn().addKeyValue("error", text).log("the gateway reported an error");
@@ -278,6 +307,10 @@ public final class AgentLink {
   private void ended(LinkEnd end) {
     link = null;
     timers.cancel(new Beat());
+    if (beatSentAt != 0) {
+      beatSentAt = 0;
+      streams.meters().heartbeats().unanswered();
+    }
     timers.cancel(new NoHello());
     if (up) {
       up = false;

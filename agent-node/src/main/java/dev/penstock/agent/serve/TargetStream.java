@@ -1,6 +1,7 @@
 package dev.penstock.agent.serve;
 
 import dev.penstock.agent.observe.AgentMeters;
+import dev.penstock.agent.observe.YamuxMeters;
 import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
@@ -82,6 +83,7 @@ public final class TargetStream {
   }
 
   private Behavior<Command> dial() {
+    shared.meters().yamux().opened();
     Optional<HostPort> target = shared.targets().of(header.tunnelId());
     if (target.isEmpty() || header.protocol() != Protocol.TCP) {
       return refused(
@@ -114,7 +116,9 @@ public final class TargetStream {
       case NotDialled(var why) ->
           refused(new DialStatus(codeOf(why.kind()), String.valueOf(why.getMessage())));
       case Ended(var end) -> {
-        shared.meters().streamEnded(end.cause(), System.nanoTime() - startedAt);
+        long lasted = System.nanoTime() - startedAt;
+        shared.meters().streamEnded(end.cause(), lasted);
+        shared.meters().yamux().ended(lasted);
         log.atDebug()
             .addKeyValue("tunnel", header.tunnelId())
             .addKeyValue("cause", end.cause())
@@ -127,6 +131,7 @@ public final class TargetStream {
   }
 
   private void carry(TcpConnection connection) {
+    shared.meters().dialled(System.nanoTime() - startedAt);
     shared.meters().streamStarted();
     List<ByteBuffer> first =
         agreed.contains(Capability.DIAL_STATUS)
@@ -139,14 +144,20 @@ public final class TargetStream {
                 LinkStream.DialReport.NONE,
                 first,
                 shared.meters().traffic(),
-                new ToActor(context.getSelf())))
+                new ToActor(context.getSelf(), startedAt, shared.meters())))
         .withAttributes(stream.link().loop().attributes())
         .run(materializer);
   }
 
-  private record ToActor(ActorRef<Command> actor) implements StreamObserver {
+  private record ToActor(ActorRef<Command> actor, long startedAt, AgentMeters meters)
+      implements StreamObserver {
     @Override
     public void connected() {}
+
+    @Override
+    public void firstSent() {
+      meters.firstByte(System.nanoTime() - startedAt);
+    }
 
     @Override
     public void ended(StreamEnd end) {
@@ -156,6 +167,8 @@ public final class TargetStream {
 
   private Behavior<Command> refused(DialStatus status) {
     shared.meters().dialFailed(status.code());
+    shared.meters().yamux().failed(YamuxMeters.StreamError.DIAL_ERROR);
+    shared.meters().yamux().ended(System.nanoTime() - startedAt);
     log.atInfo()
         .addKeyValue("tunnel", header.tunnelId())
         .addKeyValue("reason", status.code().label())

@@ -67,16 +67,27 @@ public final class ClientStream {
     client
         .connection()
         .flow()
-        .join(stream.flow(report, client.early(), meters.traffic(), new ToActor(self)))
+        .join(
+            stream.flow(
+                report,
+                client.early(),
+                meters.traffic(),
+                new ToActor(self, client.acceptedAt(), meters)))
         .withAttributes(link.link().loop().attributes())
         .run(materializer);
     return Behaviors.receiveMessage(this::on);
   }
 
-  private record ToActor(ActorRef<Command> actor) implements StreamObserver {
+  private record ToActor(ActorRef<Command> actor, long acceptedAt, GatewayMeters meters)
+      implements StreamObserver {
     @Override
     public void connected() {
       actor.tell(new Connected());
+    }
+
+    @Override
+    public void firstReceived() {
+      meters.firstByte(System.nanoTime() - acceptedAt);
     }
 
     @Override

@@ -17,6 +17,7 @@ import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.link.Link;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.LinkListener;
+import dev.penstock.protocol.link.LinkSample;
 import dev.penstock.protocol.link.LinkSettings;
 import dev.penstock.protocol.link.LinkStage;
 import dev.penstock.protocol.link.LinkStream;
@@ -131,7 +132,7 @@ public final class GatewayLink {
                   setup.connection().loop(),
                   setup.shared().settings(),
                   setup.shared().budget(),
-                  new ToActor(context.getSelf()));
+                  new ToActor(context.getSelf(), setup.shared().meters()));
           Link link =
               setup
                   .connection()
@@ -143,7 +144,7 @@ public final class GatewayLink {
         }));
   }
 
-  private record ToActor(ActorRef<Command> actor) implements LinkListener {
+  private record ToActor(ActorRef<Command> actor, GatewayMeters meters) implements LinkListener {
     @Override
     public void control(ControlMessage message) {
       actor.tell(new Arrived(message));
@@ -157,6 +158,11 @@ public final class GatewayLink {
     @Override
     public void refused(Refusal refusal) {
       actor.tell(new Refused(refusal));
+    }
+
+    @Override
+    public void measured(LinkSample sample) {
+      meters.links().measured(sample);
     }
 
     @Override

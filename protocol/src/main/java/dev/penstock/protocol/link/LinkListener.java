@@ -15,6 +15,9 @@ public interface LinkListener {
   /// Something of the peer's was refused without ending the link.
   void refused(Refusal refusal);
 
+  /// What was measured since the last call; about once a second while the link runs.
+  default void measured(LinkSample sample) {}
+
   /// The link is over; nothing follows.
   void ended(LinkEnd end);
 

@@ -106,6 +106,7 @@ public final class LinkStage
     private @Nullable LinkEnd untold;
     private int ticksSinceEnd;
     private long lastPing = System.nanoTime();
+    private final Sampler sampler = new Sampler();
 
     Multiplexer() {
       super(shape);
@@ -334,6 +335,7 @@ public final class LinkStage
         listener.refused(LinkListener.Refusal.STREAM_HEADER_TIMEOUT);
       }
       if (session != null) {
+        listener.measured(sampler.sample(session));
         Long sent = session.pingSentNanos();
         if (sent == null) {
           pingWhenDue(session, now);

@@ -198,6 +198,9 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     private void deliver() {
       ByteBuffer bytes = stream.poll();
       if (bytes != null) {
+        if (fromPeer == 0) {
+          observer.firstReceived();
+        }
         fromPeer += bytes.remaining();
         traffic.addFromPeer(bytes.remaining());
         push(out, bytes);
@@ -240,6 +243,9 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     public void onPush() {
       ByteBuffer bytes = grab(in);
       int size = bytes.remaining();
+      if (toPeer == 0) {
+        observer.firstSent();
+      }
       toPeer += size;
       traffic.addToPeer(size);
       send(bytes);

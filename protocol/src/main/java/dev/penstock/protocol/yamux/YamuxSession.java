@@ -55,7 +55,6 @@ public final class YamuxSession {
   private boolean pingUnanswered;
   private long pingSent;
   private final long[] rttSamples = new long[RTT_SAMPLES];
-  private int pongs;
   private long rtt;
 
   private enum Life {
@@ -408,8 +407,9 @@ public final class YamuxSession {
         control.add(FrameType.PING, FrameHeader.ACK, 0, value);
       } else if (pingUnanswered && value == pingValue) {
         pingUnanswered = false;
-        rttSamples[pongs++ % RTT_SAMPLES] = Math.max(1, now - pingSent);
-        rtt = Arrays.stream(rttSamples, 0, Math.min(pongs, RTT_SAMPLES)).min().orElse(0);
+        counters.lastRttNanos = Math.max(1, now - pingSent);
+        rttSamples[counters.pongs++ % RTT_SAMPLES] = counters.lastRttNanos;
+        rtt = Arrays.stream(rttSamples, 0, Math.min(counters.pongs, RTT_SAMPLES)).min().orElse(0);
       }
     }
 
