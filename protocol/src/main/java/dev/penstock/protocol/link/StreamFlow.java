@@ -185,6 +185,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
             case RESET_BY_PEER -> StreamEnd.Cause.RESET_BY_PEER;
             case RESET_LOCALLY -> StreamEnd.Cause.RESET_HERE;
             case OVER_BUDGET -> StreamEnd.Cause.OVER_BUDGET;
+            case PEER_FAULT -> StreamEnd.Cause.PEER_FAULT;
             case SESSION_ENDED -> StreamEnd.Cause.LINK_LOST;
           };
       if (cause == null) {
