@@ -12,6 +12,7 @@ import dev.penstock.agent.serve.Targets;
 import dev.penstock.agent.settings.ServiceSettings;
 import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.control.TunnelRegistered;
 import dev.penstock.protocol.net.Loop;
 import dev.penstock.protocol.net.Tcp;
@@ -228,11 +229,12 @@ final class Supervisor {
             + "&"
             + Capability.QUERY_PARAMETER
             + "="
-            + Capability.format(Outbound.CAPABILITIES)
+            + Capability.format(outbound.capabilities())
             + "&cluster_uuid="
             + URLEncoder.encode(clusterId, StandardCharsets.UTF_8)
             + "&supports_binary=true&supports_response_streaming=true&supports_streaming=true"
-            + "&supports_websocket=true&supports_yamux=true";
+            + "&supports_websocket=true&supports_yamux="
+            + outbound.settings().protocol().allows(Carrier.YAMUX);
     return URI.create(
         gatewayUrl.getScheme()
             + "://"

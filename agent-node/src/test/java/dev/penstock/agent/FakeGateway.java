@@ -242,7 +242,7 @@ final class FakeGateway implements Closeable {
         Greeting now = greeting;
         links.add(this);
         if (now == Greeting.HELLO) {
-          running.offerYamux(
+          running.offer(
               new ControlMessage.GatewayHello(
                   true, 1 << 20, Duration.ofSeconds(15), Duration.ofSeconds(30), ALL));
         }

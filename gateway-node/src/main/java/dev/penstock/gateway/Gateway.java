@@ -184,6 +184,7 @@ public final class Gateway implements AutoCloseable {
                   new GatewayLink.Shared(
                       links,
                       linkSettings(),
+                      settings.links().protocol(),
                       settings.links().registerTimeout(),
                       HELLO_TIMEOUT,
                       budget,

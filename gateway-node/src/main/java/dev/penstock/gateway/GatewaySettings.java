@@ -10,6 +10,7 @@ import dev.penstock.config.PortRange;
 import dev.penstock.config.Secret;
 import dev.penstock.config.Section;
 import dev.penstock.config.WindowSettings;
+import dev.penstock.protocol.control.CarrierChoice;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -114,6 +115,8 @@ public record GatewaySettings(
   ///   link, 1 s to 10 min; default 10 s
   /// @param maxLinksPerCluster `gateway.links.max_links_per_cluster`: links of one cluster at a
   ///   time, 1 to 10000; default 64
+  /// @param protocol `gateway.links.protocol`: what carries tunnels, `auto`, `yamux` or `json`;
+  ///   default `auto`, which is yamux where both ends can
   public record Links(
       Duration registerTimeout,
       Duration handshakeTimeout,
@@ -121,7 +124,8 @@ public record GatewaySettings(
       int maxFrame,
       Duration keepaliveInterval,
       Duration keepaliveTimeout,
-      int maxLinksPerCluster) {
+      int maxLinksPerCluster,
+      CarrierChoice protocol) {
     static Links of(Section section) {
       var timeout = Kind.duration(Duration.ofMillis(100), Duration.ofMinutes(5));
       var keepalive = Kind.duration(Duration.ofSeconds(1), Duration.ofMinutes(10));
@@ -132,7 +136,8 @@ public record GatewaySettings(
           section.get("max_frame", Kind.size(KIB, MIB), 32 * KIB),
           section.get("keepalive_interval", keepalive, Duration.ofSeconds(15)),
           section.get("keepalive_timeout", keepalive, Duration.ofSeconds(10)),
-          section.get("max_links_per_cluster", Kind.integer(1, 10_000), 64));
+          section.get("max_links_per_cluster", Kind.integer(1, 10_000), 64),
+          section.get("protocol", Kind.oneOf(CarrierChoice.class), CarrierChoice.AUTO));
     }
   }
 

@@ -10,6 +10,7 @@ import dev.penstock.config.ConfigurationPage;
 import dev.penstock.config.HostPort;
 import dev.penstock.config.PortRange;
 import dev.penstock.config.Secret;
+import dev.penstock.protocol.control.CarrierChoice;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -62,7 +63,8 @@ class GatewaySettingsTest {
                 32 << 10,
                 Duration.ofSeconds(15),
                 Duration.ofSeconds(10),
-                64));
+                64,
+                CarrierChoice.AUTO));
     assertThat(settings.eventLoops()).isZero();
     assertThat(settings.toString()).doesNotContain("s3cret");
   }

@@ -4,6 +4,7 @@ import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.observe.YamuxMeters;
 import dev.penstock.agent.serve.TargetStream;
 import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.ControlMessage.GatewayHello;
 import dev.penstock.protocol.control.ControlMessage.GatewayHelloAck;
@@ -188,7 +189,7 @@ public final class AgentLink {
         if (link != null) {
           link.close(
               WebSocketMessage.Close.POLICY_VIOLATION,
-              "no gateway_hello within "
+              "no usable gateway_hello within "
                   + outbound.webSocket().handshakeTimeout().toMillis()
                   + " ms");
         }
@@ -277,17 +278,7 @@ public final class AgentLink {
       return;
     }
     switch (message) {
-      case GatewayHello hello when hello.useYamux() && !up -> {
-        agreed = Capability.common(Outbound.CAPABILITIES, hello.capabilities());
-        link.acceptYamux(new GatewayHelloAck(true, Outbound.CAPABILITIES));
-        up = true;
-        timers.cancel(new NoHello());
-        upSince = System.nanoTime();
-        streams.meters().linkUp();
-        timers.startTimerWithFixedDelay(new Beat(), Duration.ZERO, HEARTBEAT);
-        agent.tell(new Report.Up());
-        log.atInfo().addKeyValue("gateway", url.getAuthority()).log("a link is up");
-      }
+      case GatewayHello hello when !up -> helloed(link, hello);
       case HeartbeatAck _ -> {
         if (beatSentAt != 0) {
           streams.meters().heartbeats().answered(System.nanoTime() - beatSentAt);
@@ -302,6 +293,35 @@ public final class AgentLink {
               .addKeyValue("message", message.getClass().getSimpleName())
               .log("ignored a message");
     }
+  }
+
+  private void helloed(Link running, GatewayHello hello) {
+    var capabilities = outbound.capabilities();
+    var carriers = outbound.settings().protocol();
+    var ack = new GatewayHelloAck(hello.useYamux() && carriers.allows(Carrier.YAMUX), capabilities);
+    timers.cancel(new NoHello());
+    running.accept(ack);
+    Carrier carrier = Carrier.agreed(hello, ack);
+    if (carrier == null) {
+      // The gateway closes the link with its reason; should it not, there is no use in waiting.
+      log.atError()
+          .addKeyValue("gateway", url.getAuthority())
+          .addKeyValue("tunnels.protocol", carriers.label())
+          .addKeyValue("gatewayUses", (hello.useYamux() ? Carrier.YAMUX : Carrier.JSON).label())
+          .log("no protocol in common with the gateway for tunnels");
+      timers.startSingleTimer(new NoHello(), outbound.webSocket().handshakeTimeout());
+      return;
+    }
+    agreed = Capability.common(capabilities, hello.capabilities());
+    up = true;
+    upSince = System.nanoTime();
+    streams.meters().linkUp();
+    timers.startTimerWithFixedDelay(new Beat(), Duration.ZERO, HEARTBEAT);
+    agent.tell(new Report.Up());
+    log.atInfo()
+        .addKeyValue("gateway", url.getAuthority())
+        .addKeyValue("protocol", carrier.label())
+        .log("a link is up");
   }
 
   private void ended(LinkEnd end) {

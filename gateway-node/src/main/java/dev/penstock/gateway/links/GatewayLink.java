@@ -4,6 +4,8 @@ import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.observe.Rejection;
 import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.Carrier;
+import dev.penstock.protocol.control.CarrierChoice;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.ControlMessage.GatewayHello;
 import dev.penstock.protocol.control.ControlMessage.GatewayHelloAck;
@@ -71,12 +73,14 @@ public final class GatewayLink {
 
   /// What the links of one gateway share.
   ///
+  /// @param carriers what may carry the streams of a link
   /// @param registerTimeout from the upgrade until `register` on the controller socket
   /// @param helloTimeout from `gateway_hello` until its answer; an original agent that just
   ///   reconnected needs up to 40 s
   public record Shared(
       Links links,
       LinkSettings settings,
+      CarrierChoice carriers,
       Duration registerTimeout,
       Duration helloTimeout,
       ByteBudget budget,
@@ -104,6 +108,7 @@ public final class GatewayLink {
   private final Setup setup;
   private final Link link;
   private final Materializer materializer;
+  private @Nullable GatewayHello hello;
   private @Nullable AgentLink registered;
   private boolean leaving;
   private boolean ended;
@@ -176,13 +181,15 @@ public final class GatewayLink {
       timers.startSingleTimer(new TimedOut(), setup.shared().registerTimeout());
     } else {
       var yamux = setup.shared().settings().yamux();
-      link.offerYamux(
+      CarrierChoice carriers = setup.shared().carriers();
+      hello =
           new GatewayHello(
-              true,
+              carriers.allows(Carrier.YAMUX),
               yamux.maxWindow(),
               setup.shared().settings().keepAliveInterval(),
               Duration.ofSeconds(30),
-              OURS));
+              carriers.capabilities(OURS));
+      link.offer(hello);
       timers.startSingleTimer(new TimedOut(), setup.shared().helloTimeout());
     }
     return Behaviors.receive(Command.class)
@@ -210,7 +217,7 @@ public final class GatewayLink {
             .shared()
             .badPeers()
             .rejected(
-                Rejection.FOREIGN_STREAM,
+                rejectionFor(refusal),
                 setup.connection().remoteAddress(),
                 setup.cluster() + ": " + refusal);
         yield Behaviors.same();
@@ -256,10 +263,27 @@ public final class GatewayLink {
     };
   }
 
+  private static Rejection rejectionFor(LinkListener.Refusal refusal) {
+    return switch (refusal) {
+      case FOREIGN_STREAM,
+          BAD_STREAM_HEADER,
+          STREAM_HEADER_TIMEOUT,
+          DUPLICATE_TUNNEL_ID,
+          TOO_MANY_STREAMS ->
+          Rejection.FOREIGN_STREAM;
+      case UNEXPECTED_TUNNEL_MESSAGE -> Rejection.UNEXPECTED_TUNNEL_MESSAGE;
+      case UNREADABLE_TUNNEL_MESSAGE -> Rejection.UNREADABLE_TUNNEL_MESSAGE;
+      case TUNNEL_SEQUENCE -> Rejection.TUNNEL_SEQUENCE;
+      case TUNNEL_CREDIT -> Rejection.TUNNEL_CREDIT;
+      case TUNNEL_DATA_AFTER_FIN -> Rejection.TUNNEL_DATA_AFTER_FIN;
+      case TUNNEL_DIAL -> Rejection.TUNNEL_DIAL;
+    };
+  }
+
   private Behavior<Command> arrived(ControlMessage message) {
     switch (message) {
       case Register register -> register(register);
-      case GatewayHelloAck(boolean useYamux, var capabilities) -> helloAck(useYamux, capabilities);
+      case GatewayHelloAck ack -> helloAck(ack);
       case Heartbeat _ -> link.send(new HeartbeatAck());
       case Ping(String id, String timestamp) -> link.send(new Pong(id, timestamp));
       // What an agent says of itself, and what only a gateway says: nothing to do.
@@ -270,6 +294,7 @@ public final class GatewayLink {
           ControlMessage.ErrorMessage _,
           GatewayHello _,
           ControlMessage.ProtocolFallback _,
+          ControlMessage.InTunnel _,
           ControlMessage.Unknown _ ->
           log.atDebug()
               .addKeyValue("message", message.getClass().getSimpleName())
@@ -299,17 +324,35 @@ public final class GatewayLink {
         .log("an agent registered");
   }
 
-  private void helloAck(boolean useYamux, Set<Capability> theirs) {
-    if (setup.socket() == Socket.CONTROLLER || registered != null) {
+  private void helloAck(GatewayHelloAck ack) {
+    if (hello == null || registered != null) {
       return;
     }
     timers.cancel(new TimedOut());
-    if (!useYamux) {
-      link.close(WebSocketMessage.Close.POLICY_VIOLATION, "this gateway needs yamux");
+    Carrier carrier = Carrier.agreed(hello, ack);
+    if (carrier == null) {
+      String why =
+          "no protocol in common for tunnels: this gateway is set to "
+              + setup.shared().carriers().label()
+              + " and the agent uses "
+              + (ack.capabilities().contains(Capability.CREDITS) ? Carrier.JSON : Carrier.YAMUX)
+                  .label();
+      setup
+          .shared()
+          .badPeers()
+          .rejected(
+              Rejection.NO_COMMON_PROTOCOL,
+              setup.connection().remoteAddress(),
+              setup.cluster() + ": " + why);
+      link.close(WebSocketMessage.Close.POLICY_VIOLATION, why);
       return;
     }
     var candidate =
-        new AgentLink(setup.cluster(), link, Capability.common(OURS, theirs), context.getSelf());
+        new AgentLink(
+            setup.cluster(),
+            link,
+            Capability.common(hello.capabilities(), ack.capabilities()),
+            context.getSelf());
     if (!setup.shared().links().add(candidate)) {
       setup
           .shared()
@@ -323,6 +366,7 @@ public final class GatewayLink {
     log.atInfo()
         .addKeyValue("cluster", setup.cluster())
         .addKeyValue("agentAddress", setup.connection().remoteAddress())
+        .addKeyValue("protocol", carrier.label())
         .log("a link is up");
   }
 
@@ -344,6 +388,7 @@ public final class GatewayLink {
         switch (end.cause()) {
           case WEBSOCKET_VIOLATION -> Rejection.WEBSOCKET_VIOLATION;
           case YAMUX_VIOLATION -> Rejection.YAMUX_VIOLATION;
+          case TUNNEL_VIOLATION -> Rejection.TUNNEL_VIOLATION;
           case MALFORMED_MESSAGE -> Rejection.MALFORMED_MESSAGE;
           case NOT_READING -> Rejection.NOT_READING;
           case CLOSED, CLOSED_BY_PEER, LOST, KEEPALIVE_TIMEOUT -> null;

@@ -117,11 +117,7 @@ public final class JsonSession implements MuxSession {
     if (ended) {
       return;
     }
-    if (control.size() >= settings.maxControlBacklog()) {
-      throw new ProtocolViolation(
-          "messages waiting: %d (expected: fewer than %d)"
-              .formatted(control.size(), settings.maxControlBacklog()));
-    }
+    refuseFlood();
     if (message instanceof TunnelMessage.Start start) {
       opened(start);
       return;
@@ -175,6 +171,28 @@ public final class JsonSession implements MuxSession {
   private void refuse(String id, TunnelFault fault) {
     send(new TunnelMessage.Close(id, fault.reason(), ""));
     listener.faulty(fault);
+  }
+
+  private void refuseFlood() throws ProtocolViolation {
+    if (control.size() >= settings.maxControlBacklog()) {
+      throw new ProtocolViolation(
+          "messages waiting: %d (expected: fewer than %d)"
+              .formatted(control.size(), settings.maxControlBacklog()));
+    }
+  }
+
+  /// Answers a ping of the peer's session, at once and in its turn.
+  ///
+  /// @return false when the ping is not one of a session
+  public boolean onPing(ControlMessage.Ping ping) throws ProtocolViolation {
+    if (!ping.requestId().startsWith(PING)) {
+      return false;
+    }
+    refuseFlood();
+    if (!ended) {
+      control.add(new ControlMessage.Pong(ping.requestId(), ""));
+    }
+    return true;
   }
 
   /// Whether the pong answers a ping of this session; then nobody else need look at it.
@@ -247,6 +265,7 @@ public final class JsonSession implements MuxSession {
   }
 
   /// Counts what was odd but not fatal.
+  @Override
   public SessionCounters counters() {
     return counters;
   }

@@ -1,7 +1,7 @@
 package dev.penstock.protocol.link;
 
+import dev.penstock.protocol.yamux.MuxSession;
 import dev.penstock.protocol.yamux.SessionCounters;
-import dev.penstock.protocol.yamux.YamuxSession;
 
 /// Turns the running totals of a session into samples. One owner thread.
 final class Sampler {
@@ -12,7 +12,7 @@ final class Sampler {
   private int pongs;
 
   /// What happened since the last call, or since the beginning.
-  LinkSample sample(YamuxSession session) {
+  LinkSample sample(MuxSession session) {
     SessionCounters now = session.counters();
     var sample =
         new LinkSample(

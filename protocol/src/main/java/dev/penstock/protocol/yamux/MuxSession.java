@@ -20,6 +20,9 @@ public interface MuxSession {
   /// When the ping that is still unanswered was sent; null when none is.
   @Nullable Long pingSentNanos();
 
+  /// Counts what was odd but not fatal, for meters.
+  SessionCounters counters();
+
   /// The transport is gone, or is about to be closed: every stream is told
   /// [CloseCause#SESSION_ENDED] and all budget is given back. Nothing is sent any more.
   void end();

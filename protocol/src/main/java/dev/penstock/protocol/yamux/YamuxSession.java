@@ -212,6 +212,7 @@ public final class YamuxSession implements MuxSession {
   }
 
   /// Counts what was odd but not fatal, for meters.
+  @Override
   public SessionCounters counters() {
     return counters;
   }
