@@ -2,6 +2,8 @@ package dev.penstock.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.penstock.protocol.control.Carrier;
+import dev.penstock.protocol.control.CarrierChoice;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -32,6 +34,7 @@ final class Lab implements AutoCloseable {
   private final int agentManagement = Ports.free();
   private final Map<String, Exposed> services = new LinkedHashMap<>();
   private final List<AutoCloseable> owned = new ArrayList<>();
+  private CarrierChoice carriers = CarrierChoice.AUTO;
   private NodeProcess gateway;
   private NodeProcess agent;
 
@@ -42,6 +45,12 @@ final class Lab implements AutoCloseable {
   /// A lab that keeps its files in `directory`.
   static Lab in(Path directory) {
     return new Lab(directory);
+  }
+
+  /// Allows only this carrier of streams at the gateway; the agent can all.
+  Lab over(Carrier only) {
+    carriers = only == Carrier.YAMUX ? CarrierChoice.YAMUX : CarrierChoice.JSON;
+    return this;
   }
 
   /// Exposes a service that somebody else runs.
@@ -165,6 +174,8 @@ final class Lab implements AutoCloseable {
         host: 127.0.0.1
         bind: 127.0.0.1
         ports: 10000-35000
+      links:
+        protocol: %s
       auth:
         tokens:
           - token: %s
@@ -174,7 +185,13 @@ final class Lab implements AutoCloseable {
     management:
       listen: 127.0.0.1:%d
     """
-        .formatted(listenPort, directory.resolve("data"), TOKEN, OTHER_TOKEN, gatewayManagement);
+        .formatted(
+            listenPort,
+            directory.resolve("data"),
+            carriers.label(),
+            TOKEN,
+            OTHER_TOKEN,
+            gatewayManagement);
   }
 
   @Override

@@ -256,7 +256,7 @@ public final class AgentLink {
 
     @Override
     public void refused(Refusal refusal) {
-      if (refusal != Refusal.FOREIGN_STREAM) {
+      if (refusal == Refusal.BAD_STREAM_HEADER || refusal == Refusal.STREAM_HEADER_TIMEOUT) {
         meters.yamux().failed(YamuxMeters.StreamError.HEADER_ERROR);
       }
       log.atWarn().addKeyValue("reason", refusal).log("refused a stream of the gateway");
