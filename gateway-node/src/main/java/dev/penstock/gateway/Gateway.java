@@ -166,6 +166,8 @@ public final class Gateway implements AutoCloseable {
               node.loops(),
               links,
               new Admission(settings.publicSide().maxConnections()),
+              settings.publicSide().proxyProtocol().front(),
+              settings.publicSide().access(),
               meters,
               badPeers);
       ActorRef<Tunnels.Command> tunnels =
@@ -263,7 +265,8 @@ public final class Gateway implements AutoCloseable {
               settings.links().handshakeTimeout()),
           port::answer,
           Flow.of(HttpRequest.class).mapAsync(1, rest::handle),
-          (peer, kind, why) -> badPeers.rejected(Rejection.BAD_HANDSHAKE, peer, kind + ": " + why));
+          (peer, kind, why) -> badPeers.rejected(Rejection.BAD_HANDSHAKE, peer, kind + ": " + why),
+          settings.proxyProtocol().front());
     }
 
     private LinkSettings linkSettings() {

@@ -1,5 +1,6 @@
 package dev.penstock.gateway;
 
+import dev.penstock.access.AccessRules;
 import dev.penstock.config.ClusterName;
 import dev.penstock.config.ConfigException;
 import dev.penstock.config.ConfigReader;
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
 /// @param linksUrl `gateway.links_url`: the ws or wss URL that agents are told to link to; null
 ///   derives it from the host that the agent's request named
 /// @param tls `gateway.tls`: certificate of the listener; null serves plain HTTP
+/// @param proxyProtocol `gateway.proxy_protocol`: proxies in front of `gateway.listen`
 /// @param publicSide `gateway.public`: the ports that users reach
 /// @param tokens `gateway.auth.tokens`: who may link, at least one
 /// @param links `gateway.links`: limits of agents' links
@@ -42,6 +44,7 @@ public record GatewaySettings(
     Path dataDir,
     @Nullable URI linksUrl,
     @Nullable Tls tls,
+    ProxySettings proxyProtocol,
     PublicSide publicSide,
     List<ClusterToken> tokens,
     Links links,
@@ -75,13 +78,23 @@ public record GatewaySettings(
   ///   1-65535, default 10000-35000
   /// @param maxConnections `gateway.public.max_connections`: users' connections at a time, 1 to
   ///   10000000; default 100000
-  public record PublicSide(String host, String bind, PortRange ports, int maxConnections) {
+  /// @param proxyProtocol `gateway.public.proxy_protocol`: proxies in front of the ports
+  /// @param access `gateway.public.access`: who may connect, the bounds of every tunnel's own rules
+  public record PublicSide(
+      String host,
+      String bind,
+      PortRange ports,
+      int maxConnections,
+      ProxySettings proxyProtocol,
+      AccessRules access) {
     static PublicSide of(Section section) {
       return new PublicSide(
           section.get("host", Kind.host(), "127.0.0.1"),
           section.get("bind", Kind.host(), "127.0.0.1"),
           section.get("ports", Kind.portRange(), new PortRange(10_000, 35_000)),
-          section.get("max_connections", Kind.integer(1, 10_000_000), 100_000));
+          section.get("max_connections", Kind.integer(1, 10_000_000), 100_000),
+          ProxySettings.of(section.section("proxy_protocol")),
+          AccessRules.of(section.section("access")));
     }
   }
 
@@ -160,6 +173,7 @@ public record GatewaySettings(
     var dataDir = gateway.get("data_dir", Kind.path(), reader.beside("penstock-data"));
     var linksUrl = gateway.find("links_url", Kind.url(List.of("ws", "wss")));
     var certificate = tls.isPresent() ? Tls.of(tls) : null;
+    var proxyProtocol = ProxySettings.of(gateway.section("proxy_protocol"));
     var publicSide = PublicSide.of(gateway.section("public"));
     var tokens = tokens(gateway.section("auth"));
     var links = Links.of(gateway.section("links"));
@@ -177,6 +191,7 @@ public record GatewaySettings(
         dataDir,
         linksUrl.orElse(null),
         certificate,
+        proxyProtocol,
         publicSide,
         tokens,
         links,

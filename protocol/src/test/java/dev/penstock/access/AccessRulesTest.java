@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.penstock.config.ConfigException;
 import dev.penstock.config.ConfigReader;
+import dev.penstock.config.Kind;
 import dev.penstock.protocol.control.MalformedMessage;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -22,6 +23,7 @@ class AccessRulesTest {
 
   private AccessRules read(String yaml) throws IOException {
     var reader = ConfigReader.open(Files.writeString(directory.resolve("t.yaml"), yaml), List.of());
+    reader.root().get("other", Kind.flag(), false);
     var rules = AccessRules.of(reader.root().section("access"));
     reader.finish();
     return rules;
@@ -48,7 +50,7 @@ class AccessRulesTest {
 
   @Test
   void noSectionLetsEverybody() throws Exception {
-    assertThat(read("")).isEqualTo(AccessRules.EVERYBODY);
+    assertThat(read("other: true")).isEqualTo(AccessRules.EVERYBODY);
   }
 
   @Test

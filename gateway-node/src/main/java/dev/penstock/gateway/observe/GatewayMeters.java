@@ -28,6 +28,7 @@ public final class GatewayMeters {
   private final Counter streamsEnded;
   private final Counter dialsFailed;
   private final Counter clientsRefused;
+  private final Counter sourcesForgotten;
   private final Counter rejected;
   private final Histogram dialSeconds;
   private final Histogram firstByteSeconds;
@@ -77,6 +78,11 @@ public final class GatewayMeters {
             .name("penstock_gateway_clients_refused_total")
             .help("Clients' connections that were reset without being carried, by reason.")
             .labelNames("reason")
+            .register(registry);
+    sourcesForgotten =
+        Counter.builder()
+            .name("penstock_gateway_sources_forgotten_total")
+            .help("Sources whose pace was forgotten early because too many came within a second.")
             .register(registry);
     rejected =
         Counter.builder()
@@ -162,6 +168,10 @@ public final class GatewayMeters {
 
   public void clientRefused(ClientRefusal why) {
     clientsRefused.labelValues(label(why)).inc();
+  }
+
+  public void sourceForgotten() {
+    sourcesForgotten.inc();
   }
 
   public void rejected(Rejection why) {

@@ -7,6 +7,7 @@ import dev.penstock.protocol.net.ProxyFront.Refusal;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.handler.codec.ByteToMessageDecoder;
@@ -46,7 +47,7 @@ final class ProxyHeaderReader {
   private final Outcome outcome;
   private final AtomicInteger waiting = new AtomicInteger();
 
-  /// Told once of every connection, on its loop.
+  /// Told once of every connection, on the loop of the listener or that of the connection.
   interface Outcome {
     /// There was a header, or there is none; what was read waits to go on through the pipeline. The
     /// handlers that want it must be in place when this returns.
@@ -71,23 +72,39 @@ final class ProxyHeaderReader {
     return channel.hasAttr(CALLER) ? channel.attr(CALLER).get().listener() : channel.localAddress();
   }
 
-  /// Whether a header of this peer would be believed.
-  boolean trusts(SocketChannel channel) {
-    return front.trusted().test(channel.remoteAddress().getAddress());
+  /// Takes a connection that was just accepted and belongs to no loop yet. One of a trusted peer is
+  /// registered on `loop` before [Outcome] hears of it, any other is as it was.
+  void take(SocketChannel channel, Loop loop) {
+    InetSocketAddress peer = channel.remoteAddress();
+    if (peer == null) {
+      // A client that left between accept and here has no address any more.
+      channel.unsafe().closeForcibly();
+    } else if (front.trusted().test(peer.getAddress())) {
+      read(channel, peer, loop);
+    } else if (front.mode() == ProxyFront.Mode.REQUIRED) {
+      refuse(channel, Refusal.UNTRUSTED);
+    } else {
+      outcome.accepted(channel);
+    }
   }
 
-  /// Takes a connection of a trusted peer that was just accepted. It is registered on `loop` with
-  /// the first two handlers of its pipeline added here, which leave it when the header was read.
-  void read(SocketChannel channel, Loop loop) {
-    InetSocketAddress peer = channel.remoteAddress();
+  private void refuse(SocketChannel unregistered, Refusal why) {
+    InetSocketAddress peer = unregistered.remoteAddress();
+    unregistered.config().setSoLinger(0);
+    unregistered.unsafe().closeForcibly();
+    outcome.refused(peer, why);
+  }
+
+  private void read(SocketChannel channel, InetSocketAddress peer, Loop loop) {
     if (waiting.incrementAndGet() > MAX_WAITING) {
       waiting.decrementAndGet();
-      channel.config().setSoLinger(0);
-      channel.unsafe().closeForcibly();
-      outcome.refused(peer, Refusal.TOO_MANY);
+      refuse(channel, Refusal.TOO_MANY);
       return;
     }
+    // However it is cut before it is accepted, by Netty's decoder too, it is cut with RST.
+    channel.config().setSoLinger(0);
     var one = new One(channel, peer);
+    channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
     channel.pipeline().addFirst(one.new Beginning(), one);
     loop.eventLoop()
         .register(channel)
@@ -134,13 +151,13 @@ final class ProxyHeaderReader {
     private void accept() {
       if (end()) {
         channel.pipeline().remove(this);
+        channel.config().setSoLinger(-1);
         outcome.accepted(channel);
       }
     }
 
     void refuse(Refusal why) {
       if (end()) {
-        channel.config().setSoLinger(0);
         channel.close();
         outcome.refused(peer, why);
       }

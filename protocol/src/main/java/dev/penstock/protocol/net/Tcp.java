@@ -121,20 +121,8 @@ public final class Tcp {
         loop,
         address,
         channel -> {
-          InetSocketAddress peer = channel.remoteAddress();
-          if (peer == null) {
-            channel.unsafe().closeForcibly();
-          } else if (reader.trusts(channel)) {
-            channel.config().setAutoRead(false);
-            channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
-            reader.read(channel, loop);
-          } else if (front.mode() == ProxyFront.Mode.REQUIRED) {
-            channel.config().setSoLinger(0);
-            channel.unsafe().closeForcibly();
-            acceptor.refused(peer, ProxyFront.Refusal.UNTRUSTED);
-          } else {
-            acceptor.accepted(new TcpConnection(loops, channel, SocketOptions.STREAM));
-          }
+          channel.config().setAutoRead(false);
+          reader.take(channel, loop);
         },
         acceptor::acceptFailed);
   }
