@@ -10,7 +10,6 @@ import dev.penstock.agent.observe.HeartbeatMeters;
 import dev.penstock.agent.serve.TargetStream;
 import dev.penstock.agent.serve.Targets;
 import dev.penstock.agent.settings.ServiceSettings;
-import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.control.TunnelRegistered;
@@ -188,9 +187,9 @@ final class Supervisor {
   }
 
   private void openLinks(URI gatewayUrl) {
-    var targets = new HashMap<String, HostPort>();
+    var targets = new HashMap<String, ServiceSettings>();
     for (ServiceSettings service : outbound.settings().exposed()) {
-      targets.put(TunnelClient.tunnelId(clusterId, service), service.target());
+      targets.put(TunnelClient.tunnelId(clusterId, service), service);
     }
     var streams =
         new TargetStream.Shared(

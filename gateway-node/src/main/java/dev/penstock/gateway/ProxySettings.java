@@ -23,9 +23,7 @@ public record ProxySettings(ProxyFront.Mode mode, List<Cidr> trusted, Duration t
     int problems = section.problemCount();
     var mode = section.get("mode", Kind.oneOf(ProxyFront.Mode.class), ProxyFront.Mode.OFF);
     var trusted = section.list("trusted", Cidr.kind(), AccessRules.MAX_BLOCKS);
-    if (mode != ProxyFront.Mode.OFF
-        && trusted.isEmpty()
-        && section.problemCount() == problems) {
+    if (mode != ProxyFront.Mode.OFF && trusted.isEmpty() && section.problemCount() == problems) {
       section.missing("trusted", "the addresses of the proxies, such as [10.0.0.0/8]");
     }
     return new ProxySettings(

@@ -26,13 +26,14 @@ final class Lab implements AutoCloseable {
 
   private static final int CONNECT_TIMEOUT_MILLIS = 5_000;
 
-  private record Exposed(String target, int publicPort) {}
+  private record Exposed(String target, int publicPort, String settings) {}
 
   private final Path directory;
   private final int listenPort = Ports.free();
   private final int gatewayManagement = Ports.free();
   private final int agentManagement = Ports.free();
   private final Map<String, Exposed> services = new LinkedHashMap<>();
+  private String publicSide = "max_connections: 100000";
   private final List<AutoCloseable> owned = new ArrayList<>();
   private CarrierChoice carriers = CarrierChoice.AUTO;
   private NodeProcess gateway;
@@ -55,7 +56,18 @@ final class Lab implements AutoCloseable {
 
   /// Exposes a service that somebody else runs.
   Lab expose(String name, String target) {
-    services.put(name, new Exposed(target, Ports.free()));
+    return expose(name, target, "");
+  }
+
+  /// As [#expose(String, String)], with more settings of the service, such as `proxy_protocol: v1`.
+  Lab expose(String name, String target, String settings) {
+    services.put(name, new Exposed(target, Ports.free(), settings));
+    return this;
+  }
+
+  /// Settings below `gateway.public`, in braces or one line, such as `max_connections: 3`.
+  Lab publicSide(String settings) {
+    publicSide = settings;
     return this;
   }
 
@@ -86,6 +98,19 @@ final class Lab implements AutoCloseable {
 
   /// Starts the agent, always with the same settings.
   NodeProcess startAgent() {
+    boolean oneLine = services.values().stream().allMatch(it -> it.settings().isEmpty());
+    agent =
+        NodeProcess.start(
+            directory,
+            agentManagement,
+            Map.of(),
+            oneLine
+                ? agentArguments()
+                : List.of("agent", "--config", write("agent.yaml", agentYaml()).toString()));
+    return agent;
+  }
+
+  private List<String> agentArguments() {
     var arguments =
         new ArrayList<>(
             List.of(
@@ -100,8 +125,7 @@ final class Lab implements AutoCloseable {
       arguments.add("--expose");
       arguments.add(name + "=" + service.target() + "@" + service.publicPort());
     });
-    agent = NodeProcess.start(directory, agentManagement, Map.of(), arguments);
-    return agent;
+    return arguments;
   }
 
   NodeProcess gateway() {
@@ -174,6 +198,7 @@ final class Lab implements AutoCloseable {
         host: 127.0.0.1
         bind: 127.0.0.1
         ports: 10000-35000
+        %s
       links:
         protocol: %s
       auth:
@@ -188,10 +213,34 @@ final class Lab implements AutoCloseable {
         .formatted(
             listenPort,
             directory.resolve("data"),
+            publicSide,
             carriers.label(),
             TOKEN,
             OTHER_TOKEN,
             gatewayManagement);
+  }
+
+  private String agentYaml() {
+    var list = new StringBuilder();
+    services.forEach((name, service) ->
+        list.append(
+            "    - {name: %s, port: %s, target: \"%s\", public_port: %d%s}%n"
+                .formatted(
+                    name,
+                    service.target().substring(service.target().indexOf(':') + 1),
+                    service.target(),
+                    service.publicPort(),
+                    service.settings().isEmpty() ? "" : ", " + service.settings())));
+    return """
+    pipeops:
+      api_url: http://127.0.0.1:%d
+      token: %s
+    management:
+      listen: 127.0.0.1:%d
+    tunnels:
+      services:
+    %s"""
+        .formatted(listenPort, TOKEN, agentManagement, list);
   }
 
   @Override

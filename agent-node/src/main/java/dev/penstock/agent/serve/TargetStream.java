@@ -2,7 +2,7 @@ package dev.penstock.agent.serve;
 
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.observe.YamuxMeters;
-import dev.penstock.config.HostPort;
+import dev.penstock.agent.settings.ServiceSettings;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
@@ -84,8 +84,8 @@ public final class TargetStream {
 
   private Behavior<Command> dial() {
     shared.meters().yamux().opened();
-    Optional<HostPort> target = shared.targets().of(header.tunnelId());
-    if (target.isEmpty() || header.protocol() != Protocol.TCP) {
+    Optional<ServiceSettings> found = shared.targets().of(header.tunnelId());
+    if (found.isEmpty() || header.protocol() != Protocol.TCP) {
       return refused(
           new DialStatus(
               DialStatus.Code.UNKNOWN_TUNNEL,
@@ -94,22 +94,25 @@ public final class TargetStream {
                   + " for "
                   + header.protocol().label()));
     }
+    ServiceSettings service = found.get();
     ActorRef<Command> self = context.getSelf();
     Tcp.connect(
             shared.loops(),
             stream.link().loop(),
-            target.get().host(),
-            target.get().port(),
+            service.target().host(),
+            service.target().port(),
             shared.dialTimeout())
         .whenComplete((connection, failed) ->
             self.tell(
                 failed == null ? new Dialled(connection) : new NotDialled(Tcp.failureOf(failed))));
-    return Behaviors.receiveMessage(this::on);
+    return Behaviors.receiveMessage(command -> on(command, service));
   }
 
-  private Behavior<Command> on(Command command) {
+  private Behavior<Command> on(Command command, ServiceSettings service) {
     return switch (command) {
       case Dialled(var connection) -> {
+        // Nothing of the client's may come before it.
+        service.proxyProtocol().ofConnection(header.caller()).ifPresent(connection::writeFirst);
         carry(connection);
         yield Behaviors.same();
       }

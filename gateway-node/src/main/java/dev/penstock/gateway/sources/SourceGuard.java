@@ -9,8 +9,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /// Decides for one tunnel which new connections and flows may go on, by the rules of the gateway
-/// and of the tunnel together: a tunnel can narrow what the gateway allows, never widen it. A source
-/// is an IPv4 address or, because one host may have 2^64 of them, the /64 network of an IPv6
+/// and of the tunnel together: a tunnel can narrow what the gateway allows, never widen it. A
+/// source is an IPv4 address or, because one host may have 2^64 of them, the /64 network of an IPv6
 /// address.
 ///
 /// Memory: one entry of about 150 bytes for each source that has a connection, and for the last

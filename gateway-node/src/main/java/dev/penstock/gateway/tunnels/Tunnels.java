@@ -204,8 +204,8 @@ public final class Tunnels {
         access(lease.identity(), registration));
   }
 
-  /// Registrations are checked before they come here, but a journal may be older than a check: rules
-  /// that cannot be read let nobody in until the agent registers again.
+  /// Registrations are checked before they come here, but a journal may be older than a check:
+  /// rules that cannot be read let nobody in until the agent registers again.
   private static AccessRules access(TunnelIdentity identity, TunnelRegistration registration) {
     try {
       return AccessRules.of(registration.annotations());
