@@ -139,8 +139,11 @@ public final class HttpPort {
 
               @Override
               public void refused(InetSocketAddress peer, ProxyFront.Refusal why) {
-                refusals.refused(
-                    peer, "proxy_" + why.name().toLowerCase(Locale.ROOT), "PROXY protocol");
+                // A proxy that only looks whether somebody listens did nothing wrong.
+                if (why != ProxyFront.Refusal.GONE) {
+                  refusals.refused(
+                      peer, "proxy_" + why.name().toLowerCase(Locale.ROOT), "PROXY protocol");
+                }
               }
             });
     return channel -> {
