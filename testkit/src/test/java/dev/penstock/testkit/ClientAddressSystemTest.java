@@ -31,12 +31,7 @@ class ClientAddressSystemTest {
     return Programs.run(
         LIMIT,
         directory,
-        List.of(
-            Programs.require("curl"),
-            "-fsS",
-            "--interface",
-            from,
-            "http://" + address + "/"));
+        List.of(Programs.require("curl"), "-fsS", "--interface", from, "http://" + address + "/"));
   }
 
   @ParameterizedTest

@@ -239,7 +239,8 @@ final class Lab implements AutoCloseable {
       listen: 127.0.0.1:%d
     tunnels:
       services:
-    %s"""
+    %s\
+    """
         .formatted(listenPort, TOKEN, agentManagement, list);
   }
 

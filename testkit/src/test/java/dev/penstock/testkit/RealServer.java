@@ -202,8 +202,7 @@ final class RealServer implements AutoCloseable {
           server gateway 127.0.0.1:%d %s
         """
             .formatted(server.port, source, port, header));
-    return server.start(
-        List.of(program, "-db", "-f", server.file("haproxy.cfg").toString()));
+    return server.start(List.of(program, "-db", "-f", server.file("haproxy.cfg").toString()));
   }
 
   String address() {
