@@ -63,6 +63,10 @@ public final class LinkStage
 
   private static final Duration TICK = Duration.ofSeconds(1);
 
+  /// An unanswered ping of this age, and no other byte of the session since, means that the peer is
+  /// [LinkListener#silent]. On a slow way the answer waits behind data.
+  private static final Duration USUAL_ANSWER = Duration.ofSeconds(3);
+
   private final Loop loop;
   private final LinkSettings settings;
   private final ByteBudget processBudget;
@@ -115,6 +119,9 @@ public final class LinkStage
     private boolean wakePending;
     private boolean ended;
     private boolean busy;
+    private boolean silent;
+    private long lastBytes = System.nanoTime();
+    private Duration keepAliveTimeout = settings.keepAliveTimeout();
     private @Nullable LinkEnd untold;
     private int ticksSinceEnd;
     private long lastPing = System.nanoTime();
@@ -185,6 +192,27 @@ public final class LinkStage
           };
       session.ping(System.nanoTime());
       wake();
+    }
+
+    void tolerateSilence(Duration silence) {
+      if (silence.compareTo(keepAliveTimeout) > 0) {
+        keepAliveTimeout = silence;
+      }
+    }
+
+    void giveUp(String why) {
+      end(
+          new LinkEnd(LinkEnd.Cause.KEEPALIVE_TIMEOUT, why),
+          new WebSocketMessage.Close(WebSocketMessage.Close.POLICY_VIOLATION, why));
+      wake();
+    }
+
+    void probe() {
+      if (session != null && !ended) {
+        lastPing = System.nanoTime();
+        session.ping(lastPing);
+        wake();
+      }
     }
 
     @Nullable LinkStream open(StreamHeader header) {
@@ -326,8 +354,9 @@ public final class LinkStage
         return;
       }
       busy |= bytes.remaining() > BUSY_BYTES;
+      lastBytes = System.nanoTime();
       try {
-        yamux.onBytes(bytes, System.nanoTime());
+        yamux.onBytes(bytes, lastBytes);
       } catch (ProtocolViolation e) {
         flush();
         goAway = yamux.nextBatch(BATCH_BYTES);
@@ -355,6 +384,7 @@ public final class LinkStage
         return;
       }
       if (session instanceof JsonSession json && ofSession(json, message)) {
+        lastBytes = System.nanoTime();
         return;
       }
       switch (message) {
@@ -437,9 +467,10 @@ public final class LinkStage
       if (session != null) {
         listener.measured(sampler.sample(session));
         Long sent = session.pingSentNanos();
+        tellSilence(sent != null && Math.min(now - sent, now - lastBytes) > USUAL_ANSWER.toNanos());
         if (sent == null) {
           pingWhenDue(session, now);
-        } else if (now - sent > settings.keepAliveTimeout().toNanos()) {
+        } else if (now - sent > keepAliveTimeout.toNanos()) {
           end(
               new LinkEnd(LinkEnd.Cause.KEEPALIVE_TIMEOUT, "no answer to a ping"),
               new WebSocketMessage.Close(
@@ -447,6 +478,17 @@ public final class LinkStage
         }
       }
       flush();
+    }
+
+    private void tellSilence(boolean now) {
+      if (now != silent) {
+        silent = now;
+        if (now) {
+          listener.silent();
+        } else {
+          listener.speaksAgain();
+        }
+      }
     }
 
     /// A busy link measures its way every second, an idle one only shows that it lives.

@@ -710,6 +710,28 @@ final class LinkStageTest {
   }
 
   @Test
+  void aPeerThatIsToleratedLongerKeepsTheLink() {
+    var peer = heldWithYamux(IMPATIENT);
+    gateway.tolerateSilence(Duration.ofMinutes(1));
+    Awaitility.await().atMost(PATIENCE).until(() -> gatewayTold.silences.contains("silent"));
+    assertThat(gatewayTold.ends).isEmpty();
+    peer.put(frame(2, 2, 0, 1));
+    Awaitility.await().atMost(PATIENCE).until(() -> gatewayTold.silences.contains("speaks again"));
+    assertThat(gatewayTold.ends).isEmpty();
+  }
+
+  @Test
+  void aLinkThatIsGivenUpTellsThePeerWhy() {
+    var peer = heldWithYamux(DEFAULTS);
+    gateway.giveUp("dead");
+    var last = readAll(peer).close();
+    assertThat(last.code()).isEqualTo(Close.POLICY_VIOLATION);
+    assertThat(last.reason()).isEqualTo("dead");
+    assertThat(gatewayTold.nextEnd())
+        .isEqualTo(new LinkEnd(LinkEnd.Cause.KEEPALIVE_TIMEOUT, "dead"));
+  }
+
+  @Test
   void aPeerThatDoesNotReadControlMessagesLosesTheLink() {
     held(DEFAULTS);
     for (int i = 0; i < LinkStage.MAX_WAITING_MESSAGES + 10; i++) {
