@@ -2,6 +2,7 @@ package dev.penstock.protocol.link;
 
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.json.OriginalPacing;
 import dev.penstock.protocol.net.Loop;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -54,6 +55,14 @@ public final class Link {
   /// Ends a link whose peer's session is known to be dead; streams on it are cut.
   public void giveUp(String why) {
     loop.run(() -> stage.giveUp(why));
+  }
+
+  /// Carries streams in the original's JSON messages, as the gateway on the controller socket of an
+  /// agent that stays there and has tunnels enabled. Once.
+  ///
+  /// @param prefix of this link's stream names, unlike that of any other link
+  public void carryToOriginal(String prefix, OriginalPacing pacing) {
+    loop.run(() -> stage.carryToOriginal(prefix, pacing));
   }
 
   /// Opens a stream and sends its header. On the loop only.

@@ -28,9 +28,9 @@ import dev.penstock.protocol.net.HttpServer;
 import dev.penstock.protocol.net.TestNode;
 import dev.penstock.protocol.net.WebSocketClient;
 import dev.penstock.protocol.net.WebSocketMessage;
+import dev.penstock.protocol.net.WebSocketMessage.Base64Text;
 import dev.penstock.protocol.net.WebSocketMessage.Binary;
 import dev.penstock.protocol.net.WebSocketMessage.Close;
-import dev.penstock.protocol.net.WebSocketMessage.EncodedText;
 import dev.penstock.protocol.net.WebSocketMessage.Text;
 import dev.penstock.protocol.net.WebSocketSettings;
 import dev.penstock.protocol.yamux.ByteBudget;
@@ -608,7 +608,7 @@ final class LinkStageTest {
         case Close close -> {
           return new Last(all.flip(), close);
         }
-        case Text _, EncodedText _ -> {}
+        case Text _, Base64Text _ -> {}
       }
     }
   }
