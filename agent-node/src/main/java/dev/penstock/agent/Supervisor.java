@@ -7,9 +7,9 @@ import dev.penstock.agent.connect.Registrar;
 import dev.penstock.agent.connect.TunnelClient;
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.serve.TargetStream;
+import dev.penstock.agent.serve.Target;
 import dev.penstock.agent.serve.Targets;
 import dev.penstock.agent.settings.ServiceSettings;
-import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.TunnelRegistered;
 import dev.penstock.protocol.net.Loop;
@@ -182,15 +182,14 @@ final class Supervisor {
   }
 
   private void openLinks(URI gatewayUrl) {
-    var targets = new HashMap<String, HostPort>();
+    var targets = new HashMap<String, Target>();
     for (ServiceSettings service : outbound.settings().exposed()) {
-      targets.put(TunnelClient.tunnelId(clusterId, service), service.target());
+      targets.put(TunnelClient.tunnelId(clusterId, service), Target.of(service));
     }
     var streams =
         new TargetStream.Shared(
             outbound.loops(),
             new Targets(targets),
-            outbound.settings().connectionTimeout(),
             meters,
             SystemMaterializer.get(context.getSystem()).materializer());
     ActorRef<AgentLink.Report> reports =

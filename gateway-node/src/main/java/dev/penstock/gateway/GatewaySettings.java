@@ -9,16 +9,19 @@ import dev.penstock.config.Origins;
 import dev.penstock.config.PortRange;
 import dev.penstock.config.Secret;
 import dev.penstock.config.Section;
+import dev.penstock.config.Variables;
 import dev.penstock.config.WindowSettings;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// All that a gateway can be told, from `gateway.yaml`. Every default listens on the loopback
-/// address only; the one thing without a default is a token.
+/// All that a gateway can be told, from `gateway.yaml` and from the environment, which wins (see
+/// [Variables]). Every default listens on the loopback address only; the one thing without a
+/// default is a token.
 ///
 /// @param listen `gateway.listen`: where agents' links and the REST API arrive; port 0 to 65535, 0
 ///   lets the system choose; default 127.0.0.1:8080
@@ -59,10 +62,13 @@ public record GatewaySettings(
   ///   then demanded; null demands none
   public record Tls(Path cert, Path key, @Nullable Path clientCa) {
     static Tls of(Section section) {
-      return new Tls(
-          section.require("cert", Kind.certificates()),
-          section.require("key", Kind.privateKey()),
-          section.find("client_ca", Kind.certificates()).orElse(null));
+      int problems = section.problemCount();
+      var cert = section.require("cert", Kind.certificates());
+      var key = section.require("key", Kind.privateKey());
+      if (section.problemCount() == problems) {
+        section.requireKeyOf(cert, "key", key);
+      }
+      return new Tls(cert, key, section.find("client_ca", Kind.certificates()).orElse(null));
     }
   }
 
@@ -74,13 +80,21 @@ public record GatewaySettings(
   ///   1-65535, default 10000-35000
   /// @param maxConnections `gateway.public.max_connections`: users' connections at a time, 1 to
   ///   10000000; default 100000
-  public record PublicSide(String host, String bind, PortRange ports, int maxConnections) {
+  /// @param idleTimeout `gateway.public.idle_timeout`: without bytes either way, after which a
+  ///   user's connection is cut, 100 ms to 168 h; zero for never, which is the default, because
+  ///   agents have such a time-out per service
+  public record PublicSide(
+      String host, String bind, PortRange ports, int maxConnections, Duration idleTimeout) {
     static PublicSide of(Section section) {
       return new PublicSide(
           section.get("host", Kind.host(), "127.0.0.1"),
           section.get("bind", Kind.host(), "127.0.0.1"),
           section.get("ports", Kind.portRange(), new PortRange(10_000, 35_000)),
-          section.get("max_connections", Kind.integer(1, 10_000_000), 100_000));
+          section.get("max_connections", Kind.integer(1, 10_000_000), 100_000),
+          section.get(
+              "idle_timeout",
+              Kind.durationOrNever(Duration.ofMillis(100), Duration.ofHours(168)),
+              Duration.ZERO));
     }
   }
 
@@ -140,12 +154,17 @@ public record GatewaySettings(
     tokens = List.copyOf(tokens);
   }
 
-  /// Reads the file and what it names: token files and certificates. No setting of a gateway can be
-  /// overridden by a variable.
+  /// Reads the file and what it names: token files and certificates.
   ///
+  /// @param environment the process's variables
   /// @throws ConfigException with all problems at once
+  public static GatewaySettings load(Path file, Map<String, String> environment) {
+    return of(ConfigReader.open(file, List.of(), Variables.of(environment)));
+  }
+
+  /// As [#load(Path, Map)], without variables.
   public static GatewaySettings load(Path file) {
-    return of(ConfigReader.open(file, List.of()));
+    return load(file, Map.of());
   }
 
   static GatewaySettings of(ConfigReader reader) {

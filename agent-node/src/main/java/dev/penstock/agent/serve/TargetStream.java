@@ -1,7 +1,6 @@
 package dev.penstock.agent.serve;
 
 import dev.penstock.agent.observe.AgentMeters;
-import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
@@ -23,6 +22,7 @@ import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.stream.Materializer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -37,13 +37,14 @@ public final class TargetStream {
 
   private record NotDialled(DialFailure why) implements Command {}
 
+  private record Idle() implements Command {}
+
   private record Ended(StreamEnd end) implements Command {}
 
   /// What the streams of one agent share.
   public record Shared(
       EventLoops loops,
       Targets targets,
-      Duration dialTimeout,
       AgentMeters meters,
       Materializer materializer) {}
 
@@ -55,6 +56,8 @@ public final class TargetStream {
   private final StreamHeader header;
   private final Set<Capability> agreed;
   private final long startedAt = System.nanoTime();
+  private @Nullable TcpConnection connection;
+  private boolean idle;
 
   private TargetStream(
       ActorContext<Command> context,
@@ -79,8 +82,8 @@ public final class TargetStream {
   }
 
   private Behavior<Command> dial() {
-    Optional<HostPort> target = shared.targets().of(header.tunnelId());
-    if (target.isEmpty() || header.protocol() != Protocol.TCP) {
+    Optional<Target> found = shared.targets().of(header.tunnelId());
+    if (found.isEmpty() || header.protocol() != Protocol.TCP) {
       return refused(
           new DialStatus(
               DialStatus.Code.UNKNOWN_TUNNEL,
@@ -89,38 +92,74 @@ public final class TargetStream {
                   + " for "
                   + header.protocol().label()));
     }
+    Target target = found.get();
+    if (!target.connections().enter()) {
+      return refused(
+          new DialStatus(
+              DialStatus.Code.OVER_LIMIT,
+              "connections of this agent to "
+                  + target.service().name()
+                  + ": "
+                  + target.connections().limit()
+                  + " are open (expected: at most tunnels.tcp.max_connections)"));
+    }
     ActorRef<Command> self = context.getSelf();
     Tcp.connect(
             shared.loops(),
             stream.link().loop(),
-            target.get().host(),
-            target.get().port(),
-            shared.dialTimeout())
-        .whenComplete((connection, failed) ->
-            self.tell(
-                failed == null ? new Dialled(connection) : new NotDialled(Tcp.failureOf(failed))));
-    return Behaviors.receiveMessage(this::on);
+            target.service().target().host(),
+            target.service().target().port(),
+            target.service().tcp().connectionTimeout(),
+            target.options())
+        .whenComplete((connection, failed) -> {
+          if (failed == null) {
+            connection.onClosed(target.connections()::leave);
+            self.tell(new Dialled(connection));
+          } else {
+            target.connections().leave();
+            self.tell(new NotDialled(Tcp.failureOf(failed)));
+          }
+        });
+    return Behaviors.receiveMessage(command -> on(command, target));
   }
 
-  private Behavior<Command> on(Command command) {
+  private Behavior<Command> on(Command command, Target target) {
     return switch (command) {
-      case Dialled(var connection) -> {
-        carry(connection);
+      case Dialled(var dialled) -> {
+        connection = dialled;
+        watch(dialled, target.service().tcp().idleTimeout());
+        carry(dialled);
         yield Behaviors.same();
       }
       case NotDialled(var why) ->
           refused(new DialStatus(codeOf(why.kind()), String.valueOf(why.getMessage())));
+      case Idle() -> {
+        idle = true;
+        if (connection != null) {
+          connection.reset();
+        }
+        yield Behaviors.same();
+      }
       case Ended(var end) -> {
-        shared.meters().streamEnded(end.cause(), System.nanoTime() - startedAt);
+        var cause = idle ? StreamEnd.Cause.IDLE : end.cause();
+        shared.meters().streamEnded(cause, System.nanoTime() - startedAt);
         log.atDebug()
             .addKeyValue("tunnel", header.tunnelId())
-            .addKeyValue("cause", end.cause())
+            .addKeyValue("cause", cause)
             .addKeyValue("bytesSent", end.toPeer())
             .addKeyValue("bytesReceived", end.fromPeer())
             .log("a stream ended");
         yield Behaviors.stopped();
       }
     };
+  }
+
+  /// Only the socket is watched: what its service and its client say to each other goes over it.
+  private void watch(TcpConnection connection, Duration idleTimeout) {
+    if (!idleTimeout.isZero()) {
+      ActorRef<Command> self = context.getSelf();
+      connection.onIdle(idleTimeout, () -> self.tell(new Idle()));
+    }
   }
 
   private void carry(TcpConnection connection) {

@@ -9,6 +9,7 @@ import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.link.LinkStream;
 import dev.penstock.protocol.link.StreamEnd;
 import dev.penstock.protocol.link.StreamObserver;
+import java.time.Duration;
 import java.util.List;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
@@ -25,6 +26,8 @@ public final class ClientStream {
 
   private record Connected() implements Command {}
 
+  private record Idle() implements Command {}
+
   private record Ended(StreamEnd end) implements Command {}
 
   private static final Logger log = LoggerFactory.getLogger(ClientStream.class);
@@ -32,6 +35,7 @@ public final class ClientStream {
   private final Client client;
   private final AgentLink link;
   private final GatewayMeters meters;
+  private boolean idle;
 
   private ClientStream(Client client, AgentLink link, GatewayMeters meters) {
     this.client = client;
@@ -39,12 +43,18 @@ public final class ClientStream {
     this.meters = meters;
   }
 
-  public static Behavior<Command> create(
-      Client client, AgentLink link, GatewayMeters meters, Materializer materializer) {
+  public static Behavior<Command> create(Client client, AgentLink link, GatewayLink.Shared shared) {
     return Behaviors.setup(context -> {
-      var stream = new ClientStream(client, link, meters);
-      return stream.open(context.getSelf(), materializer);
+      var stream = new ClientStream(client, link, shared.meters());
+      stream.watch(context.getSelf(), shared.clientIdleTimeout());
+      return stream.open(context.getSelf(), shared.materializer());
     });
+  }
+
+  private void watch(ActorRef<Command> self, Duration idleTimeout) {
+    if (!idleTimeout.isZero()) {
+      client.connection().onIdle(idleTimeout, () -> self.tell(new Idle()));
+    }
   }
 
   private Behavior<Command> open(ActorRef<Command> self, Materializer materializer) {
@@ -105,6 +115,11 @@ public final class ClientStream {
         meters.connected(System.nanoTime() - client.acceptedAt());
         yield Behaviors.same();
       }
+      case Idle() -> {
+        idle = true;
+        client.connection().reset();
+        yield Behaviors.same();
+      }
       case Ended(var end) -> {
         ended(end);
         yield Behaviors.stopped();
@@ -114,7 +129,8 @@ public final class ClientStream {
 
   private void ended(StreamEnd end) {
     link.released();
-    meters.streamEnded(end.cause());
+    StreamEnd.Cause cause = idle ? StreamEnd.Cause.IDLE : end.cause();
+    meters.streamEnded(cause);
     DialStatus dial = end.dial();
     if (dial != null) {
       meters.dialFailed(dial.code());
@@ -123,7 +139,7 @@ public final class ClientStream {
     log.atDebug()
         .addKeyValue("tunnel", client.tunnel().identity())
         .addKeyValue("clientAddress", client.connection().remoteAddress())
-        .addKeyValue("cause", end.cause())
+        .addKeyValue("cause", cause)
         .addKeyValue("bytesToService", end.toPeer())
         .addKeyValue("bytesToClient", end.fromPeer())
         .log("a stream ended");

@@ -73,11 +73,13 @@ public final class GatewayLink {
   /// @param registerTimeout from the upgrade until `register` on the controller socket
   /// @param helloTimeout from `gateway_hello` until its answer; an original agent that just
   ///   reconnected needs up to 40 s
+  /// @param clientIdleTimeout without bytes either way, after which a client is cut; zero for never
   public record Shared(
       Links links,
       LinkSettings settings,
       Duration registerTimeout,
       Duration helloTimeout,
+      Duration clientIdleTimeout,
       ByteBudget budget,
       GatewayMeters meters,
       BadPeers badPeers,
@@ -187,7 +189,7 @@ public final class GatewayLink {
       case Arrived(var message) -> arrived(message);
       case Carry(var client, var by) -> {
         context.spawnAnonymous(
-            ClientStream.create(client, by, setup.shared().meters(), setup.shared().materializer()),
+            ClientStream.create(client, by, setup.shared()),
             DispatcherSelector.fromConfig(link.loop().dispatcher()));
         yield Behaviors.same();
       }

@@ -10,6 +10,7 @@ import dev.penstock.gateway.links.Service;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.ClientRefusal;
 import dev.penstock.gateway.observe.GatewayMeters;
+import dev.penstock.node.Admission;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.net.EventLoops;
 import dev.penstock.protocol.net.Loop;
