@@ -93,7 +93,7 @@ public record GatewaySettings(
           section.get("max_connections", Kind.integer(1, 10_000_000), 100_000),
           section.get(
               "idle_timeout",
-              Kind.durationOrNever(Duration.ofMillis(100), Duration.ofHours(168)),
+              Kind.durationOrNever(Duration.ofMillis(100), Duration.ofDays(7)),
               Duration.ZERO));
     }
   }

@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
 /// Writes [Fact]s as YAML that can be read again, with a comment behind each value that says where
 /// it comes from. What is not set is a comment as a whole.
 final class EffectiveYaml {
-  private static final int COMMENT_COLUMN = 44;
+  private static final int COMMENT_COLUMN = 46;
   private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9./_-]([A-Za-z0-9./_:@=-]*\\w)?");
   private static final Pattern STEP = Pattern.compile("([^.\\[\\]]+)(?:\\[([0-9]+)])?");
 
@@ -19,7 +19,7 @@ final class EffectiveYaml {
   static String write(List<Fact> facts) {
     var root = new LinkedHashMap<String, Object>();
     facts.forEach(fact -> put(root, fact));
-    return String.join("\n", lines(root)) + "\n";
+    return String.join("\n", lines(root, 0)) + "\n";
   }
 
   private static void put(Map<String, Object> root, Fact fact) {
@@ -50,18 +50,19 @@ final class EffectiveYaml {
     return entries.get(Integer.parseInt(index));
   }
 
-  private static List<String> lines(Map<?, ?> section) {
+  /// @param depth columns that the lines will be moved to the right
+  private static List<String> lines(Map<?, ?> section, int depth) {
     var lines = new ArrayList<String>();
     section.forEach((key, value) -> {
       switch (value) {
-        case Fact fact -> lines.add(line(key, fact));
+        case Fact fact -> lines.add(line(key, fact, depth));
         case Map<?, ?> below -> {
           lines.add(key + ":");
-          lines(below).forEach(it -> lines.add("  " + it));
+          lines(below, depth + 2).forEach(it -> lines.add("  " + it));
         }
         case List<?> entries -> {
           lines.add(key + ":");
-          entries.forEach(entry -> lines.addAll(entry((Map<?, ?>) entry)));
+          entries.forEach(entry -> lines.addAll(entry((Map<?, ?>) entry, depth)));
         }
         default -> throw new IllegalStateException("value: " + value + " (expected: a fact)");
       }
@@ -70,22 +71,22 @@ final class EffectiveYaml {
   }
 
   /// The dash stands before the first key that is set.
-  private static List<String> entry(Map<?, ?> section) {
+  private static List<String> entry(Map<?, ?> section, int depth) {
     var lines = new ArrayList<String>();
     String indent = "  - ";
-    for (String line : lines(section)) {
+    for (String line : lines(section, depth + 4)) {
       lines.add((line.startsWith("#") ? "    " : indent) + line);
       indent = line.startsWith("#") ? indent : "    ";
     }
     return lines;
   }
 
-  private static String line(Object key, Fact fact) {
+  private static String line(Object key, Fact fact, int depth) {
     if (fact.text() == null) {
       return "# " + key + ": " + fact.origin();
     }
     String line = key + ": " + scalar(fact.text());
-    return line + " ".repeat(Math.max(2, COMMENT_COLUMN - line.length())) + "# " + fact.origin();
+    return line + " ".repeat(Math.max(2, COMMENT_COLUMN - depth - line.length())) + "# " + fact.origin();
   }
 
   private static String scalar(String text) {

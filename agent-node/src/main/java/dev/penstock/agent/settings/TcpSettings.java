@@ -64,7 +64,7 @@ public record TcpSettings(
             otherwise.connectionTimeout),
         section.get(
             "idle_timeout",
-            Kind.durationOrNever(Duration.ofMillis(100), Duration.ofHours(168)),
+            Kind.durationOrNever(Duration.ofMillis(100), Duration.ofDays(7)),
             otherwise.idleTimeout),
         section.get("max_connections", Kind.integer(1, 1_000_000), otherwise.maxConnections));
   }

@@ -27,7 +27,7 @@ public record UdpSettings(int bufferSize, Duration sessionTimeout, int maxSessio
         section.get("buffer_size", Kind.size(512, 65_535), otherwise.bufferSize),
         section.get(
             "session_timeout",
-            Kind.duration(Duration.ofMillis(100), Duration.ofHours(24)),
+            Kind.duration(Duration.ofMillis(100), Duration.ofDays(1)),
             otherwise.sessionTimeout),
         section.get("max_sessions", Kind.integer(1, 1_000_000), otherwise.maxSessions));
   }
