@@ -41,6 +41,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.pekko.http.javadsl.model.ContentTypes;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
@@ -302,6 +303,7 @@ final class FakeGateway implements Closeable {
     private final CompletableFuture<BoundedSourceQueue<ByteBuffer>> mouth =
         new CompletableFuture<>();
     private final AtomicReference<String> heard = new AtomicReference<>("");
+    private final AtomicInteger largestPiece = new AtomicInteger();
 
     private void start(Link link, String tunnelId, int servicePort) {
       LinkStream stream =
@@ -314,6 +316,7 @@ final class FakeGateway implements Closeable {
               Sink.<ByteBuffer>foreach(bytes -> {
                 String said = UTF_8.decode(bytes).toString();
                 heard.updateAndGet(before -> before + said);
+                largestPiece.accumulateAndGet(said.length(), Math::max);
               }),
               Source.<ByteBuffer>queue(16),
               Keep.right());
@@ -330,6 +333,18 @@ final class FakeGateway implements Closeable {
 
     void awaitHeard(String text) {
       Patiently.until(() -> heard.get().equals(text));
+    }
+
+    /// Characters of the longest piece that was heard.
+    int largestPiece() {
+      return largestPiece.get();
+    }
+
+    /// Whether the agent reached the service, once it tells.
+    boolean isTaken() {
+      return Patiently.get(
+          CompletableFuture.anyOf(connected.thenApply(_ -> true), end.thenApply(_ -> false))
+              .thenApply(Boolean.TRUE::equals));
     }
 
     void awaitConnected() {

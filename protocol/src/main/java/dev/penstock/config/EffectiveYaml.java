@@ -86,7 +86,10 @@ final class EffectiveYaml {
       return "# " + key + ": " + fact.origin();
     }
     String line = key + ": " + scalar(fact.text());
-    return line + " ".repeat(Math.max(2, COMMENT_COLUMN - depth - line.length())) + "# " + fact.origin();
+    return line
+        + " ".repeat(Math.max(2, COMMENT_COLUMN - depth - line.length()))
+        + "# "
+        + fact.origin();
   }
 
   private static String scalar(String text) {

@@ -43,10 +43,7 @@ public final class TargetStream {
 
   /// What the streams of one agent share.
   public record Shared(
-      EventLoops loops,
-      Targets targets,
-      AgentMeters meters,
-      Materializer materializer) {}
+      EventLoops loops, Targets targets, AgentMeters meters, Materializer materializer) {}
 
   private static final Logger log = LoggerFactory.getLogger(TargetStream.class);
 

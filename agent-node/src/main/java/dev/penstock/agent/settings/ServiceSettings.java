@@ -66,8 +66,12 @@ public record ServiceSettings(
 
   private static RoutingMode routingMode(
       Section section, Optional<HostPort> endpoint, RoutingSettings routing) {
+    int problems = section.problemCount();
     var wanted = section.find("routing_mode", Kind.oneOf(RoutingMode.class));
-    if (wanted.isPresent() && wanted.get() != RoutingMode.TUNNEL && endpoint.isEmpty()) {
+    if (wanted.isPresent()
+        && wanted.get() != RoutingMode.TUNNEL
+        && endpoint.isEmpty()
+        && section.problemCount() == problems) {
       section.missing(
           "public_endpoint",
           "host:port where clients reach the service themselves, for routing_mode "

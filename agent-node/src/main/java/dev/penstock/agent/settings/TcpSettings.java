@@ -15,8 +15,8 @@ import java.util.OptionalInt;
 /// @param keepAlivePeriod `keepalive_period`: silence before that, and time between two such
 ///   questions, 1 s to 1 h; default 30 s
 /// @param connectionTimeout `connection_timeout`: for connecting, 100 ms to 10 min; default 30 s
-/// @param idleTimeout `idle_timeout`: without bytes either way, after which a connection is cut, 100
-///   ms to 168 h; zero for never, default 5 min
+/// @param idleTimeout `idle_timeout`: without bytes either way, after which a connection is cut,
+///   100 ms to 168 h; zero for never, default 5 min
 /// @param maxConnections `max_connections`: connections to one service at a time, 1 to 1000000;
 ///   default 1000
 public record TcpSettings(

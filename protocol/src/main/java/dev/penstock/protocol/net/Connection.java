@@ -157,6 +157,11 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
   /// Ends our direction after what was written; `done` runs on the loop.
   abstract void finish(Runnable done);
 
+  /// Whether a socket that is closed now was closed in order.
+  boolean isOver() {
+    return inputEnded;
+  }
+
   /// Closes for good after both directions ended.
   abstract void close();
 
@@ -291,7 +296,7 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
 
     @Override
     public void channelInactive(ChannelHandlerContext context) {
-      if (!inputEnded) {
+      if (!isOver()) {
         fail(new ConnectionLost("closed"));
       }
     }
