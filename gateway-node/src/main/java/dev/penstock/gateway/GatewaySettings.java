@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /// All that a gateway can be told, from `gateway.yaml` and from the environment, which wins (see
@@ -165,6 +166,27 @@ public record GatewaySettings(
   /// As [#load(Path, Map)], without variables.
   public static GatewaySettings load(Path file) {
     return load(file, Map.of());
+  }
+
+  /// What matters most, a line each, for people.
+  public List<String> summary() {
+    return List.of(
+        "agents arrive at "
+            + listen
+            + (tls == null ? ", without TLS" : ", with TLS")
+            + "; clusters: "
+            + String.join(", ", new TreeSet<>(tokens.stream().map(ClusterToken::cluster).toList())),
+        "public ports "
+            + publicSide.ports()
+            + " at "
+            + publicSide.bind()
+            + ", told as "
+            + publicSide.host()
+            + "; at most "
+            + publicSide.maxConnections()
+            + " connections",
+        "leases are kept in " + dataDir,
+        "health and metrics at " + management);
   }
 
   static GatewaySettings of(ConfigReader reader) {

@@ -56,6 +56,7 @@ class HelloTest {
                                 LinkSettings.defaults(),
                                 Duration.ofSeconds(10),
                                 Duration.ofMillis(300),
+                                Duration.ZERO,
                                 budget,
                                 meters,
                                 badPeers,

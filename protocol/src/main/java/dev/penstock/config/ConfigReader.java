@@ -80,6 +80,17 @@ public final class ConfigReader {
         name, Path.of("").toAbsolutePath(), options, variables, YamlTree.empty());
   }
 
+  /// The keys at the top of a file, to tell what it is for.
+  ///
+  /// @throws ConfigException the file cannot be read or is no settings
+  public static SortedSet<String> keysAtTheTop(Path file) {
+    var reader = open(file, List.of());
+    if (reader.unreadable != null) {
+      throw new ConfigException(reader.unreadable.text());
+    }
+    return reader.root.keys();
+  }
+
   /// A path beside the file.
   public Path beside(String relative) {
     return base.resolve(relative).normalize();

@@ -251,6 +251,10 @@ public final class Section {
     }
   }
 
+  SortedSet<String> keys() {
+    return new TreeSet<>(entries.keySet());
+  }
+
   void refuseUnknownKeys() {
     entries.forEach((key, entry) -> {
       if (!asked.contains(key)) {

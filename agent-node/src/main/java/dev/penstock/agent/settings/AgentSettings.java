@@ -133,6 +133,32 @@ public record AgentSettings(
     return tunnels == Tunnels.ENABLED ? services : List.of();
   }
 
+  /// What matters most, a line each, for people.
+  public List<String> summary() {
+    var lines = new ArrayList<String>();
+    lines.add("links to " + apiUrl + ", " + links + " at a time, as agent " + id);
+    for (ServiceSettings service : services) {
+      lines.add(
+          service.name()
+              + ": port "
+              + service.port()
+              + " -> "
+              + service.target()
+              + ", "
+              + service.routingMode().label()
+              + ", at most "
+              + service.tcp().maxConnections()
+              + " connections");
+    }
+    if (tunnels == Tunnels.DISABLED) {
+      lines.add("nothing is exposed: tunnels.enabled is false");
+    } else if (services.isEmpty()) {
+      lines.add("nothing is exposed: there are no tunnels.services");
+    }
+    lines.add("health and metrics at " + management);
+    return lines;
+  }
+
   /// Without the token, see [Secret#toString].
   @Override
   public String toString() {
