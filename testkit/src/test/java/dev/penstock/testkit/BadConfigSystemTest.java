@@ -140,8 +140,8 @@ class BadConfigSystemTest {
     try (var print = config(environment, "print", file)) {
       assertThat(print.awaitExit()).as(print::report).isZero();
       assertThat(print.output())
-          .anyMatch(line ->
-              line.matches(" +host: gateway.example.com +# PENSTOCK_GATEWAY_PUBLIC_HOST"))
+          .anyMatch(
+              line -> line.matches(" +host: gateway.example.com +# PENSTOCK_GATEWAY_PUBLIC_HOST"))
           .anyMatch(line -> line.matches(" +- token: \"\\*\\*\\*\" +# gateway.yaml:8"))
           .noneMatch(line -> line.contains("s3cret"));
       assertThat(print.log()).isEmpty();
@@ -162,8 +162,7 @@ class BadConfigSystemTest {
   }
 
   private NodeProcess config(Map<String, String> environment, String what, Path file) {
-    return NodeProcess.start(
-        directory, 0, environment, List.of("config", what, file.toString()));
+    return NodeProcess.start(directory, 0, environment, List.of("config", what, file.toString()));
   }
 
   private void assertRefused(String role, String yaml, String place, String key, String found)

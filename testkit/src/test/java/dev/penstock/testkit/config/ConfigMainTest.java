@@ -86,7 +86,8 @@ class ConfigMainTest {
       err.getBuffer().setLength(0);
       assertThat(config(Map.of(), "check", file(yaml))).isEqualTo(2);
       assertThat(err.toString())
-          .contains("its keys do not tell what it is for; give --role with one of gateway or agent");
+          .contains(
+              "its keys do not tell what it is for; give --role with one of gateway or agent");
     }
     var environment = Map.of("PIPEOPS_API_URL", "http://g", "PIPEOPS_TOKEN", "s3cret");
     assertThat(config(environment, "check", "--role", "agent", file("management: {}\n"))).isZero();
