@@ -212,14 +212,13 @@ public record AgentSettings(
     var clusterName = pipeops.find("cluster_name", ClusterName.kind());
     var tls = Tls.of(pipeops.section("tls"));
     var id =
-        agent
-            .find(
-                "id",
-                Kind.text(
-                    AgentId.PATTERN,
-                    "1 to 128 letters, digits, \".\", \"_\" and \"-\", such as agent-1",
-                    "agent"))
-            .orElseGet(AgentId::ofThisMachine);
+        agent.get(
+            "id",
+            Kind.text(
+                AgentId.PATTERN,
+                "1 to 128 letters, digits, \".\", \"_\" and \"-\", such as agent-1",
+                "agent"),
+            AgentId.ofThisMachine());
     var links = agent.section("links").get("count", Kind.integer(1, 16), 2);
     var eventLoops = agent.get("event_loops", Kind.integer(0, 64), 0);
     var windows = WindowSettings.of(agent.section("windows"));
