@@ -46,8 +46,6 @@ import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.SpawnProtocol;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
-import org.apache.pekko.stream.Materializer;
-import org.apache.pekko.stream.SystemMaterializer;
 import org.apache.pekko.stream.javadsl.Flow;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -168,6 +166,8 @@ public final class Gateway implements AutoCloseable {
               node.loops(),
               links,
               new Admission(settings.publicSide().maxConnections()),
+              settings.publicSide().proxyProtocol().front(),
+              settings.publicSide().access(),
               meters,
               badPeers);
       ActorRef<Tunnels.Command> tunnels =
@@ -186,13 +186,13 @@ public final class Gateway implements AutoCloseable {
                   new GatewayLink.Shared(
                       links,
                       linkSettings(),
+                      settings.links().protocol(),
                       settings.links().registerTimeout(),
                       HELLO_TIMEOUT,
                       settings.publicSide().idleTimeout(),
                       budget,
                       meters,
-                      badPeers,
-                      materializer())),
+                      badPeers)),
               "links",
               DispatcherSelector.defaultDispatcher());
       ManagementServer management =
@@ -266,7 +266,8 @@ public final class Gateway implements AutoCloseable {
               settings.links().handshakeTimeout()),
           port::answer,
           Flow.of(HttpRequest.class).mapAsync(1, rest::handle),
-          (peer, kind, why) -> badPeers.rejected(Rejection.BAD_HANDSHAKE, peer, kind + ": " + why));
+          (peer, kind, why) -> badPeers.rejected(Rejection.BAD_HANDSHAKE, peer, kind + ": " + why),
+          settings.proxyProtocol().front());
     }
 
     private LinkSettings linkSettings() {
@@ -284,10 +285,6 @@ public final class Gateway implements AutoCloseable {
           settings.links().keepaliveInterval(),
           settings.links().keepaliveTimeout(),
           Duration.ofSeconds(10));
-    }
-
-    private Materializer materializer() {
-      return SystemMaterializer.get(node.actors()).materializer();
     }
 
     private <T> ActorRef<T> spawn(Behavior<T> behavior, String name, Props props)

@@ -1,5 +1,6 @@
 package dev.penstock.gateway;
 
+import dev.penstock.access.AccessRules;
 import dev.penstock.config.ClusterName;
 import dev.penstock.config.ConfigException;
 import dev.penstock.config.ConfigReader;
@@ -11,6 +12,7 @@ import dev.penstock.config.Secret;
 import dev.penstock.config.Section;
 import dev.penstock.config.Variables;
 import dev.penstock.config.WindowSettings;
+import dev.penstock.protocol.control.CarrierChoice;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -31,6 +33,7 @@ import org.jspecify.annotations.Nullable;
 /// @param linksUrl `gateway.links_url`: the ws or wss URL that agents are told to link to; null
 ///   derives it from the host that the agent's request named
 /// @param tls `gateway.tls`: certificate of the listener; null serves plain HTTP
+/// @param proxyProtocol `gateway.proxy_protocol`: proxies in front of `gateway.listen`
 /// @param publicSide `gateway.public`: the ports that users reach
 /// @param tokens `gateway.auth.tokens`: who may link, at least one
 /// @param links `gateway.links`: limits of agents' links
@@ -45,6 +48,7 @@ public record GatewaySettings(
     Path dataDir,
     @Nullable URI linksUrl,
     @Nullable Tls tls,
+    ProxySettings proxyProtocol,
     PublicSide publicSide,
     List<ClusterToken> tokens,
     Links links,
@@ -81,17 +85,27 @@ public record GatewaySettings(
   ///   1-65535, default 10000-35000
   /// @param maxConnections `gateway.public.max_connections`: users' connections at a time, 1 to
   ///   10000000; default 100000
+  /// @param proxyProtocol `gateway.public.proxy_protocol`: proxies in front of the ports
+  /// @param access `gateway.public.access`: who may connect, the bounds of every tunnel's own rules
   /// @param idleTimeout `gateway.public.idle_timeout`: without bytes either way, after which a
   ///   user's connection is cut, 100 ms to 168 h; zero for never, which is the default, because
   ///   agents have such a time-out per service
   public record PublicSide(
-      String host, String bind, PortRange ports, int maxConnections, Duration idleTimeout) {
+      String host,
+      String bind,
+      PortRange ports,
+      int maxConnections,
+      ProxySettings proxyProtocol,
+      AccessRules access,
+      Duration idleTimeout) {
     static PublicSide of(Section section) {
       return new PublicSide(
           section.get("host", Kind.host(), "127.0.0.1"),
           section.get("bind", Kind.host(), "127.0.0.1"),
           section.get("ports", Kind.portRange(), new PortRange(10_000, 35_000)),
           section.get("max_connections", Kind.integer(1, 10_000_000), 100_000),
+          ProxySettings.of(section.section("proxy_protocol")),
+          AccessRules.of(section.section("access")),
           section.get(
               "idle_timeout",
               Kind.durationOrNever(Duration.ofMillis(100), Duration.ofDays(7)),
@@ -129,6 +143,8 @@ public record GatewaySettings(
   ///   link, 1 s to 10 min; default 10 s
   /// @param maxLinksPerCluster `gateway.links.max_links_per_cluster`: links of one cluster at a
   ///   time, 1 to 10000; default 64
+  /// @param protocol `gateway.links.protocol`: what carries tunnels, `auto`, `yamux` or `json`;
+  ///   default `auto`, which is yamux where both ends can
   public record Links(
       Duration registerTimeout,
       Duration handshakeTimeout,
@@ -136,7 +152,8 @@ public record GatewaySettings(
       int maxFrame,
       Duration keepaliveInterval,
       Duration keepaliveTimeout,
-      int maxLinksPerCluster) {
+      int maxLinksPerCluster,
+      CarrierChoice protocol) {
     static Links of(Section section) {
       var timeout = Kind.duration(Duration.ofMillis(100), Duration.ofMinutes(5));
       var keepalive = Kind.duration(Duration.ofSeconds(1), Duration.ofMinutes(10));
@@ -147,7 +164,8 @@ public record GatewaySettings(
           section.get("max_frame", Kind.size(KIB, MIB), 32 * KIB),
           section.get("keepalive_interval", keepalive, Duration.ofSeconds(15)),
           section.get("keepalive_timeout", keepalive, Duration.ofSeconds(10)),
-          section.get("max_links_per_cluster", Kind.integer(1, 10_000), 64));
+          section.get("max_links_per_cluster", Kind.integer(1, 10_000), 64),
+          section.get("protocol", Kind.oneOf(CarrierChoice.class), CarrierChoice.AUTO));
     }
   }
 
@@ -196,6 +214,7 @@ public record GatewaySettings(
     var dataDir = gateway.get("data_dir", Kind.path(), reader.beside("penstock-data"));
     var linksUrl = gateway.find("links_url", Kind.url(List.of("ws", "wss")));
     var certificate = tls.isPresent() ? Tls.of(tls) : null;
+    var proxyProtocol = ProxySettings.of(gateway.section("proxy_protocol"));
     var publicSide = PublicSide.of(gateway.section("public"));
     var tokens = tokens(gateway.section("auth"));
     var links = Links.of(gateway.section("links"));
@@ -213,6 +232,7 @@ public record GatewaySettings(
         dataDir,
         linksUrl.orElse(null),
         certificate,
+        proxyProtocol,
         publicSide,
         tokens,
         links,

@@ -215,7 +215,7 @@ public final class FakeAgent implements LinkListener, Closeable {
     messages.add(message);
     if (message instanceof ControlMessage.GatewayHello && manners == Manners.ANSWERS) {
       link.thenAccept(it -> {
-        it.acceptYamux(new ControlMessage.GatewayHelloAck(true, capabilities));
+        it.accept(new ControlMessage.GatewayHelloAck(true, capabilities));
         hello.complete(null);
       });
     }

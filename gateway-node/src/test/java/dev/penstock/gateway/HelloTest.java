@@ -11,6 +11,8 @@ import dev.penstock.gateway.links.Links;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.node.NodeSystem;
+import dev.penstock.protocol.control.CarrierChoice;
+import dev.penstock.protocol.control.ControlMessage.GatewayHelloAck;
 import dev.penstock.protocol.control.ControlMessage.Register;
 import dev.penstock.protocol.link.LinkSettings;
 import dev.penstock.protocol.net.HttpPort;
@@ -28,7 +30,6 @@ import org.apache.pekko.actor.typed.SpawnProtocol;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
-import org.apache.pekko.stream.SystemMaterializer;
 import org.apache.pekko.stream.javadsl.Flow;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -54,13 +55,13 @@ class HelloTest {
                             new GatewayLink.Shared(
                                 new Links(1),
                                 LinkSettings.defaults(),
+                                CarrierChoice.AUTO,
                                 Duration.ofSeconds(10),
                                 Duration.ofMillis(300),
                                 Duration.ZERO,
                                 budget,
                                 meters,
-                                badPeers,
-                                SystemMaterializer.get(node.actors()).materializer())),
+                                badPeers)),
                         "supervisor",
                         Props.empty(),
                         replyTo),
@@ -106,5 +107,15 @@ class HelloTest {
         .send(new Register("1", "agent-1", "lab", "1", "host", Map.of(), Map.of(), Set.of(), ""));
     assertThat(agent.awaitEnd().detail())
         .isEqualTo("code 1008: no gateway_hello_ack within 300 ms");
+  }
+
+  @Test
+  void anAgentThatCanUseNoneOfOurProtocolsIsToldSo() {
+    var agent = FakeAgent.openMute(node, url, "s3cret");
+    agent.link().send(new GatewayHelloAck(false, Set.of()));
+    assertThat(agent.awaitEnd().detail())
+        .isEqualTo(
+            "code 1008: no protocol in common for tunnels: this gateway is set to auto and the"
+                + " agent uses yamux");
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.penstock.gateway.FakeAgent.Service;
+import dev.penstock.protocol.control.CarrierChoice;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.ControlMessage.Register;
 import dev.penstock.protocol.control.Protocol;
@@ -93,7 +94,8 @@ class LinkTest {
             ControlMessage.GatewayHello.class,
             hello -> {
               assertThat(hello.useYamux()).isTrue();
-              assertThat(hello.capabilities()).isEqualTo(FakeAgent.ALL);
+              assertThat(hello.capabilities())
+                  .isEqualTo(CarrierChoice.AUTO.capabilities(FakeAgent.ALL));
             });
     assertThat(lab.metric("penstock_gateway_links")).isEqualTo(1);
   }

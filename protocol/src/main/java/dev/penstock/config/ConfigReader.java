@@ -146,7 +146,11 @@ public final class ConfigReader {
   }
 
   void fact(String key, @Nullable String text, String origin) {
-    facts.put(key, new Fact(key, text, origin));
+    facts.put(key, new Fact(key, text == null ? null : EffectiveYaml.scalar(text), origin));
+  }
+
+  void listFact(String key, List<String> texts, String origin) {
+    facts.put(key, new Fact(key, EffectiveYaml.list(texts), origin));
   }
 
   /// What an option or, failing that, a variable says for this key.

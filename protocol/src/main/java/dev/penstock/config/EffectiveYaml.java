@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /// Writes [Fact]s as YAML that can be read again, with a comment behind each value that says where
 /// it comes from. What is not set is a comment as a whole.
@@ -85,15 +86,19 @@ final class EffectiveYaml {
     if (fact.text() == null) {
       return "# " + key + ": " + fact.origin();
     }
-    String line = key + ": " + scalar(fact.text());
+    String line = key + ": " + fact.text();
     return line
         + " ".repeat(Math.max(2, COMMENT_COLUMN - depth - line.length()))
         + "# "
         + fact.origin();
   }
 
-  private static String scalar(String text) {
-    return PLAIN.matcher(text).matches() || text.equals("[]")
+  static String list(List<String> texts) {
+    return texts.stream().map(EffectiveYaml::scalar).collect(Collectors.joining(", ", "[", "]"));
+  }
+
+  static String scalar(String text) {
+    return PLAIN.matcher(text).matches()
         ? text
         : '"' + text.replace("\\", "\\\\").replace("\"", "\\\"") + '"';
   }

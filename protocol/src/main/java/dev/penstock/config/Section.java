@@ -185,7 +185,8 @@ public final class Section {
     var list = new ArrayList<Section>();
     Entry entry = entries.get(key);
     if (entry == null || isNothing(entry.value())) {
-      reader.fact(path(key), "[]", entry == null ? Fact.DEFAULT : reader.origin(entry.line()));
+      reader.listFact(
+          path(key), List.of(), entry == null ? Fact.DEFAULT : reader.origin(entry.line()));
       return list;
     }
     if (!(entry.value() instanceof SequenceNode sequence)) {
@@ -198,9 +199,61 @@ public final class Section {
       list.add(section(itemPath, pattern(key) + "[]", item, itemLine));
     }
     if (list.isEmpty()) {
-      reader.fact(path(key), "[]", reader.origin(entry.line()));
+      reader.listFact(path(key), List.of(), reader.origin(entry.line()));
     }
     return list;
+  }
+
+  /// The values of the list below the key, none when it is not there. One value alone stands for a
+  /// list of it.
+  ///
+  /// @param max values of the longest list
+  public <T> List<T> list(String key, Kind<T> kind, int max) {
+    ask(key);
+    var list = new ArrayList<T>();
+    String expected = "at most " + max + " of: " + kind.expected();
+    List<Found> found = entriesOf(key, expected);
+    if (found.size() > max) {
+      refuse(key, "found " + found.size() + " entries", expected);
+      return list;
+    }
+    for (Found item : found) {
+      list.add(parse(item, kind, "\"" + shorten(item.text()) + "\""));
+    }
+    String origin = found.isEmpty() ? Fact.DEFAULT : found.getFirst().origin();
+    reader.listFact(path(key), list.stream().map(kind::show).toList(), origin);
+    return list;
+  }
+
+  /// The texts of a list; from outside the file, they stand between commas.
+  private List<Found> entriesOf(String key, String expected) {
+    Optional<Outside> outside = reader.outside(path(key));
+    Entry entry = entries.get(key);
+    var found = new ArrayList<Found>();
+    if (outside.isPresent()) {
+      String source = outside.get().source();
+      reader.origin(path(key), source);
+      for (String text : outside.get().text().split(",", -1)) {
+        found.add(new Found(0, source, source, text.strip()));
+      }
+    } else if (entry != null && !isNothing(entry.value())) {
+      reader.origin(path(key), reader.at(entry.line()) + path(key));
+      List<Node> items =
+          entry.value() instanceof SequenceNode sequence
+              ? sequence.getValue()
+              : List.of(entry.value());
+      for (Node item : items) {
+        int itemLine = item.getStartMark().getLine() + 1;
+        String place = reader.at(itemLine) + path(key);
+        if (item instanceof ScalarNode scalar && !isNothing(scalar)) {
+          found.add(new Found(itemLine, place, reader.origin(itemLine), scalar.getValue().strip()));
+        } else {
+          reader.problem(
+              itemLine, place + ": found " + describe(item) + " (expected: " + expected + ")");
+        }
+      }
+    }
+    return found;
   }
 
   /// As [#sections]; that there is none is a problem.

@@ -75,7 +75,7 @@ class EffectiveSettingsTest {
     assertThat(fact(origins, "plain.flag")).isEqualTo("true from PENSTOCK_PLAIN_FLAG");
     assertThat(fact(origins, "copy.size")).isEqualTo("64KiB from as s.size");
     assertThat(fact(origins, "s.name")).isEqualTo("null from not set");
-    assertThat(fact(origins, "s.token")).isEqualTo("*** from t.yaml:3");
+    assertThat(fact(origins, "s.token")).isEqualTo("\"***\" from t.yaml:3");
     assertThat(fact(read("s: {}\n"), "s.wait")).isEqualTo("1m from default");
     assertThat(origins.facts().toString()).doesNotContain("s3cret");
   }
@@ -98,7 +98,7 @@ class EffectiveSettingsTest {
   void aVariableMaySetAKeyOfAListsEntryAndMakeASection() throws IOException {
     var environment = Map.of("PENSTOCK_S_LIST_1_TOKEN", "s3cret", "PENSTOCK_OPTIONAL_PORT", "7");
     Origins origins = read("s:\n  list: [{at: a:1}, {at: b:1}]\n", List.of(), environment);
-    assertThat(fact(origins, "s.list[1].token")).isEqualTo("*** from PENSTOCK_S_LIST_1_TOKEN");
+    assertThat(fact(origins, "s.list[1].token")).isEqualTo("\"***\" from PENSTOCK_S_LIST_1_TOKEN");
     assertThat(fact(origins, "s.list[0].token")).isEqualTo("null from not set");
     assertThat(fact(origins, "optional.port")).isEqualTo("7 from PENSTOCK_OPTIONAL_PORT");
     assertThat(fact(read("s: {}\n"), "optional.port")).isEqualTo("nothing");

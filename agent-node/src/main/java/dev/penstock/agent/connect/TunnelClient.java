@@ -48,6 +48,7 @@ public final class TunnelClient {
                 Protocol.TCP, tunnelId(clusterId, service), service.name(), service.target().port())
             .cluster(clusterId)
             .gateway("", service.name(), service.port())
+            .annotations(service.access().annotations())
             .routingMode(service.routingMode())
             .publicEndpoint(service.publicEndpoint().map(HostPort::toString).orElse(""));
     service.publicPort().ifPresent(registration::tunnelPort);

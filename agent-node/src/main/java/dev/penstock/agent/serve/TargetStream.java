@@ -1,6 +1,8 @@
 package dev.penstock.agent.serve;
 
 import dev.penstock.agent.observe.AgentMeters;
+import dev.penstock.agent.observe.YamuxMeters;
+import dev.penstock.agent.settings.ServiceSettings;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
@@ -42,8 +44,7 @@ public final class TargetStream {
   private record Ended(StreamEnd end) implements Command {}
 
   /// What the streams of one agent share.
-  public record Shared(
-      EventLoops loops, Targets targets, AgentMeters meters, Materializer materializer) {}
+  public record Shared(EventLoops loops, Targets targets, AgentMeters meters) {}
 
   private static final Logger log = LoggerFactory.getLogger(TargetStream.class);
 
@@ -52,6 +53,7 @@ public final class TargetStream {
   private final LinkStream stream;
   private final StreamHeader header;
   private final Set<Capability> agreed;
+  private final Materializer materializer;
   private final long startedAt = System.nanoTime();
   private @Nullable TcpConnection connection;
   private boolean idle;
@@ -61,24 +63,31 @@ public final class TargetStream {
       Shared shared,
       LinkStream stream,
       StreamHeader header,
-      Set<Capability> agreed) {
+      Set<Capability> agreed,
+      Materializer materializer) {
     this.context = context;
     this.shared = shared;
     this.stream = stream;
     this.header = header;
     this.agreed = agreed;
+    this.materializer = materializer;
   }
 
   /// A stream that dials its service at once.
   ///
   /// @param agreed the extensions that both ends of the link named
   public static Behavior<Command> create(
-      Shared shared, LinkStream stream, StreamHeader header, Set<Capability> agreed) {
+      Shared shared,
+      LinkStream stream,
+      StreamHeader header,
+      Set<Capability> agreed,
+      Materializer materializer) {
     return Behaviors.setup(
-        context -> new TargetStream(context, shared, stream, header, agreed).dial());
+        context -> new TargetStream(context, shared, stream, header, agreed, materializer).dial());
   }
 
   private Behavior<Command> dial() {
+    shared.meters().yamux().opened();
     Optional<Target> found = shared.targets().of(header.tunnelId());
     if (found.isEmpty() || header.protocol() != Protocol.TCP) {
       return refused(
@@ -121,10 +130,13 @@ public final class TargetStream {
   }
 
   private Behavior<Command> on(Command command, Target target) {
+    ServiceSettings service = target.service();
     return switch (command) {
       case Dialled(var dialled) -> {
         connection = dialled;
-        watch(dialled, target.service().tcp().idleTimeout());
+        watch(dialled, service.tcp().idleTimeout());
+        // Nothing of the client's may come before it.
+        service.proxyProtocol().ofConnection(header.caller()).ifPresent(dialled::writeFirst);
         carry(dialled);
         yield Behaviors.same();
       }
@@ -139,7 +151,9 @@ public final class TargetStream {
       }
       case Ended(var end) -> {
         var cause = idle ? StreamEnd.Cause.IDLE : end.cause();
-        shared.meters().streamEnded(cause, System.nanoTime() - startedAt);
+        long lasted = System.nanoTime() - startedAt;
+        shared.meters().streamEnded(cause, lasted);
+        shared.meters().yamux().ended(lasted);
         log.atDebug()
             .addKeyValue("tunnel", header.tunnelId())
             .addKeyValue("cause", cause)
@@ -160,6 +174,7 @@ public final class TargetStream {
   }
 
   private void carry(TcpConnection connection) {
+    shared.meters().dialled(System.nanoTime() - startedAt);
     shared.meters().streamStarted();
     List<ByteBuffer> first =
         agreed.contains(Capability.DIAL_STATUS)
@@ -172,14 +187,20 @@ public final class TargetStream {
                 LinkStream.DialReport.NONE,
                 first,
                 shared.meters().traffic(),
-                new ToActor(context.getSelf())))
+                new ToActor(context.getSelf(), startedAt, shared.meters())))
         .withAttributes(stream.link().loop().attributes())
-        .run(shared.materializer());
+        .run(materializer);
   }
 
-  private record ToActor(ActorRef<Command> actor) implements StreamObserver {
+  private record ToActor(ActorRef<Command> actor, long startedAt, AgentMeters meters)
+      implements StreamObserver {
     @Override
     public void connected() {}
+
+    @Override
+    public void firstSent() {
+      meters.firstByte(System.nanoTime() - startedAt);
+    }
 
     @Override
     public void ended(StreamEnd end) {
@@ -189,6 +210,8 @@ public final class TargetStream {
 
   private Behavior<Command> refused(DialStatus status) {
     shared.meters().dialFailed(status.code());
+    shared.meters().yamux().failed(YamuxMeters.StreamError.DIAL_ERROR);
+    shared.meters().yamux().ended(System.nanoTime() - startedAt);
     log.atInfo()
         .addKeyValue("tunnel", header.tunnelId())
         .addKeyValue("reason", status.code().label())

@@ -11,6 +11,7 @@ import dev.penstock.config.Secret;
 import dev.penstock.config.Section;
 import dev.penstock.config.Variables;
 import dev.penstock.config.WindowSettings;
+import dev.penstock.protocol.control.CarrierChoice;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -36,6 +37,8 @@ import org.jspecify.annotations.Nullable;
 ///   core
 /// @param windows `agent.windows`: memory for what is under way
 /// @param tunnels `tunnels.enabled`: whether the services are exposed; default true
+/// @param protocol `tunnels.protocol`: what carries tunnels, `auto`, `yamux` or `json`; default
+///   `auto`, which is yamux where both ends can
 /// @param routing `tunnels.routing`: which ways to the services are told to clients
 /// @param tcpDiscovery `tunnels.discovery.tcp`: where TCP services are looked for
 /// @param udpDiscovery `tunnels.discovery.udp`: where UDP services are looked for
@@ -55,6 +58,7 @@ public record AgentSettings(
     int eventLoops,
     WindowSettings windows,
     Tunnels tunnels,
+    CarrierChoice protocol,
     RoutingSettings routing,
     DiscoverySettings tcpDiscovery,
     DiscoverySettings udpDiscovery,
@@ -223,6 +227,7 @@ public record AgentSettings(
     var eventLoops = agent.get("event_loops", Kind.integer(0, 64), 0);
     var windows = WindowSettings.of(agent.section("windows"));
     var enabled = tunnels.get("enabled", Kind.flag(), true) ? Tunnels.ENABLED : Tunnels.DISABLED;
+    var protocol = tunnels.get("protocol", Kind.oneOf(CarrierChoice.class), CarrierChoice.AUTO);
     var routing = RoutingSettings.of(tunnels.section("routing"));
     Section discovery = tunnels.section("discovery");
     var tcpDiscovery = DiscoverySettings.of(discovery.section("tcp"));
@@ -245,6 +250,7 @@ public record AgentSettings(
         eventLoops,
         windows,
         enabled,
+        protocol,
         routing,
         tcpDiscovery,
         udpDiscovery,

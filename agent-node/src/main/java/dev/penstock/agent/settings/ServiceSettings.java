@@ -1,9 +1,11 @@
 package dev.penstock.agent.settings;
 
+import dev.penstock.access.AccessRules;
 import dev.penstock.config.HostPort;
 import dev.penstock.config.Kind;
 import dev.penstock.config.Section;
 import dev.penstock.protocol.control.RoutingMode;
+import dev.penstock.protocol.net.ProxyHeader;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.regex.Pattern;
@@ -18,6 +20,9 @@ import java.util.regex.Pattern;
 /// @param target `tunnels.services[].target`: `host:port` that the agent connects to
 /// @param publicPort `tunnels.services[].public_port`: the public port wanted, 1 to 65535; empty
 ///   for the gateway's choice
+/// @param proxyProtocol `tunnels.services[].proxy_protocol`: the header by which the service learns
+///   who calls, `none`, `v1` or `v2`; default none
+/// @param access `tunnels.services[].access`: who may connect; the gateway sees to it
 /// @param publicEndpoint `tunnels.services[].public_endpoint`: `host:port` where clients reach the
 ///   service without the gateway; empty when they cannot
 /// @param routingMode which ways are told to clients: made of `tunnels.services[].routing_mode` and
@@ -30,6 +35,8 @@ public record ServiceSettings(
     int port,
     HostPort target,
     OptionalInt publicPort,
+    ProxyHeader proxyProtocol,
+    AccessRules access,
     Optional<HostPort> publicEndpoint,
     RoutingMode routingMode,
     TcpSettings tcp,
@@ -58,6 +65,8 @@ public record ServiceSettings(
         port,
         target,
         publicPort.map(OptionalInt::of).orElseGet(OptionalInt::empty),
+        section.get("proxy_protocol", Kind.oneOf(ProxyHeader.class), ProxyHeader.NONE),
+        AccessRules.of(section.section("access")),
         publicEndpoint,
         routingMode(section, publicEndpoint, common.routing()),
         TcpSettings.of(section.section("tcp").fallingBackTo("tunnels.tcp"), common.tcp()),
@@ -87,6 +96,8 @@ public record ServiceSettings(
         expose.target().port(),
         expose.target(),
         expose.publicPort(),
+        ProxyHeader.NONE,
+        AccessRules.EVERYBODY,
         Optional.empty(),
         common.routing().modeOf(Optional.empty(), Optional.empty()),
         common.tcp(),

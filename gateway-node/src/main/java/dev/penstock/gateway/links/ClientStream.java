@@ -43,11 +43,12 @@ public final class ClientStream {
     this.meters = meters;
   }
 
-  public static Behavior<Command> create(Client client, AgentLink link, GatewayLink.Shared shared) {
+  public static Behavior<Command> create(
+      Client client, AgentLink link, GatewayLink.Shared shared, Materializer materializer) {
     return Behaviors.setup(context -> {
       var stream = new ClientStream(client, link, shared.meters());
       stream.watch(context.getSelf(), shared.clientIdleTimeout());
-      return stream.open(context.getSelf(), shared.materializer());
+      return stream.open(context.getSelf(), materializer);
     });
   }
 
@@ -77,16 +78,27 @@ public final class ClientStream {
     client
         .connection()
         .flow()
-        .join(stream.flow(report, client.early(), meters.traffic(), new ToActor(self)))
+        .join(
+            stream.flow(
+                report,
+                client.early(),
+                meters.traffic(),
+                new ToActor(self, client.acceptedAt(), meters)))
         .withAttributes(link.link().loop().attributes())
         .run(materializer);
     return Behaviors.receiveMessage(this::on);
   }
 
-  private record ToActor(ActorRef<Command> actor) implements StreamObserver {
+  private record ToActor(ActorRef<Command> actor, long acceptedAt, GatewayMeters meters)
+      implements StreamObserver {
     @Override
     public void connected() {
       actor.tell(new Connected());
+    }
+
+    @Override
+    public void firstReceived() {
+      meters.firstByte(System.nanoTime() - acceptedAt);
     }
 
     @Override

@@ -4,6 +4,8 @@ import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.observe.Rejection;
 import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.Carrier;
+import dev.penstock.protocol.control.CarrierChoice;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.ControlMessage.GatewayHello;
 import dev.penstock.protocol.control.ControlMessage.GatewayHelloAck;
@@ -17,6 +19,7 @@ import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.link.Link;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.LinkListener;
+import dev.penstock.protocol.link.LinkSample;
 import dev.penstock.protocol.link.LinkSettings;
 import dev.penstock.protocol.link.LinkStage;
 import dev.penstock.protocol.link.LinkStream;
@@ -70,6 +73,7 @@ public final class GatewayLink {
 
   /// What the links of one gateway share.
   ///
+  /// @param carriers what may carry the streams of a link
   /// @param registerTimeout from the upgrade until `register` on the controller socket
   /// @param helloTimeout from `gateway_hello` until its answer; an original agent that just
   ///   reconnected needs up to 40 s
@@ -77,13 +81,13 @@ public final class GatewayLink {
   public record Shared(
       Links links,
       LinkSettings settings,
+      CarrierChoice carriers,
       Duration registerTimeout,
       Duration helloTimeout,
       Duration clientIdleTimeout,
       ByteBudget budget,
       GatewayMeters meters,
-      BadPeers badPeers,
-      Materializer materializer) {}
+      BadPeers badPeers) {}
 
   /// What one link is made of.
   ///
@@ -105,39 +109,49 @@ public final class GatewayLink {
   private final TimerScheduler<Command> timers;
   private final Setup setup;
   private final Link link;
+  private final Materializer materializer;
+  private @Nullable GatewayHello hello;
   private @Nullable AgentLink registered;
   private boolean leaving;
   private boolean ended;
 
   private GatewayLink(
-      ActorContext<Command> context, TimerScheduler<Command> timers, Setup setup, Link link) {
+      ActorContext<Command> context,
+      TimerScheduler<Command> timers,
+      Setup setup,
+      Link link,
+      Materializer materializer) {
     this.context = context;
     this.timers = timers;
     this.setup = setup;
     this.link = link;
+    this.materializer = materializer;
   }
 
   public static Behavior<Command> create(Setup setup) {
     return Behaviors.setup(context ->
         Behaviors.withTimers(timers -> {
+          // Of this actor and not of the system: the graphs of the streams are then supervised on
+          // this loop, and their ends wake no other thread.
+          var materializer = Materializer.createMaterializer(context);
           var stage =
               new LinkStage(
                   setup.connection().loop(),
                   setup.shared().settings(),
                   setup.shared().budget(),
-                  new ToActor(context.getSelf()));
+                  new ToActor(context.getSelf(), setup.shared().meters()));
           Link link =
               setup
                   .connection()
                   .flow()
                   .joinMat(stage, Keep.right())
                   .withAttributes(setup.connection().loop().attributes())
-                  .run(setup.shared().materializer());
-          return new GatewayLink(context, timers, setup, link).start();
+                  .run(materializer);
+          return new GatewayLink(context, timers, setup, link, materializer).start();
         }));
   }
 
-  private record ToActor(ActorRef<Command> actor) implements LinkListener {
+  private record ToActor(ActorRef<Command> actor, GatewayMeters meters) implements LinkListener {
     @Override
     public void control(ControlMessage message) {
       actor.tell(new Arrived(message));
@@ -154,6 +168,11 @@ public final class GatewayLink {
     }
 
     @Override
+    public void measured(LinkSample sample) {
+      meters.links().measured(sample);
+    }
+
+    @Override
     public void ended(LinkEnd end) {
       actor.tell(new Ended(end));
     }
@@ -164,13 +183,15 @@ public final class GatewayLink {
       timers.startSingleTimer(new TimedOut(), setup.shared().registerTimeout());
     } else {
       var yamux = setup.shared().settings().yamux();
-      link.offerYamux(
+      CarrierChoice carriers = setup.shared().carriers();
+      hello =
           new GatewayHello(
-              true,
+              carriers.allows(Carrier.YAMUX),
               yamux.maxWindow(),
               setup.shared().settings().keepAliveInterval(),
               Duration.ofSeconds(30),
-              OURS));
+              carriers.capabilities(OURS));
+      link.offer(hello);
       timers.startSingleTimer(new TimedOut(), setup.shared().helloTimeout());
     }
     return Behaviors.receive(Command.class)
@@ -189,7 +210,7 @@ public final class GatewayLink {
       case Arrived(var message) -> arrived(message);
       case Carry(var client, var by) -> {
         context.spawnAnonymous(
-            ClientStream.create(client, by, setup.shared()),
+            ClientStream.create(client, by, setup.shared(), materializer),
             DispatcherSelector.fromConfig(link.loop().dispatcher()));
         yield Behaviors.same();
       }
@@ -198,7 +219,7 @@ public final class GatewayLink {
             .shared()
             .badPeers()
             .rejected(
-                Rejection.FOREIGN_STREAM,
+                rejectionFor(refusal),
                 setup.connection().remoteAddress(),
                 setup.cluster() + ": " + refusal);
         yield Behaviors.same();
@@ -244,10 +265,27 @@ public final class GatewayLink {
     };
   }
 
+  private static Rejection rejectionFor(LinkListener.Refusal refusal) {
+    return switch (refusal) {
+      case FOREIGN_STREAM,
+          BAD_STREAM_HEADER,
+          STREAM_HEADER_TIMEOUT,
+          DUPLICATE_TUNNEL_ID,
+          TOO_MANY_STREAMS ->
+          Rejection.FOREIGN_STREAM;
+      case UNEXPECTED_TUNNEL_MESSAGE -> Rejection.UNEXPECTED_TUNNEL_MESSAGE;
+      case UNREADABLE_TUNNEL_MESSAGE -> Rejection.UNREADABLE_TUNNEL_MESSAGE;
+      case TUNNEL_SEQUENCE -> Rejection.TUNNEL_SEQUENCE;
+      case TUNNEL_CREDIT -> Rejection.TUNNEL_CREDIT;
+      case TUNNEL_DATA_AFTER_FIN -> Rejection.TUNNEL_DATA_AFTER_FIN;
+      case TUNNEL_DIAL -> Rejection.TUNNEL_DIAL;
+    };
+  }
+
   private Behavior<Command> arrived(ControlMessage message) {
     switch (message) {
       case Register register -> register(register);
-      case GatewayHelloAck(boolean useYamux, var capabilities) -> helloAck(useYamux, capabilities);
+      case GatewayHelloAck ack -> helloAck(ack);
       case Heartbeat _ -> link.send(new HeartbeatAck());
       case Ping(String id, String timestamp) -> link.send(new Pong(id, timestamp));
       // What an agent says of itself, and what only a gateway says: nothing to do.
@@ -258,6 +296,7 @@ public final class GatewayLink {
           ControlMessage.ErrorMessage _,
           GatewayHello _,
           ControlMessage.ProtocolFallback _,
+          ControlMessage.InTunnel _,
           ControlMessage.Unknown _ ->
           log.atDebug()
               .addKeyValue("message", message.getClass().getSimpleName())
@@ -287,17 +326,35 @@ public final class GatewayLink {
         .log("an agent registered");
   }
 
-  private void helloAck(boolean useYamux, Set<Capability> theirs) {
-    if (setup.socket() == Socket.CONTROLLER || registered != null) {
+  private void helloAck(GatewayHelloAck ack) {
+    if (hello == null || registered != null) {
       return;
     }
     timers.cancel(new TimedOut());
-    if (!useYamux) {
-      link.close(WebSocketMessage.Close.POLICY_VIOLATION, "this gateway needs yamux");
+    Carrier carrier = Carrier.agreed(hello, ack);
+    if (carrier == null) {
+      String why =
+          "no protocol in common for tunnels: this gateway is set to "
+              + setup.shared().carriers().label()
+              + " and the agent uses "
+              + (ack.capabilities().contains(Capability.CREDITS) ? Carrier.JSON : Carrier.YAMUX)
+                  .label();
+      setup
+          .shared()
+          .badPeers()
+          .rejected(
+              Rejection.NO_COMMON_PROTOCOL,
+              setup.connection().remoteAddress(),
+              setup.cluster() + ": " + why);
+      link.close(WebSocketMessage.Close.POLICY_VIOLATION, why);
       return;
     }
     var candidate =
-        new AgentLink(setup.cluster(), link, Capability.common(OURS, theirs), context.getSelf());
+        new AgentLink(
+            setup.cluster(),
+            link,
+            Capability.common(hello.capabilities(), ack.capabilities()),
+            context.getSelf());
     if (!setup.shared().links().add(candidate)) {
       setup
           .shared()
@@ -311,6 +368,7 @@ public final class GatewayLink {
     log.atInfo()
         .addKeyValue("cluster", setup.cluster())
         .addKeyValue("agentAddress", setup.connection().remoteAddress())
+        .addKeyValue("protocol", carrier.label())
         .log("a link is up");
   }
 
@@ -332,6 +390,7 @@ public final class GatewayLink {
         switch (end.cause()) {
           case WEBSOCKET_VIOLATION -> Rejection.WEBSOCKET_VIOLATION;
           case YAMUX_VIOLATION -> Rejection.YAMUX_VIOLATION;
+          case TUNNEL_VIOLATION -> Rejection.TUNNEL_VIOLATION;
           case MALFORMED_MESSAGE -> Rejection.MALFORMED_MESSAGE;
           case NOT_READING -> Rejection.NOT_READING;
           case CLOSED, CLOSED_BY_PEER, LOST, KEEPALIVE_TIMEOUT -> null;

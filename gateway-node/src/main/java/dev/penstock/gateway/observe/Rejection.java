@@ -13,6 +13,21 @@ public enum Rejection {
   TOO_MANY_LINKS,
   WEBSOCKET_VIOLATION,
   YAMUX_VIOLATION,
+  /// A link whose ends have no carrier of streams in common.
+  NO_COMMON_PROTOCOL,
+  /// More tunnel messages to answer than the agent reads.
+  TUNNEL_VIOLATION,
+  /// A message of a tunnel in JSON on a link that carries none.
+  UNEXPECTED_TUNNEL_MESSAGE,
+  /// A message of a tunnel in JSON that breaks the rules for its fields; base64 that is none.
+  UNREADABLE_TUNNEL_MESSAGE,
+  /// A gap or a repetition in the data of a stream in JSON.
+  TUNNEL_SEQUENCE,
+  /// More data of a stream in JSON than was credited, or a senseless credit.
+  TUNNEL_CREDIT,
+  TUNNEL_DATA_AFTER_FIN,
+  /// An answer to a dial that nobody waited for, or data before it.
+  TUNNEL_DIAL,
   MALFORMED_MESSAGE,
   NOT_READING,
   FOREIGN_STREAM,

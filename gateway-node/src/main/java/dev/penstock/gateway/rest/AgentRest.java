@@ -1,5 +1,6 @@
 package dev.penstock.gateway.rest;
 
+import dev.penstock.access.AccessRules;
 import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.Rejection;
@@ -106,6 +107,7 @@ public final class AgentRest {
     TunnelRegistration registration;
     try {
       registration = TunnelRegistration.decode(body);
+      requireUsable(registration);
     } catch (MalformedMessage e) {
       return badRegistration(cluster, String.valueOf(e.getMessage()));
     }
@@ -133,6 +135,11 @@ public final class AgentRest {
                 "the port was not bound within "
                     + ANSWER_TIMEOUT.toSeconds()
                     + " s; try again later"));
+  }
+
+  /// What the wire allows but this gateway could not act on.
+  private static void requireUsable(TunnelRegistration registration) throws MalformedMessage {
+    AccessRules.of(registration.annotations());
   }
 
   private CompletionStage<HttpResponse> badRegistration(String cluster, String why) {

@@ -27,15 +27,17 @@ public final class Link {
     loop.run(() -> stage.send(message));
   }
 
-  /// Sends `hello` as the gateway; when the agent's acknowledgement arrives the yamux session
-  /// starts before anything behind it is looked at. Once.
-  public void offerYamux(ControlMessage.GatewayHello hello) {
-    loop.run(() -> stage.offerYamux(hello));
+  /// Sends `hello` as the gateway; when the agent's acknowledgement names what both can, the
+  /// session starts before anything behind it is looked at: yamux where both use it, else JSON
+  /// messages where both named [Capability#CREDITS]. Once.
+  public void offer(ControlMessage.GatewayHello hello) {
+    loop.run(() -> stage.offer(hello));
   }
 
-  /// Starts the yamux session and sends `ack` as the agent. Once.
-  public void acceptYamux(ControlMessage.GatewayHelloAck ack) {
-    loop.run(() -> stage.acceptYamux(ack));
+  /// Sends `ack` as the agent, the answer to the gateway's hello, and starts the session that both
+  /// can, as [#offer] does at the other end. Once.
+  public void accept(ControlMessage.GatewayHelloAck ack) {
+    loop.run(() -> stage.accept(ack));
   }
 
   /// Opens a stream and sends its header. On the loop only.

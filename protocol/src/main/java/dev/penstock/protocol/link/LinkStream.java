@@ -1,8 +1,8 @@
 package dev.penstock.protocol.link;
 
 import dev.penstock.protocol.yamux.CloseCause;
+import dev.penstock.protocol.yamux.MuxStream;
 import dev.penstock.protocol.yamux.StreamListener;
-import dev.penstock.protocol.yamux.YamuxStream;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.List;
@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /// can be.
 public final class LinkStream implements StreamListener {
   private final Link link;
-  private @Nullable YamuxStream yamux;
+  private @Nullable MuxStream mux;
   private @Nullable ByteBuffer head;
   private @Nullable ArrayDeque<ByteBuffer> tail;
   private boolean unsent;
@@ -28,11 +28,6 @@ public final class LinkStream implements StreamListener {
 
   LinkStream(Link link) {
     this.link = link;
-  }
-
-  /// The yamux stream id, unsigned.
-  public int id() {
-    return yamux().id();
   }
 
   public Link link() {
@@ -72,22 +67,22 @@ public final class LinkStream implements StreamListener {
   /// Ends both directions at once.
   public void reset() {
     if (closed == null) {
-      yamux().reset();
+      mux().reset();
       link.wake();
     }
   }
 
   // --- for StreamFlow and LinkStage, on the loop ---
 
-  void bind(YamuxStream stream) {
-    yamux = stream;
+  void bind(MuxStream stream) {
+    mux = stream;
   }
 
-  YamuxStream yamux() {
-    if (yamux == null) {
+  MuxStream mux() {
+    if (mux == null) {
       throw new IllegalStateException("stream used before it was opened");
     }
-    return yamux;
+    return mux;
   }
 
   void attach(Runnable changed) {
@@ -117,7 +112,7 @@ public final class LinkStream implements StreamListener {
       held = bytes;
     } else {
       unsent = true;
-      yamux().write(bytes);
+      mux().write(bytes);
       link.wake();
     }
   }
@@ -129,7 +124,7 @@ public final class LinkStream implements StreamListener {
     if (held != null) {
       finishAfterHeld = true;
     } else {
-      yamux().finish();
+      mux().finish();
       link.wake();
     }
   }
@@ -147,7 +142,7 @@ public final class LinkStream implements StreamListener {
 
   private void consumed(int bytes) {
     if (closed == null && bytes > 0) {
-      yamux().consumed(bytes, System.nanoTime());
+      mux().consumed(bytes, System.nanoTime());
       link.wakeIfOutput();
     }
   }
@@ -195,9 +190,9 @@ public final class LinkStream implements StreamListener {
     if (next != null) {
       held = null;
       unsent = true;
-      yamux().write(next);
+      mux().write(next);
       if (finishAfterHeld) {
-        yamux().finish();
+        mux().finish();
       }
       changed();
     } else if (onChange instanceof WaitsForWritable waiting && waiting.waitsForWritable()) {

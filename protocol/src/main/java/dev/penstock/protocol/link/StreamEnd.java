@@ -26,6 +26,8 @@ public record StreamEnd(
     RESET_BY_PEER,
     /// The reader was so slow that its unread bytes met the memory budget.
     OVER_BUDGET,
+    /// The peer broke the rules for this stream, and it was reset for that.
+    PEER_FAULT,
     /// The link was lost under the stream.
     LINK_LOST,
     /// The peer could not reach the service; the connection on this side is untouched and may be

@@ -185,6 +185,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
             case RESET_BY_PEER -> StreamEnd.Cause.RESET_BY_PEER;
             case RESET_LOCALLY -> StreamEnd.Cause.RESET_HERE;
             case OVER_BUDGET -> StreamEnd.Cause.OVER_BUDGET;
+            case PEER_FAULT -> StreamEnd.Cause.PEER_FAULT;
             case SESSION_ENDED -> StreamEnd.Cause.LINK_LOST;
           };
       if (cause == null) {
@@ -198,6 +199,9 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     private void deliver() {
       ByteBuffer bytes = stream.poll();
       if (bytes != null) {
+        if (fromPeer == 0) {
+          observer.firstReceived();
+        }
         fromPeer += bytes.remaining();
         traffic.addFromPeer(bytes.remaining());
         push(out, bytes);
@@ -240,6 +244,9 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     public void onPush() {
       ByteBuffer bytes = grab(in);
       int size = bytes.remaining();
+      if (toPeer == 0) {
+        observer.firstSent();
+      }
       toPeer += size;
       traffic.addToPeer(size);
       send(bytes);
