@@ -29,8 +29,9 @@ import picocli.CommandLine.Spec;
       "  penstock agent --gateway http://127.0.0.1:8080 --token s3cret \\",
       "      --expose redis=127.0.0.1:6379 --expose web=127.0.0.1:8000@18000",
       "",
-      "PIPEOPS_API_URL, PIPEOPS_TOKEN and PIPEOPS_CLUSTER_NAME override the file;",
-      "options override both. Prefer --token-file or PIPEOPS_TOKEN to --token, which",
+      "PIPEOPS_API_URL, PIPEOPS_TOKEN, PIPEOPS_CLUSTER_NAME, PIPEOPS_AGENT_ID and, for",
+      "any key, variables such as PENSTOCK_TUNNELS_TCP_IDLE_TIMEOUT override the file;",
+      "options override all of them. Prefer --token-file or PIPEOPS_TOKEN to --token, which",
       "every user of the machine can see.",
       "",
       "Exit codes: 0 ended as asked, 2 bad configuration, 1 anything else."

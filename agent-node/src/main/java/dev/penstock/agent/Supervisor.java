@@ -7,6 +7,7 @@ import dev.penstock.agent.connect.Registrar;
 import dev.penstock.agent.connect.TunnelClient;
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.observe.HeartbeatMeters;
+import dev.penstock.agent.serve.Target;
 import dev.penstock.agent.serve.TargetStream;
 import dev.penstock.agent.serve.Targets;
 import dev.penstock.agent.settings.ServiceSettings;
@@ -187,16 +188,11 @@ final class Supervisor {
   }
 
   private void openLinks(URI gatewayUrl) {
-    var targets = new HashMap<String, ServiceSettings>();
+    var targets = new HashMap<String, Target>();
     for (ServiceSettings service : outbound.settings().exposed()) {
-      targets.put(TunnelClient.tunnelId(clusterId, service), service);
+      targets.put(TunnelClient.tunnelId(clusterId, service), Target.of(service));
     }
-    var streams =
-        new TargetStream.Shared(
-            outbound.loops(),
-            new Targets(targets),
-            outbound.settings().connectionTimeout(),
-            meters);
+    var streams = new TargetStream.Shared(outbound.loops(), new Targets(targets), meters);
     ActorRef<AgentLink.Report> reports =
         context.messageAdapter(AgentLink.Report.class, Reported::new);
     for (int i = 0; i < outbound.settings().links(); i++) {

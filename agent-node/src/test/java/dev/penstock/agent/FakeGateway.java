@@ -42,6 +42,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.pekko.http.javadsl.model.ContentTypes;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
@@ -309,6 +310,7 @@ final class FakeGateway implements Closeable {
     private final CompletableFuture<BoundedSourceQueue<ByteBuffer>> mouth =
         new CompletableFuture<>();
     private final AtomicReference<String> heard = new AtomicReference<>("");
+    private final AtomicInteger largestPiece = new AtomicInteger();
 
     private void start(Link link, StreamHeader header) {
       LinkStream stream = link.open(header);
@@ -320,6 +322,7 @@ final class FakeGateway implements Closeable {
               Sink.<ByteBuffer>foreach(bytes -> {
                 String said = UTF_8.decode(bytes).toString();
                 heard.updateAndGet(before -> before + said);
+                largestPiece.accumulateAndGet(said.length(), Math::max);
               }),
               Source.<ByteBuffer>queue(16),
               Keep.right());
@@ -336,6 +339,18 @@ final class FakeGateway implements Closeable {
 
     void awaitHeard(String text) {
       Patiently.until(() -> heard.get().equals(text));
+    }
+
+    /// Characters of the longest piece that was heard.
+    int largestPiece() {
+      return largestPiece.get();
+    }
+
+    /// Whether the agent reached the service, once it tells.
+    boolean isTaken() {
+      return Patiently.get(
+          CompletableFuture.anyOf(connected.thenApply(_ -> true), end.thenApply(_ -> false))
+              .thenApply(Boolean.TRUE::equals));
     }
 
     void awaitConnected() {

@@ -14,11 +14,11 @@ import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.observe.Rejection;
 import dev.penstock.gateway.rest.AgentRest;
-import dev.penstock.gateway.tunnels.Admission;
 import dev.penstock.gateway.tunnels.Tunnel;
 import dev.penstock.gateway.tunnels.Tunnels;
 import dev.penstock.management.JvmMeters;
 import dev.penstock.management.ManagementServer;
+import dev.penstock.node.Admission;
 import dev.penstock.node.NodeSystem;
 import dev.penstock.protocol.link.LinkSettings;
 import dev.penstock.protocol.net.HttpPort;
@@ -193,6 +193,7 @@ public final class Gateway implements AutoCloseable {
                       settings.links().protocol(),
                       settings.links().registerTimeout(),
                       GatewayLink.HelloPatience.DEFAULT,
+                      settings.publicSide().idleTimeout(),
                       budget,
                       meters,
                       badPeers)),

@@ -1,6 +1,7 @@
 package dev.penstock.gateway;
 
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.ToIntFunction;
 import picocli.CommandLine.Command;
@@ -28,9 +29,13 @@ import picocli.CommandLine.Option;
       "  management:",
       "    listen: 127.0.0.1:9090",
       "",
+      "Every key has an environment variable, such as PENSTOCK_GATEWAY_PUBLIC_HOST for",
+      "gateway.public.host, which wins over the file.",
+      "",
       "Exit codes: 0 ended as asked, 2 bad configuration, 1 anything else."
     })
 public final class GatewayCommand implements Callable<Integer> {
+  private final Map<String, String> environment;
   private final ToIntFunction<GatewaySettings> run;
 
   @Option(
@@ -40,13 +45,15 @@ public final class GatewayCommand implements Callable<Integer> {
       description = "The settings, as YAML.")
   private Path config = Path.of("gateway.yaml");
 
+  /// @param environment the process's variables
   /// @param run runs a gateway until it is to end and returns the exit code
-  public GatewayCommand(ToIntFunction<GatewaySettings> run) {
+  public GatewayCommand(Map<String, String> environment, ToIntFunction<GatewaySettings> run) {
+    this.environment = Map.copyOf(environment);
     this.run = run;
   }
 
   @Override
   public Integer call() {
-    return run.applyAsInt(GatewaySettings.load(config));
+    return run.applyAsInt(GatewaySettings.load(config, environment));
   }
 }

@@ -10,7 +10,8 @@ public final class GatewayMain {
   private GatewayMain() {}
 
   public static void main(String[] args) {
-    System.exit(Cli.execute("gateway", args, new GatewayCommand(GatewayMain::run)));
+    System.exit(
+        Cli.execute("gateway", args, new GatewayCommand(System.getenv(), GatewayMain::run)));
   }
 
   private static int run(GatewaySettings settings) {

@@ -10,6 +10,7 @@ import dev.penstock.config.Origins;
 import dev.penstock.config.PortRange;
 import dev.penstock.config.Secret;
 import dev.penstock.config.Section;
+import dev.penstock.config.Variables;
 import dev.penstock.config.WindowSettings;
 import dev.penstock.protocol.control.CarrierChoice;
 import java.net.URI;
@@ -17,10 +18,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
-/// All that a gateway can be told, from `gateway.yaml`. Every default listens on the loopback
-/// address only; the one thing without a default is a token.
+/// All that a gateway can be told, from `gateway.yaml` and from the environment, which wins (see
+/// [Variables]). Every default listens on the loopback address only; the one thing without a
+/// default is a token.
 ///
 /// @param listen `gateway.listen`: where agents' links and the REST API arrive; port 0 to 65535, 0
 ///   lets the system choose; default 127.0.0.1:8080
@@ -63,10 +67,13 @@ public record GatewaySettings(
   ///   then demanded; null demands none
   public record Tls(Path cert, Path key, @Nullable Path clientCa) {
     static Tls of(Section section) {
-      return new Tls(
-          section.require("cert", Kind.certificates()),
-          section.require("key", Kind.privateKey()),
-          section.find("client_ca", Kind.certificates()).orElse(null));
+      int problems = section.problemCount();
+      var cert = section.require("cert", Kind.certificates());
+      var key = section.require("key", Kind.privateKey());
+      if (section.problemCount() == problems) {
+        section.requireKeyOf(cert, "key", key);
+      }
+      return new Tls(cert, key, section.find("client_ca", Kind.certificates()).orElse(null));
     }
   }
 
@@ -80,13 +87,17 @@ public record GatewaySettings(
   ///   10000000; default 100000
   /// @param proxyProtocol `gateway.public.proxy_protocol`: proxies in front of the ports
   /// @param access `gateway.public.access`: who may connect, the bounds of every tunnel's own rules
+  /// @param idleTimeout `gateway.public.idle_timeout`: without bytes either way, after which a
+  ///   user's connection is cut, 100 ms to 168 h; zero for never, which is the default, because
+  ///   agents have such a time-out per service
   public record PublicSide(
       String host,
       String bind,
       PortRange ports,
       int maxConnections,
       ProxySettings proxyProtocol,
-      AccessRules access) {
+      AccessRules access,
+      Duration idleTimeout) {
     static PublicSide of(Section section) {
       return new PublicSide(
           section.get("host", Kind.host(), "127.0.0.1"),
@@ -94,7 +105,11 @@ public record GatewaySettings(
           section.get("ports", Kind.portRange(), new PortRange(10_000, 35_000)),
           section.get("max_connections", Kind.integer(1, 10_000_000), 100_000),
           ProxySettings.of(section.section("proxy_protocol")),
-          AccessRules.of(section.section("access")));
+          AccessRules.of(section.section("access")),
+          section.get(
+              "idle_timeout",
+              Kind.durationOrNever(Duration.ofMillis(100), Duration.ofDays(7)),
+              Duration.ZERO));
     }
   }
 
@@ -163,12 +178,38 @@ public record GatewaySettings(
     tokens = List.copyOf(tokens);
   }
 
-  /// Reads the file and what it names: token files and certificates. No setting of a gateway can be
-  /// overridden by a variable.
+  /// Reads the file and what it names: token files and certificates.
   ///
+  /// @param environment the process's variables
   /// @throws ConfigException with all problems at once
+  public static GatewaySettings load(Path file, Map<String, String> environment) {
+    return of(ConfigReader.open(file, List.of(), Variables.of(environment)));
+  }
+
+  /// As [#load(Path, Map)], without variables.
   public static GatewaySettings load(Path file) {
-    return of(ConfigReader.open(file, List.of()));
+    return load(file, Map.of());
+  }
+
+  /// What matters most, a line each, for people.
+  public List<String> summary() {
+    return List.of(
+        "agents arrive at "
+            + listen
+            + (tls == null ? ", without TLS" : ", with TLS")
+            + "; clusters: "
+            + String.join(", ", new TreeSet<>(tokens.stream().map(ClusterToken::cluster).toList())),
+        "public ports "
+            + publicSide.ports()
+            + " at "
+            + publicSide.bind()
+            + ", told as "
+            + publicSide.host()
+            + "; at most "
+            + publicSide.maxConnections()
+            + " connections",
+        "leases are kept in " + dataDir,
+        "health and metrics at " + management);
   }
 
   static GatewaySettings of(ConfigReader reader) {

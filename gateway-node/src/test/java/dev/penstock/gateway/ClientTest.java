@@ -330,4 +330,17 @@ class ClientTest {
     assertThat(agent.awaitFirstStreamEnd()).isNotNull();
     assertThat(lab.metric("penstock_gateway_active_streams")).isZero();
   }
+
+  @Test
+  void aClientOverWhichNothingGoesIsCutAndCountedAsIdle() throws Exception {
+    lab.close();
+    lab = GatewayLab.in(directory).publicSide("idle_timeout: 300ms").start();
+    port = lab.expose("idle");
+    lab.link(Service.echo());
+    var client = lab.client(port);
+    roundTrip(client, "x");
+    assertReset(client);
+    lab.awaitMetric("penstock_gateway_streams_ended_total{reason=\"idle\"}", 1);
+    assertThat(lab.metric("penstock_gateway_active_streams")).isZero();
+  }
 }

@@ -9,6 +9,7 @@ import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.function.ToIntFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -20,7 +21,7 @@ class GatewayCommandTest {
   private final StringWriter err = new StringWriter();
 
   private int execute(ToIntFunction<GatewaySettings> run, String... args) {
-    return Cli.commandLine(new GatewayCommand(run))
+    return Cli.commandLine(new GatewayCommand(Map.of(), run))
         .setOut(new PrintWriter(out))
         .setErr(new PrintWriter(err))
         .execute(args);

@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -59,7 +60,8 @@ class GatewaySettingsTest {
                 new PortRange(10_000, 35_000),
                 100_000,
                 new ProxySettings(ProxyFront.Mode.OFF, List.of(), Duration.ofSeconds(5)),
-                AccessRules.EVERYBODY));
+                AccessRules.EVERYBODY,
+                Duration.ZERO));
     assertThat(settings.proxyProtocol())
         .isEqualTo(new ProxySettings(ProxyFront.Mode.OFF, List.of(), Duration.ofSeconds(5)));
     assertThat(settings.tokens())
@@ -158,6 +160,22 @@ class GatewaySettingsTest {
             "gateway.yaml:14: gateway.windows.max_stream: found 512MiB (expected: at most"
                 + " session_budget, which is 128MiB)",
             "gateway.yaml:15: gateway.event_loops: found \"65\" (expected: 0 to 64)");
+  }
+
+  @Test
+  void variablesWinOverTheFileAndMayHoldTheTokens() throws IOException {
+    Path file = write("gateway: {auth: {tokens: [{cluster: lab}]}, event_loops: 1}\n");
+    var settings =
+        GatewaySettings.load(
+            file,
+            Map.of(
+                "PENSTOCK_GATEWAY_AUTH_TOKENS_0_TOKEN", "s3cret",
+                "PENSTOCK_GATEWAY_PUBLIC_IDLE_TIMEOUT", "1h30m",
+                "PENSTOCK_GATEWAY_EVENT_LOOPS", "2"));
+    assertThat(settings.tokens())
+        .containsExactly(new GatewaySettings.ClusterToken(Secret.of("s3cret"), "lab"));
+    assertThat(settings.publicSide().idleTimeout()).isEqualTo(Duration.ofMinutes(90));
+    assertThat(settings.eventLoops()).isEqualTo(2);
   }
 
   @Test

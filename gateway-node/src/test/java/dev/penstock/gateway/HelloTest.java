@@ -71,6 +71,7 @@ class HelloTest {
                                 Duration.ofSeconds(10),
                                 new GatewayLink.HelloPatience(
                                     Duration.ofMillis(300), Duration.ofMinutes(5)),
+                                Duration.ZERO,
                                 budget,
                                 meters,
                                 badPeers)),

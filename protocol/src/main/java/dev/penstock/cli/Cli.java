@@ -4,6 +4,7 @@ import dev.penstock.config.ConfigException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -44,6 +45,11 @@ public final class Cli {
   /// @param commands objects with picocli's [Command] annotation
   /// @return the exit code
   public static int execute(String[] args, Object... commands) {
+    List<String> problems = LogVariables.problems(System.getenv());
+    if (!problems.isEmpty()) {
+      report(new ConfigException(problems), commandLine(commands));
+      return BAD_CONFIGURATION;
+    }
     return commandLine(commands).execute(args);
   }
 
@@ -60,7 +66,6 @@ public final class Cli {
       penstock.addSubcommand(command);
     }
     addHelp(penstock);
-    penstock.getSubcommands().values().forEach(Cli::addHelp);
     return penstock
         .setExitCodeExceptionMapper(Cli::exitCode)
         .setParameterExceptionHandler((e, _) -> usage(e))
@@ -78,6 +83,7 @@ public final class Cli {
     line.getCommandSpec()
         .addOption(
             OptionSpec.builder("-h", "--help").usageHelp(true).description("Shows this.").build());
+    line.getSubcommands().values().forEach(Cli::addHelp);
   }
 
   private static int usage(ParameterException e) {

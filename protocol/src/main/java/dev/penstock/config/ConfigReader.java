@@ -1,10 +1,12 @@
 package dev.penstock.config;
 
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -20,10 +22,12 @@ import org.jspecify.annotations.Nullable;
 public final class ConfigReader {
   private final String name;
   private final Path base;
-  private final Map<String, Outside> outside = new HashMap<>();
+  private final Map<String, Outside> options = new HashMap<>();
+  private final Variables variables;
   private final List<Problem> problems = new ArrayList<>();
   private final List<Section> sections = new ArrayList<>();
   private final Map<String, String> written = new HashMap<>();
+  private final Map<String, Fact> facts = new LinkedHashMap<>();
   private final SortedSet<String> askedKeys = new TreeSet<>();
   private final @Nullable Problem unreadable;
   private final Section root;
@@ -31,10 +35,12 @@ public final class ConfigReader {
   /// @param line 0 when the place has no line
   private record Problem(int line, String text) {}
 
-  private ConfigReader(String name, Path base, List<Outside> values, YamlTree tree) {
+  private ConfigReader(
+      String name, Path base, List<Outside> options, Variables variables, YamlTree tree) {
     this.name = name;
     this.base = base;
-    values.forEach(value -> outside.putIfAbsent(value.key(), value));
+    this.variables = variables;
+    options.forEach(option -> this.options.putIfAbsent(option.key(), option));
     this.unreadable =
         tree.problem() == null
             ? null
@@ -42,10 +48,16 @@ public final class ConfigReader {
     this.root = new Section(this, tree.root());
   }
 
+  /// As [#open(Path, List, Variables)], without variables.
+  public static ConfigReader open(Path file, List<Outside> options) {
+    return open(file, options, Variables.of(Map.of()));
+  }
+
   /// Reads the file. That it cannot be read is a problem like others, told by [#finish].
   ///
-  /// @param outside values that win over the file's, the first of a key over later ones
-  public static ConfigReader open(Path file, List<Outside> outside) {
+  /// @param options values that win over variables and the file's, the first of a key over later
+  ///   ones
+  public static ConfigReader open(Path file, List<Outside> options, Variables variables) {
     Path parent = file.toAbsolutePath().getParent();
     Path base = parent == null ? file.toAbsolutePath() : parent;
     YamlTree tree;
@@ -56,15 +68,27 @@ public final class ConfigReader {
           YamlTree.unreadable(
               0, "found a file " + SmallFile.reason(e) + " (expected: a readable YAML file)");
     }
-    return new ConfigReader(file.toString(), base, outside, tree);
+    return new ConfigReader(file.toString(), base, options, variables, tree);
   }
 
   /// For settings that come from options and variables alone; relative paths start from the working
   /// directory.
   ///
   /// @param name named in problems instead of a file
-  public static ConfigReader withoutFile(String name, List<Outside> outside) {
-    return new ConfigReader(name, Path.of("").toAbsolutePath(), outside, YamlTree.empty());
+  public static ConfigReader withoutFile(String name, List<Outside> options, Variables variables) {
+    return new ConfigReader(
+        name, Path.of("").toAbsolutePath(), options, variables, YamlTree.empty());
+  }
+
+  /// The keys at the top of a file, to tell what it is for.
+  ///
+  /// @throws ConfigException the file cannot be read or is no settings
+  public static SortedSet<String> keysAtTheTop(Path file) {
+    var reader = open(file, List.of());
+    if (reader.unreadable != null) {
+      throw new ConfigException(reader.unreadable.text());
+    }
+    return reader.root.keys();
   }
 
   /// A path beside the file.
@@ -100,7 +124,7 @@ public final class ConfigReader {
               .distinct()
               .toList());
     }
-    return new Origins(name, written);
+    return new Origins(name, written, List.copyOf(facts.values()));
   }
 
   /// The keys that were asked for so far, entries of lists written as
@@ -121,8 +145,29 @@ public final class ConfigReader {
     written.put(key, place);
   }
 
+  void fact(String key, @Nullable String text, String origin) {
+    facts.put(key, new Fact(key, text == null ? null : EffectiveYaml.scalar(text), origin));
+  }
+
+  void listFact(String key, List<String> texts, String origin) {
+    facts.put(key, new Fact(key, EffectiveYaml.list(texts), origin));
+  }
+
+  /// What an option or, failing that, a variable says for this key.
   Optional<Outside> outside(String key) {
-    return Optional.ofNullable(outside.get(key));
+    return option(key).or(() -> variable(key));
+  }
+
+  Optional<Outside> option(String key) {
+    return Optional.ofNullable(options.get(key));
+  }
+
+  Optional<Outside> variable(String key) {
+    return variables.of(key);
+  }
+
+  boolean anyVariableBelow(String section) {
+    return variables.anyBelow(section);
   }
 
   Path base() {
@@ -132,6 +177,11 @@ public final class ConfigReader {
   /// `gateway.yaml:7: `, without the number for line 0.
   String at(int line) {
     return line == 0 ? name + ": " : name + ":" + line + ": ";
+  }
+
+  /// `gateway.yaml:7`, without directories: the place as an origin.
+  String origin(int line) {
+    return name.substring(name.lastIndexOf(File.separatorChar) + 1) + ":" + line;
   }
 
   int problemCount() {

@@ -20,11 +20,17 @@ public final class Kind<T> {
   private final String expected;
   private final T standIn;
   private final Parser<T> parser;
+  private final Function<T, String> writer;
 
   private Kind(String expected, T standIn, Parser<T> parser) {
+    this(expected, standIn, parser, String::valueOf);
+  }
+
+  private Kind(String expected, T standIn, Parser<T> parser, Function<T, String> writer) {
     this.expected = expected;
     this.standIn = standIn;
     this.parser = parser;
+    this.writer = writer;
   }
 
   /// Turns a text into a value; `base` is the directory that relative paths start from.
@@ -76,29 +82,50 @@ public final class Kind<T> {
         text -> Optional.of(text).filter(HostPort::isHost));
   }
 
-  /// A number with `ms`, `s`, `m` or `h` behind it; both bounds included.
+  /// Numbers with `h`, `m`, `s` or `ms` behind them, such as `1h30m`; both bounds included.
   public static Kind<Duration> duration(Duration min, Duration max) {
     return of(
-        "a duration from " + Units.show(min) + " to " + Units.show(max) + ", such as 30s",
-        min,
-        text ->
-            Units.duration(text)
-                .filter(value -> value.compareTo(min) >= 0 && value.compareTo(max) <= 0));
+            "a duration from " + Units.show(min) + " to " + Units.show(max) + ", such as 30s",
+            min,
+            text ->
+                Units.duration(text)
+                    .filter(value -> value.compareTo(min) >= 0 && value.compareTo(max) <= 0))
+        .shownBy(Units::show);
+  }
+
+  /// As [#duration], and `0s`, which stands for never.
+  public static Kind<Duration> durationOrNever(Duration min, Duration max) {
+    return of(
+            "a duration from "
+                + Units.show(min)
+                + " to "
+                + Units.show(max)
+                + ", such as 30s, or 0s for never",
+            Duration.ZERO,
+            text ->
+                Units.duration(text)
+                    .filter(value ->
+                        value.isZero() || (value.compareTo(min) >= 0 && value.compareTo(max) <= 0)))
+        .shownBy(Units::show);
   }
 
   /// A number of bytes with `KiB`, `MiB`, `GiB` or nothing behind it; both bounds included.
   public static Kind<Long> bytes(long min, long max) {
     return of(
-        "a size from " + Units.show(min) + " to " + Units.show(max) + ", such as 256KiB",
-        min,
-        text -> Units.bytes(text).filter(value -> min <= value && value <= max));
+            "a size from " + Units.show(min) + " to " + Units.show(max) + ", such as 256KiB",
+            min,
+            text -> Units.bytes(text).filter(value -> min <= value && value <= max))
+        .shownBy(Units::show);
   }
 
   /// As [#bytes(long, long)], for sizes that fit an `int`.
   public static Kind<Integer> size(int min, int max) {
     Kind<Long> bytes = bytes(min, max);
     return new Kind<>(
-        bytes.expected, min, (text, base) -> Math.toIntExact(bytes.parser.parse(text, base)));
+        bytes.expected,
+        min,
+        (text, base) -> Math.toIntExact(bytes.parser.parse(text, base)),
+        Units::show);
   }
 
   /// `true` or `false`.
@@ -118,12 +145,13 @@ public final class Kind<T> {
   public static <E extends Enum<E>> Kind<E> oneOf(Class<E> type) {
     SequencedMap<String, E> words = new LinkedHashMap<>();
     for (E constant : type.getEnumConstants()) {
-      words.put(constant.name().toLowerCase(Locale.ROOT), constant);
+      words.put(word(constant), constant);
     }
     return of(
-        String.join(" or ", words.sequencedKeySet()),
-        words.firstEntry().getValue(),
-        text -> Optional.ofNullable(words.get(text)));
+            String.join(" or ", words.sequencedKeySet()),
+            words.firstEntry().getValue(),
+            text -> Optional.ofNullable(words.get(text)))
+        .shownBy(Kind::word);
   }
 
   /// A text that matches the pattern as a whole; `expected` says in words what matches, `sample`
@@ -176,6 +204,14 @@ public final class Kind<T> {
         Pem::checkPrivateKey);
   }
 
+  private static String word(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT);
+  }
+
+  private Kind<T> shownBy(Function<T, String> words) {
+    return new Kind<>(expected, standIn, parser, words);
+  }
+
   /// In words, for `(expected: …)`.
   String expected() {
     return expected;
@@ -188,6 +224,11 @@ public final class Kind<T> {
 
   T parse(String text, Path base) throws Unacceptable {
     return parser.parse(text, base);
+  }
+
+  /// The value as a text that [#parse] takes.
+  String show(T value) {
+    return writer.apply(value);
   }
 
   /// Any other text that stands for a value; `expected` says in words which do, `standIn` is one of

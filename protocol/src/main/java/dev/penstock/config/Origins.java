@@ -1,18 +1,33 @@
 package dev.penstock.config;
 
+import java.util.List;
 import java.util.Map;
 
-/// Where each setting was written, for problems that show only when it is used: a port that is
-/// taken. Immutable.
+/// Where each setting was written, for problems that show only when it is used (a port that is
+/// taken), and for who asks what is in force and why. Immutable.
 public final class Origins {
   private final String file;
   private final Map<String, String> written;
+  private final List<Fact> facts;
 
   /// @param file named for keys that were not written anywhere
   /// @param written whole key to the place: `gateway.yaml:2: gateway.listen`
-  Origins(String file, Map<String, String> written) {
+  /// @param facts every key that was asked for, in that order
+  Origins(String file, Map<String, String> written, List<Fact> facts) {
     this.file = file;
     this.written = Map.copyOf(written);
+    this.facts = List.copyOf(facts);
+  }
+
+  /// Every setting that is in force, and those that could be set and are not.
+  public List<Fact> facts() {
+    return facts;
+  }
+
+  /// The facts as YAML that can be read again but for secrets, each value with a comment that says
+  /// where it comes from.
+  public String toYaml() {
+    return EffectiveYaml.write(facts);
   }
 
   /// The problem with a value that was acceptable by itself.

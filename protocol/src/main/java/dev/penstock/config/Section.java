@@ -2,6 +2,7 @@ package dev.penstock.config;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,6 +25,7 @@ import org.yaml.snakeyaml.nodes.Tag;
 public final class Section {
   private static final Kind<String> SECRET =
       Kind.text(Pattern.compile("[!-~]{1,4096}"), "printable ASCII without spaces", "x");
+  private static final String HIDDEN = "***";
   private static final int MAX_SHOWN = 60;
 
   private final ConfigReader reader;
@@ -33,6 +35,7 @@ public final class Section {
   private final State state;
   private final Map<String, Entry> entries = new LinkedHashMap<>();
   private final SortedSet<String> asked = new TreeSet<>();
+  private @Nullable String fallback;
 
   private enum State {
     PRESENT,
@@ -41,11 +44,20 @@ public final class Section {
     MALFORMED
   }
 
+  /// Where a key is said, the later winning over the earlier.
+  private enum Source {
+    NONE,
+    FILE,
+    VARIABLE,
+    OPTION
+  }
+
   /// @param line that of the key
   private record Entry(int line, Node value) {}
 
   /// @param place what a problem begins with: `gateway.yaml:7: gateway.listen`
-  private record Found(int line, String place, String text) {}
+  /// @param origin what a fact ends with: `gateway.yaml:7`
+  private record Found(int line, String place, String origin, String text) {}
 
   /// The section that a whole file is.
   Section(ConfigReader reader, @Nullable MappingNode node) {
@@ -70,27 +82,52 @@ public final class Section {
     }
   }
 
-  /// Whether the file has this section at all.
+  /// Whether the file has this section at all, or a variable sets one of its keys.
   public boolean isPresent() {
-    return state != State.ABSENT;
+    return state != State.ABSENT || reader.anyVariableBelow(path);
+  }
+
+  /// Tells that the defaults of this section are the values of another.
+  ///
+  /// @param section such as `tunnels.tcp`
+  public Section fallingBackTo(String section) {
+    fallback = section;
+    return this;
   }
 
   /// The value, or the default when the key is not there.
   public <T> T get(String key, Kind<T> kind, T byDefault) {
-    return find(key, kind).orElse(byDefault);
+    Optional<T> value = read(key, kind);
+    if (value.isEmpty()) {
+      String origin = fallback == null ? Fact.DEFAULT : "as " + fallback + "." + key;
+      reader.fact(path(key), kind.show(byDefault), origin);
+    }
+    return value.orElse(byDefault);
   }
 
   /// The value, empty when the key is not there.
   public <T> Optional<T> find(String key, Kind<T> kind) {
+    Optional<T> value = read(key, kind);
+    if (value.isEmpty()) {
+      reader.fact(path(key), null, Fact.NOT_SET);
+    }
+    return value;
+  }
+
+  private <T> Optional<T> read(String key, Kind<T> kind) {
     ask(key);
     return scalar(key, kind.expected())
-        .map(found -> parse(found, kind, "\"" + shorten(found.text()) + "\""));
+        .map(found -> {
+          T value = parse(found, kind, "\"" + shorten(found.text()) + "\"");
+          reader.fact(path(key), kind.show(value), found.origin());
+          return value;
+        });
   }
 
   /// The value; that the key is not there is a problem.
   public <T> T require(String key, Kind<T> kind) {
     int before = reader.problemCount();
-    Optional<T> value = find(key, kind);
+    Optional<T> value = read(key, kind);
     if (value.isEmpty() && reader.problemCount() == before) {
       missing(key, kind.expected());
     }
@@ -103,17 +140,22 @@ public final class Section {
     String fileKey = key + "_file";
     ask(key);
     ask(fileKey);
-    // A variable or an option for either key wins over both of the file's.
-    if (reader.outside(path(fileKey)).isPresent() && reader.outside(path(key)).isEmpty()) {
+    Source own = source(key);
+    Source file = source(fileKey);
+    if (own == Source.FILE && file == Source.FILE) {
+      refuse(key, "found beside " + fileKey, "either " + key + " or " + fileKey);
+    }
+    if (file.compareTo(own) > 0) {
       return secretFromFile(fileKey);
     }
-    if (reader.outside(path(key)).isEmpty() && entries.containsKey(fileKey)) {
-      if (entries.containsKey(key)) {
-        refuse(key, "found beside " + fileKey, "either " + key + " or " + fileKey);
-      }
-      return secretFromFile(fileKey);
+    if (own == Source.NONE) {
+      reader.fact(path(key), null, Fact.NOT_SET);
     }
-    return scalar(key, SECRET.expected()).flatMap(found -> secret(found, found.text(), ""));
+    return scalar(key, SECRET.expected())
+        .flatMap(found -> {
+          reader.fact(path(key), HIDDEN, found.origin());
+          return secret(found, found.text(), "");
+        });
   }
 
   /// As [#findSecret]; that neither key is there is a problem.
@@ -143,6 +185,8 @@ public final class Section {
     var list = new ArrayList<Section>();
     Entry entry = entries.get(key);
     if (entry == null || isNothing(entry.value())) {
+      reader.listFact(
+          path(key), List.of(), entry == null ? Fact.DEFAULT : reader.origin(entry.line()));
       return list;
     }
     if (!(entry.value() instanceof SequenceNode sequence)) {
@@ -154,6 +198,9 @@ public final class Section {
       int itemLine = item.getStartMark().getLine() + 1;
       list.add(section(itemPath, pattern(key) + "[]", item, itemLine));
     }
+    if (list.isEmpty()) {
+      reader.listFact(path(key), List.of(), reader.origin(entry.line()));
+    }
     return list;
   }
 
@@ -164,32 +211,49 @@ public final class Section {
   public <T> List<T> list(String key, Kind<T> kind, int max) {
     ask(key);
     var list = new ArrayList<T>();
-    Entry entry = entries.get(key);
-    if (entry == null || isNothing(entry.value())) {
-      return list;
-    }
     String expected = "at most " + max + " of: " + kind.expected();
-    List<Node> items =
-        entry.value() instanceof SequenceNode sequence
-            ? sequence.getValue()
-            : List.of(entry.value());
-    if (items.size() > max) {
-      refuse(key, "found " + items.size() + " entries", expected);
+    List<Found> found = entriesOf(key, expected);
+    if (found.size() > max) {
+      refuse(key, "found " + found.size() + " entries", expected);
       return list;
     }
-    reader.origin(path(key), reader.at(entry.line()) + path(key));
-    for (Node item : items) {
-      int itemLine = item.getStartMark().getLine() + 1;
-      String place = reader.at(itemLine) + path(key);
-      if (item instanceof ScalarNode scalar && !isNothing(scalar)) {
-        String text = scalar.getValue().strip();
-        list.add(parse(new Found(itemLine, place, text), kind, "\"" + shorten(text) + "\""));
-      } else {
-        reader.problem(
-            itemLine, place + ": found " + describe(item) + " (expected: " + expected + ")");
+    for (Found item : found) {
+      list.add(parse(item, kind, "\"" + shorten(item.text()) + "\""));
+    }
+    String origin = found.isEmpty() ? Fact.DEFAULT : found.getFirst().origin();
+    reader.listFact(path(key), list.stream().map(kind::show).toList(), origin);
+    return list;
+  }
+
+  /// The texts of a list; from outside the file, they stand between commas.
+  private List<Found> entriesOf(String key, String expected) {
+    Optional<Outside> outside = reader.outside(path(key));
+    Entry entry = entries.get(key);
+    var found = new ArrayList<Found>();
+    if (outside.isPresent()) {
+      String source = outside.get().source();
+      reader.origin(path(key), source);
+      for (String text : outside.get().text().split(",", -1)) {
+        found.add(new Found(0, source, source, text.strip()));
+      }
+    } else if (entry != null && !isNothing(entry.value())) {
+      reader.origin(path(key), reader.at(entry.line()) + path(key));
+      List<Node> items =
+          entry.value() instanceof SequenceNode sequence
+              ? sequence.getValue()
+              : List.of(entry.value());
+      for (Node item : items) {
+        int itemLine = item.getStartMark().getLine() + 1;
+        String place = reader.at(itemLine) + path(key);
+        if (item instanceof ScalarNode scalar && !isNothing(scalar)) {
+          found.add(new Found(itemLine, place, reader.origin(itemLine), scalar.getValue().strip()));
+        } else {
+          reader.problem(
+              itemLine, place + ": found " + describe(item) + " (expected: " + expected + ")");
+        }
       }
     }
-    return list;
+    return found;
   }
 
   /// As [#sections]; that there is none is a problem.
@@ -213,6 +277,21 @@ public final class Section {
     reader.problem(at, place + ": " + found + " (expected: " + expected + ")");
   }
 
+  /// Notes a problem when the private key at `key` is not that of the first certificate in
+  /// `certificate`; both were read as [Kind#privateKey] and [Kind#certificates].
+  public void requireKeyOf(Path certificate, String key, Path privateKey) {
+    try {
+      if (!Pem.belongTogether(SmallFile.read(certificate), SmallFile.read(privateKey))) {
+        refuse(
+            key,
+            "found \"" + privateKey + "\", which holds another key",
+            "the private key of the certificate in " + certificate);
+      }
+    } catch (IOException e) {
+      refuse(key, "found \"" + privateKey + "\", " + SmallFile.reason(e), "a readable file");
+    }
+  }
+
   /// The problems of the whole file noted so far, to know whether reading something added any.
   public int problemCount() {
     return reader.problemCount();
@@ -223,6 +302,10 @@ public final class Section {
     if (state != State.MALFORMED) {
       reader.problem(line, reader.at(line) + path(key) + ": missing (expected: " + expected + ")");
     }
+  }
+
+  SortedSet<String> keys() {
+    return new TreeSet<>(entries.keySet());
   }
 
   void refuseUnknownKeys() {
@@ -289,11 +372,21 @@ public final class Section {
     }
   }
 
+  private Source source(String key) {
+    if (reader.option(path(key)).isPresent()) {
+      return Source.OPTION;
+    } else if (reader.variable(path(key)).isPresent()) {
+      return Source.VARIABLE;
+    }
+    return entries.containsKey(key) ? Source.FILE : Source.NONE;
+  }
+
   private Optional<Found> scalar(String key, String expected) {
     Optional<Outside> outside = reader.outside(path(key));
     if (outside.isPresent()) {
-      reader.origin(path(key), outside.get().source());
-      return Optional.of(new Found(0, outside.get().source(), outside.get().text().strip()));
+      String source = outside.get().source();
+      reader.origin(path(key), source);
+      return Optional.of(new Found(0, source, source, outside.get().text().strip()));
     }
     Entry entry = entries.get(key);
     if (entry == null) {
@@ -305,7 +398,8 @@ public final class Section {
     }
     String place = reader.at(entry.line()) + path(key);
     reader.origin(path(key), place);
-    return Optional.of(new Found(entry.line(), place, scalar.getValue().strip()));
+    return Optional.of(
+        new Found(entry.line(), place, reader.origin(entry.line()), scalar.getValue().strip()));
   }
 
   private <T> T parse(Found found, Kind<T> kind, String shown) {
@@ -333,6 +427,7 @@ public final class Section {
     Found found = place.get();
     String shown = "\"" + shorten(found.text()) + "\"";
     var file = parse(found, Kind.path(), shown);
+    reader.fact(path(fileKey), file.toString(), found.origin());
     try {
       String text = new String(SmallFile.read(file), StandardCharsets.UTF_8);
       return secret(found, text.strip(), shown + ", which holds ");
@@ -355,7 +450,8 @@ public final class Section {
   private Optional<Secret> secret(Found found, String text, String before) {
     int problems = reader.problemCount();
     String shown = before + (text.isEmpty() ? "nothing" : text.length() + " characters, not shown");
-    String value = parse(new Found(found.line(), found.place(), text), SECRET, shown);
+    String value =
+        parse(new Found(found.line(), found.place(), found.origin(), text), SECRET, shown);
     return reader.problemCount() == problems ? Optional.of(Secret.of(value)) : Optional.empty();
   }
 

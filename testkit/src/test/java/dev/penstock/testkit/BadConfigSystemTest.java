@@ -2,6 +2,7 @@ package dev.penstock.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.netty.pkitesting.CertificateBuilder;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -90,6 +91,78 @@ class BadConfigSystemTest {
           .anyMatch(line -> line.contains("gateway.colour"))
           .anyMatch(line -> line.contains("gateway.taste"));
     }
+  }
+
+  @Test
+  void aKeyThatIsNotTheCertificatesIsNamed() throws Exception {
+    for (String name : List.of("one", "two")) {
+      var bundle =
+          new CertificateBuilder()
+              .subject("CN=" + name)
+              .setIsCertificateAuthority(true)
+              .ecp256()
+              .buildSelfSigned();
+      Files.writeString(directory.resolve(name + ".crt"), bundle.getCertificatePEM());
+      Files.writeString(directory.resolve(name + ".key"), bundle.getPrivateKeyPEM());
+    }
+    String yaml = gateway("127.0.0.1:0") + "  tls:\n    cert: one.crt\n    key: two.key\n";
+    assertRefused(
+        "gateway", yaml, "gateway.yaml:" + line(yaml, "key:"), "gateway.tls.key", "two.key");
+  }
+
+  @Test
+  void aLogFormatThatDoesNotExistIsNamed() throws IOException {
+    Path file = write("gateway", gateway("127.0.0.1:0"));
+    try (var gateway =
+        NodeProcess.start(
+            directory,
+            Ports.free(),
+            Map.of("PENSTOCK_LOG_FORMAT", "xml"),
+            List.of("gateway", "--config", file.toString()))) {
+      assertThat(gateway.awaitExit()).as(gateway::report).isEqualTo(BAD_CONFIGURATION);
+      assertThat(gateway.log())
+          .containsExactly(
+              "penstock: 1 problem in the configuration",
+              "  PENSTOCK_LOG_FORMAT: found \"xml\" (expected: text or json, or the variable unset)");
+    }
+  }
+
+  @Test
+  void aFileIsCheckedAndPrintedWithoutAStart() throws IOException {
+    Path file = write("gateway", gateway("127.0.0.1:0"));
+    var environment = Map.of("PENSTOCK_GATEWAY_PUBLIC_HOST", "gateway.example.com");
+    try (var check = config(environment, "check", file)) {
+      assertThat(check.awaitExit()).as(check::report).isZero();
+      assertThat(check.output())
+          .startsWith(file + ": OK, the settings of one gateway")
+          .anyMatch(line -> line.contains("told as gateway.example.com"));
+    }
+    try (var print = config(environment, "print", file)) {
+      assertThat(print.awaitExit()).as(print::report).isZero();
+      assertThat(print.output())
+          .anyMatch(
+              line -> line.matches(" +host: gateway.example.com +# PENSTOCK_GATEWAY_PUBLIC_HOST"))
+          .anyMatch(line -> line.matches(" +- token: \"\\*\\*\\*\" +# gateway.yaml:8"))
+          .noneMatch(line -> line.contains("s3cret"));
+      assertThat(print.log()).isEmpty();
+    }
+    assertThat(directory.resolve("data")).doesNotExist();
+  }
+
+  @Test
+  void aBadFileIsCheckedWithTheProblemsOfAStart() throws IOException {
+    Path file = write("gateway", gateway("127.0.0.1:99999") + "  colour: green\n");
+    try (var check = config(Map.of(), "check", file)) {
+      assertThat(check.awaitExit()).as(check::report).isEqualTo(BAD_CONFIGURATION);
+      assertThat(check.output()).isEmpty();
+      assertThat(check.log())
+          .hasSize(3)
+          .startsWith("penstock config check: 2 problems in the configuration");
+    }
+  }
+
+  private NodeProcess config(Map<String, String> environment, String what, Path file) {
+    return NodeProcess.start(directory, 0, environment, List.of("config", what, file.toString()));
   }
 
   private void assertRefused(String role, String yaml, String place, String key, String found)

@@ -1,6 +1,7 @@
 package dev.penstock.agent.connect;
 
 import dev.penstock.agent.settings.ServiceSettings;
+import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.MalformedMessage;
 import dev.penstock.protocol.control.Problem;
 import dev.penstock.protocol.control.Protocol;
@@ -47,7 +48,9 @@ public final class TunnelClient {
                 Protocol.TCP, tunnelId(clusterId, service), service.name(), service.target().port())
             .cluster(clusterId)
             .gateway("", service.name(), service.port())
-            .annotations(service.access().annotations());
+            .annotations(service.access().annotations())
+            .routingMode(service.routingMode())
+            .publicEndpoint(service.publicEndpoint().map(HostPort::toString).orElse(""));
     service.publicPort().ifPresent(registration::tunnelPort);
     return HttpCall.postJson(
             outbound.loops(),

@@ -24,6 +24,7 @@ import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.stream.Materializer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,11 +39,12 @@ public final class TargetStream {
 
   private record NotDialled(DialFailure why) implements Command {}
 
+  private record Idle() implements Command {}
+
   private record Ended(StreamEnd end) implements Command {}
 
   /// What the streams of one agent share.
-  public record Shared(
-      EventLoops loops, Targets targets, Duration dialTimeout, AgentMeters meters) {}
+  public record Shared(EventLoops loops, Targets targets, AgentMeters meters) {}
 
   private static final Logger log = LoggerFactory.getLogger(TargetStream.class);
 
@@ -53,6 +55,8 @@ public final class TargetStream {
   private final Set<Capability> agreed;
   private final Materializer materializer;
   private final long startedAt = System.nanoTime();
+  private @Nullable TcpConnection connection;
+  private boolean idle;
 
   private TargetStream(
       ActorContext<Command> context,
@@ -84,7 +88,7 @@ public final class TargetStream {
 
   private Behavior<Command> dial() {
     shared.meters().yamux().opened();
-    Optional<ServiceSettings> found = shared.targets().of(header.tunnelId());
+    Optional<Target> found = shared.targets().of(header.tunnelId());
     if (found.isEmpty() || header.protocol() != Protocol.TCP) {
       return refused(
           new DialStatus(
@@ -94,43 +98,79 @@ public final class TargetStream {
                   + " for "
                   + header.protocol().label()));
     }
-    ServiceSettings service = found.get();
+    Target target = found.get();
+    if (!target.connections().enter()) {
+      return refused(
+          new DialStatus(
+              DialStatus.Code.OVER_LIMIT,
+              "connections of this agent to "
+                  + target.service().name()
+                  + ": "
+                  + target.connections().limit()
+                  + " are open (expected: at most tunnels.tcp.max_connections)"));
+    }
     ActorRef<Command> self = context.getSelf();
     Tcp.connect(
             shared.loops(),
             stream.link().loop(),
-            service.target().host(),
-            service.target().port(),
-            shared.dialTimeout())
-        .whenComplete((connection, failed) ->
-            self.tell(
-                failed == null ? new Dialled(connection) : new NotDialled(Tcp.failureOf(failed))));
-    return Behaviors.receiveMessage(command -> on(command, service));
+            target.service().target().host(),
+            target.service().target().port(),
+            target.service().tcp().connectionTimeout(),
+            target.options())
+        .whenComplete((connection, failed) -> {
+          if (failed == null) {
+            connection.onClosed(target.connections()::leave);
+            self.tell(new Dialled(connection));
+          } else {
+            target.connections().leave();
+            self.tell(new NotDialled(Tcp.failureOf(failed)));
+          }
+        });
+    return Behaviors.receiveMessage(command -> on(command, target));
   }
 
-  private Behavior<Command> on(Command command, ServiceSettings service) {
+  private Behavior<Command> on(Command command, Target target) {
+    ServiceSettings service = target.service();
     return switch (command) {
-      case Dialled(var connection) -> {
+      case Dialled(var dialled) -> {
+        connection = dialled;
+        watch(dialled, service.tcp().idleTimeout());
         // Nothing of the client's may come before it.
-        service.proxyProtocol().ofConnection(header.caller()).ifPresent(connection::writeFirst);
-        carry(connection);
+        service.proxyProtocol().ofConnection(header.caller()).ifPresent(dialled::writeFirst);
+        carry(dialled);
         yield Behaviors.same();
       }
       case NotDialled(var why) ->
           refused(new DialStatus(codeOf(why.kind()), String.valueOf(why.getMessage())));
+      case Idle() -> {
+        idle = true;
+        if (connection != null) {
+          connection.reset();
+        }
+        yield Behaviors.same();
+      }
       case Ended(var end) -> {
+        var cause = idle ? StreamEnd.Cause.IDLE : end.cause();
         long lasted = System.nanoTime() - startedAt;
-        shared.meters().streamEnded(end.cause(), lasted);
+        shared.meters().streamEnded(cause, lasted);
         shared.meters().yamux().ended(lasted);
         log.atDebug()
             .addKeyValue("tunnel", header.tunnelId())
-            .addKeyValue("cause", end.cause())
+            .addKeyValue("cause", cause)
             .addKeyValue("bytesSent", end.toPeer())
             .addKeyValue("bytesReceived", end.fromPeer())
             .log("a stream ended");
         yield Behaviors.stopped();
       }
     };
+  }
+
+  /// Only the socket is watched: what its service and its client say to each other goes over it.
+  private void watch(TcpConnection connection, Duration idleTimeout) {
+    if (!idleTimeout.isZero()) {
+      ActorRef<Command> self = context.getSelf();
+      connection.onIdle(idleTimeout, () -> self.tell(new Idle()));
+    }
   }
 
   private void carry(TcpConnection connection) {

@@ -9,15 +9,16 @@ import dev.penstock.config.Origins;
 import dev.penstock.config.Outside;
 import dev.penstock.config.Secret;
 import dev.penstock.config.Section;
+import dev.penstock.config.Variables;
 import dev.penstock.config.WindowSettings;
 import dev.penstock.protocol.control.CarrierChoice;
 import java.net.URI;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// All that an agent can be told, from `agent.yaml`, from the environment and from options, of
@@ -38,8 +39,11 @@ import org.jspecify.annotations.Nullable;
 /// @param tunnels `tunnels.enabled`: whether the services are exposed; default true
 /// @param protocol `tunnels.protocol`: what carries tunnels, `auto`, `yamux` or `json`; default
 ///   `auto`, which is yamux where both ends can
-/// @param connectionTimeout `tunnels.tcp.connection_timeout`: for connecting to a target, 100 ms to
-///   10 min; default 30 s
+/// @param routing `tunnels.routing`: which ways to the services are told to clients
+/// @param tcpDiscovery `tunnels.discovery.tcp`: where TCP services are looked for
+/// @param udpDiscovery `tunnels.discovery.udp`: where UDP services are looked for
+/// @param tcp `tunnels.tcp`: connections of services that do not say otherwise
+/// @param udp `tunnels.udp`: sessions of services that do not say otherwise
 /// @param services `tunnels.services`: what to expose, no two with one name or one port
 /// @param management `management.listen`: where health and metrics are served; port 0 to 65535,
 ///   default 127.0.0.1:9091
@@ -55,16 +59,24 @@ public record AgentSettings(
     WindowSettings windows,
     Tunnels tunnels,
     CarrierChoice protocol,
-    Duration connectionTimeout,
+    RoutingSettings routing,
+    DiscoverySettings tcpDiscovery,
+    DiscoverySettings udpDiscovery,
+    TcpSettings tcp,
+    UdpSettings udp,
     List<ServiceSettings> services,
     HostPort management,
     Origins origins) {
-  /// The variables that are heeded, each with the key it overrides.
+  /// The variables with names of their own, each with the key that it sets.
   static final Map<String, String> VARIABLES =
       Map.of(
           "PIPEOPS_API_URL", "pipeops.api_url",
           "PIPEOPS_TOKEN", "pipeops.token",
-          "PIPEOPS_CLUSTER_NAME", "pipeops.cluster_name");
+          "PIPEOPS_CLUSTER_NAME", "pipeops.cluster_name",
+          "PIPEOPS_AGENT_ID", "agent.id");
+
+  /// The first words of keys whose variables the original agent knows, without a prefix.
+  private static final Set<String> PLAIN = Set.of("tunnels");
 
   /// Whether services are exposed.
   public enum Tunnels {
@@ -94,10 +106,14 @@ public record AgentSettings(
     }
 
     static Tls of(Section section) {
+      int problems = section.problemCount();
       var certFile = section.find("cert_file", Kind.certificates());
       var keyFile = section.find("key_file", Kind.privateKey());
       if (certFile.isPresent() && keyFile.isEmpty()) {
         section.missing("key_file", "the private key of cert_file");
+      }
+      if (certFile.isPresent() && keyFile.isPresent() && section.problemCount() == problems) {
+        section.requireKeyOf(certFile.get(), "key_file", keyFile.get());
       }
       if (keyFile.isPresent() && certFile.isEmpty()) {
         section.missing("cert_file", "the certificate of key_file");
@@ -121,6 +137,32 @@ public record AgentSettings(
     return tunnels == Tunnels.ENABLED ? services : List.of();
   }
 
+  /// What matters most, a line each, for people.
+  public List<String> summary() {
+    var lines = new ArrayList<String>();
+    lines.add("links to " + apiUrl + ", " + links + " at a time, as agent " + id);
+    for (ServiceSettings service : services) {
+      lines.add(
+          service.name()
+              + ": port "
+              + service.port()
+              + " -> "
+              + service.target()
+              + ", "
+              + service.routingMode().label()
+              + ", at most "
+              + service.tcp().maxConnections()
+              + " connections");
+    }
+    if (tunnels == Tunnels.DISABLED) {
+      lines.add("nothing is exposed: tunnels.enabled is false");
+    } else if (services.isEmpty()) {
+      lines.add("nothing is exposed: there are no tunnels.services");
+    }
+    lines.add("health and metrics at " + management);
+    return lines;
+  }
+
   /// Without the token, see [Secret#toString].
   @Override
   public String toString() {
@@ -138,7 +180,7 @@ public record AgentSettings(
   /// As [#load(Path, Map)], with options that win over variables and file.
   public static AgentSettings load(
       Path file, Map<String, String> environment, List<Outside> options) {
-    return of(ConfigReader.open(file, outside(environment, options)), List.of());
+    return of(ConfigReader.open(file, options, variables(environment)), List.of());
   }
 
   /// The one-line form, without a file: all defaults, and these services.
@@ -157,23 +199,11 @@ public record AgentSettings(
   /// As [#of(String, Secret, List)], with any key as an option and variables below them.
   public static AgentSettings of(
       Map<String, String> environment, List<Outside> options, List<Expose> exposes) {
-    return of(ConfigReader.withoutFile("penstock agent", outside(environment, options)), exposes);
+    return of(ConfigReader.withoutFile("penstock agent", options, variables(environment)), exposes);
   }
 
-  /// An empty variable counts as unset, as shells make them.
-  private static List<Outside> outside(Map<String, String> environment, List<Outside> options) {
-    var outside = new ArrayList<>(options);
-    boolean tokenGiven =
-        options.stream()
-            .anyMatch(
-                it -> it.key().equals("pipeops.token_file") || it.key().equals("pipeops.token"));
-    VARIABLES.forEach((variable, key) -> {
-      String text = environment.getOrDefault(variable, "");
-      if (!text.isBlank() && !(tokenGiven && key.equals("pipeops.token"))) {
-        outside.add(new Outside(key, variable, text));
-      }
-    });
-    return outside;
+  private static Variables variables(Map<String, String> environment) {
+    return Variables.of(environment, VARIABLES, PLAIN);
   }
 
   static AgentSettings of(ConfigReader reader, List<Expose> exposes) {
@@ -186,28 +216,27 @@ public record AgentSettings(
     var clusterName = pipeops.find("cluster_name", ClusterName.kind());
     var tls = Tls.of(pipeops.section("tls"));
     var id =
-        agent
-            .find(
-                "id",
-                Kind.text(
-                    AgentId.PATTERN,
-                    "1 to 128 letters, digits, \".\", \"_\" and \"-\", such as agent-1",
-                    "agent"))
-            .orElseGet(AgentId::ofThisMachine);
+        agent.get(
+            "id",
+            Kind.text(
+                AgentId.PATTERN,
+                "1 to 128 letters, digits, \".\", \"_\" and \"-\", such as agent-1",
+                "agent"),
+            AgentId.ofThisMachine());
     var links = agent.section("links").get("count", Kind.integer(1, 16), 2);
     var eventLoops = agent.get("event_loops", Kind.integer(0, 64), 0);
     var windows = WindowSettings.of(agent.section("windows"));
     var enabled = tunnels.get("enabled", Kind.flag(), true) ? Tunnels.ENABLED : Tunnels.DISABLED;
     var protocol = tunnels.get("protocol", Kind.oneOf(CarrierChoice.class), CarrierChoice.AUTO);
-    var connectionTimeout =
-        tunnels
-            .section("tcp")
-            .get(
-                "connection_timeout",
-                Kind.duration(Duration.ofMillis(100), Duration.ofMinutes(10)),
-                Duration.ofSeconds(30));
-    var services = new ArrayList<>(services(tunnels.sections("services")));
-    services.addAll(services(reader, exposes));
+    var routing = RoutingSettings.of(tunnels.section("routing"));
+    Section discovery = tunnels.section("discovery");
+    var tcpDiscovery = DiscoverySettings.of(discovery.section("tcp"));
+    var udpDiscovery = DiscoverySettings.of(discovery.section("udp"));
+    var tcp = TcpSettings.of(tunnels.section("tcp"), TcpSettings.defaults());
+    var udp = UdpSettings.of(tunnels.section("udp"), UdpSettings.defaults());
+    var common = new ServiceSettings.Common(routing, tcp, udp);
+    var services = new ArrayList<>(services(tunnels.sections("services"), common));
+    services.addAll(services(reader, exposes, common));
     var management =
         root.section("management")
             .get("listen", Kind.listenAddress(), new HostPort("127.0.0.1", 9091));
@@ -222,19 +251,24 @@ public record AgentSettings(
         windows,
         enabled,
         protocol,
-        connectionTimeout,
+        routing,
+        tcpDiscovery,
+        udpDiscovery,
+        tcp,
+        udp,
         services,
         management,
         reader.finish());
   }
 
-  private static List<ServiceSettings> services(List<Section> sections) {
+  private static List<ServiceSettings> services(
+      List<Section> sections, ServiceSettings.Common common) {
     var names = new HashSet<String>();
     var ports = new HashSet<Integer>();
     return sections.stream()
         .map(section -> {
           int problems = section.problemCount();
-          var service = ServiceSettings.of(section);
+          var service = ServiceSettings.of(section, common);
           if (section.problemCount() == problems) {
             if (!names.add(service.name())) {
               section.refuse("name", "found \"" + service.name() + "\" again", "a name of its own");
@@ -248,7 +282,8 @@ public record AgentSettings(
         .toList();
   }
 
-  private static List<ServiceSettings> services(ConfigReader reader, List<Expose> exposes) {
+  private static List<ServiceSettings> services(
+      ConfigReader reader, List<Expose> exposes, ServiceSettings.Common common) {
     var names = new HashSet<String>();
     var ports = new HashSet<Integer>();
     for (Expose expose : exposes) {
@@ -263,6 +298,6 @@ public record AgentSettings(
             "a port of its own; a file can tell port and target apart");
       }
     }
-    return exposes.stream().map(ServiceSettings::of).toList();
+    return exposes.stream().map(expose -> ServiceSettings.of(expose, common)).toList();
   }
 }

@@ -11,6 +11,7 @@ import dev.penstock.config.ConfigurationPage;
 import dev.penstock.config.HostPort;
 import dev.penstock.config.Outside;
 import dev.penstock.config.Secret;
+import dev.penstock.protocol.control.RoutingMode;
 import dev.penstock.protocol.net.ProxyHeader;
 import java.io.IOException;
 import java.net.URI;
@@ -19,6 +20,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -54,7 +56,22 @@ class AgentSettingsTest {
     assertThat(settings.id()).matches("agent-[0-9a-f]{16}").isEqualTo(AgentId.ofThisMachine());
     assertThat(settings.links()).isEqualTo(2);
     assertThat(settings.tunnels()).isEqualTo(AgentSettings.Tunnels.ENABLED);
-    assertThat(settings.connectionTimeout()).isEqualTo(Duration.ofSeconds(30));
+    assertThat(settings.tcp())
+        .isEqualTo(
+            new TcpSettings(
+                OptionalInt.empty(),
+                TcpSettings.KeepAlive.ON,
+                Duration.ofSeconds(30),
+                Duration.ofSeconds(30),
+                Duration.ofMinutes(5),
+                1000));
+    assertThat(settings.udp()).isEqualTo(new UdpSettings(65_535, Duration.ofMinutes(5), 10_000));
+    assertThat(settings.routing())
+        .isEqualTo(
+            new RoutingSettings(RoutingSettings.ForceTunnel.ON, RoutingSettings.DualMode.ON));
+    assertThat(settings.tcpDiscovery())
+        .isEqualTo(settings.udpDiscovery())
+        .isEqualTo(new DiscoverySettings(DiscoverySettings.State.ENABLED, "pipeops.io/managed"));
     assertThat(settings.services()).isEmpty();
     assertThat(settings.management()).isEqualTo(new HostPort("127.0.0.1", 9091));
     assertThat(settings.toString()).doesNotContain("s3cret");
@@ -207,6 +224,186 @@ class AgentSettingsTest {
                 new HostPort("127.0.0.1", 6379),
                 OptionalInt.empty(),
                 ProxyHeader.NONE,
-                AccessRules.EVERYBODY));
+                AccessRules.EVERYBODY,
+                Optional.empty(),
+                RoutingMode.TUNNEL,
+                TcpSettings.defaults(),
+                UdpSettings.defaults()));
+  }
+
+  /// The "full configuration" of the original's page, with comments and quotes as there.
+  private static final String FULL =
+      """
+      tunnels:
+        # Enable/disable TCP/UDP tunnel discovery
+        enabled: true
+        routing:
+          # Force all services to use tunnel mode
+          force_tunnel_mode: true
+          dual_mode_enabled: true
+        discovery:
+          tcp:
+            enabled: true
+            gateway_label: "pipeops.io/managed"
+          udp:
+            enabled: true
+            gateway_label: "pipeops.io/managed"
+        tcp:
+          # Buffer size for TCP data (bytes)
+          buffer_size: 32768
+          keepalive: true
+          keepalive_period: "30s"
+          connection_timeout: "30s"
+          idle_timeout: "5m"
+          max_connections: 1000
+        udp:
+          buffer_size: 65535
+          session_timeout: "5m"
+          max_sessions: 10000
+      """;
+
+  @Test
+  void theFullConfigurationOfTheOriginalsPageLoadsUnchangedAndSaysTheDefaults() throws IOException {
+    var connection = Map.of("PIPEOPS_API_URL", "http://g:8080", "PIPEOPS_TOKEN", "s3cret");
+    var settings = load(FULL, connection);
+    assertThat(settings.tcp().bufferSize()).isEqualTo(OptionalInt.of(32_768));
+    assertThat(settings)
+        .usingRecursiveComparison()
+        .ignoringFields("origins", "tcp.bufferSize")
+        .isEqualTo(load(LEAST, Map.of()));
+  }
+
+  @Test
+  void aServiceMaySayItselfWhatHoldsForItAndElseTheCommonHolds() throws IOException {
+    var services =
+        load(
+                LEAST
+                    + """
+                    tunnels:
+                      tcp: {idle_timeout: 1h30m, max_connections: 7, buffer_size: 4KiB}
+                      udp: {max_sessions: 3}
+                      services:
+                        - name: a
+                          port: 1
+                          target: h:1
+                          tcp: {buffer_size: 8KiB, keepalive: false, keepalive_period: 9s,
+                                connection_timeout: 2s, idle_timeout: 0s, max_connections: 8}
+                          udp: {buffer_size: 1200, session_timeout: 30s, max_sessions: 4}
+                        - {name: b, port: 2, target: h:2}
+                    """,
+                Map.of())
+            .services();
+    assertThat(services.getFirst().tcp())
+        .isEqualTo(
+            new TcpSettings(
+                OptionalInt.of(8192),
+                TcpSettings.KeepAlive.OFF,
+                Duration.ofSeconds(9),
+                Duration.ofSeconds(2),
+                Duration.ZERO,
+                8));
+    assertThat(services.getFirst().udp())
+        .isEqualTo(new UdpSettings(1200, Duration.ofSeconds(30), 4));
+    assertThat(services.getLast().tcp())
+        .isEqualTo(
+            new TcpSettings(
+                OptionalInt.of(4096),
+                TcpSettings.KeepAlive.ON,
+                Duration.ofSeconds(30),
+                Duration.ofSeconds(30),
+                Duration.ofMinutes(90),
+                7));
+    assertThat(services.getLast().udp())
+        .isEqualTo(new UdpSettings(65_535, Duration.ofMinutes(5), 3));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "true,  true,  ,       ,    TUNNEL",
+    "true,  true,  dual,   h:1, TUNNEL",
+    "true,  true,  direct, h:1, TUNNEL",
+    "false, true,  ,       ,    TUNNEL",
+    "false, true,  ,       h:1, DUAL",
+    "false, false, ,       h:1, TUNNEL",
+    "false, false, dual,   h:1, DUAL",
+    "false, true,  direct, h:1, DIRECT",
+    "false, true,  tunnel, h:1, TUNNEL",
+    "false, true,  tunnel, ,    TUNNEL",
+  })
+  void theRoutingModeIsMadeOfTheServicesAndTheCommonKeys(
+      boolean forced, boolean dual, String wanted, String endpoint, RoutingMode expected)
+      throws IOException {
+    String service =
+        "{name: a, port: 1, target: \"h:1\""
+            + (wanted == null ? "" : ", routing_mode: " + wanted)
+            + (endpoint == null ? "" : ", public_endpoint: \"" + endpoint + "\"")
+            + "}";
+    var settings =
+        load(
+            LEAST
+                + "tunnels:\n  routing: {force_tunnel_mode: %s, dual_mode_enabled: %s}\n"
+                    .formatted(forced, dual)
+                + "  services: ["
+                + service
+                + "]\n",
+            Map.of());
+    assertThat(settings.services().getFirst().routingMode()).isEqualTo(expected);
+  }
+
+  @Test
+  void whatCannotBeOfTheTunnelsKeysIsToldWithItsBounds() {
+    assertThat(
+            problems(
+                LEAST
+                    + """
+                    tunnels:
+                      routing: {force_tunnel_mode: maybe}
+                      discovery: {tcp: {gateway_label: "a b"}}
+                      tcp:
+                        buffer_size: 100
+                        keepalive_period: 500ms
+                        idle_timeout: 50ms
+                        max_connections: 0
+                      udp:
+                        buffer_size: 65536
+                      services:
+                        - {name: a, port: 1, target: "h:1", routing_mode: direct}
+                        - {name: b, port: 2, target: "h:2", routing_mode: both}
+                    """,
+                Map.of()))
+        .containsExactly(
+            "agent.yaml:5: tunnels.routing.force_tunnel_mode: found \"maybe\" (expected: true or"
+                + " false)",
+            "agent.yaml:6: tunnels.discovery.tcp.gateway_label: found \"a b\" (expected: a label's key"
+                + " or key=value, such as pipeops.io/managed)",
+            "agent.yaml:8: tunnels.tcp.buffer_size: found \"100\" (expected: a size from 1KiB to 1MiB,"
+                + " such as 256KiB)",
+            "agent.yaml:9: tunnels.tcp.keepalive_period: found \"500ms\" (expected: a duration from 1s"
+                + " to 1h, such as 30s)",
+            "agent.yaml:10: tunnels.tcp.idle_timeout: found \"50ms\" (expected: a duration from 100ms"
+                + " to 168h, such as 30s, or 0s for never)",
+            "agent.yaml:11: tunnels.tcp.max_connections: found \"0\" (expected: 1 to 1000000)",
+            "agent.yaml:13: tunnels.udp.buffer_size: found \"65536\" (expected: a size from 512B to"
+                + " 65535B, such as 256KiB)",
+            "agent.yaml:15: tunnels.services[0].public_endpoint: missing (expected: host:port where"
+                + " clients reach the service themselves, for routing_mode direct)",
+            "agent.yaml:16: tunnels.services[1].routing_mode: found \"both\" (expected: direct or"
+                + " tunnel or dual)");
+  }
+
+  @Test
+  void everyKeyHasAVariableAndThoseOfTheOriginalCountToo() throws IOException {
+    var settings =
+        load(
+            LEAST,
+            Map.of(
+                "PENSTOCK_TUNNELS_TCP_IDLE_TIMEOUT", "7m",
+                "TUNNELS_ROUTING_FORCE_TUNNEL_MODE", "false",
+                "PIPEOPS_AGENT_ID", "agent-7",
+                "PENSTOCK_PIPEOPS_CLUSTER_NAME", "lab"));
+    assertThat(settings.tcp().idleTimeout()).isEqualTo(Duration.ofMinutes(7));
+    assertThat(settings.routing().forced()).isEqualTo(RoutingSettings.ForceTunnel.OFF);
+    assertThat(settings.id()).isEqualTo("agent-7");
+    assertThat(settings.clusterName()).isEqualTo("lab");
   }
 }

@@ -11,6 +11,7 @@ import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.link.LinkStream;
 import dev.penstock.protocol.link.StreamEnd;
 import dev.penstock.protocol.link.StreamObserver;
+import java.time.Duration;
 import java.util.List;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
@@ -27,6 +28,8 @@ public final class ClientStream {
 
   private record Connected() implements Command {}
 
+  private record Idle() implements Command {}
+
   private record Ended(StreamEnd end) implements Command {}
 
   private static final Logger log = LoggerFactory.getLogger(ClientStream.class);
@@ -35,6 +38,7 @@ public final class ClientStream {
   private final AgentLink link;
   private final GatewayMeters meters;
   private final BadPeers badPeers;
+  private boolean idle;
 
   private ClientStream(Client client, AgentLink link, GatewayMeters meters, BadPeers badPeers) {
     this.client = client;
@@ -44,15 +48,18 @@ public final class ClientStream {
   }
 
   public static Behavior<Command> create(
-      Client client,
-      AgentLink link,
-      GatewayMeters meters,
-      BadPeers badPeers,
-      Materializer materializer) {
+      Client client, AgentLink link, GatewayLink.Shared shared, Materializer materializer) {
     return Behaviors.setup(context -> {
-      var stream = new ClientStream(client, link, meters, badPeers);
+      var stream = new ClientStream(client, link, shared.meters(), shared.badPeers());
+      stream.watch(context.getSelf(), shared.clientIdleTimeout());
       return stream.open(context.getSelf(), materializer);
     });
+  }
+
+  private void watch(ActorRef<Command> self, Duration idleTimeout) {
+    if (!idleTimeout.isZero()) {
+      client.connection().onIdle(idleTimeout, () -> self.tell(new Idle()));
+    }
   }
 
   private Behavior<Command> open(ActorRef<Command> self, Materializer materializer) {
@@ -125,6 +132,11 @@ public final class ClientStream {
         meters.connected(System.nanoTime() - client.acceptedAt());
         yield Behaviors.same();
       }
+      case Idle() -> {
+        idle = true;
+        client.connection().reset();
+        yield Behaviors.same();
+      }
       case Ended(var end) -> {
         ended(end);
         yield Behaviors.stopped();
@@ -134,7 +146,8 @@ public final class ClientStream {
 
   private void ended(StreamEnd end) {
     link.released();
-    meters.streamEnded(end.cause());
+    StreamEnd.Cause cause = idle ? StreamEnd.Cause.IDLE : end.cause();
+    meters.streamEnded(cause);
     DialStatus dial = end.dial();
     if (dial != null) {
       dialFailed(dial, end);
@@ -142,7 +155,7 @@ public final class ClientStream {
     log.atDebug()
         .addKeyValue("tunnel", client.tunnel().identity())
         .addKeyValue("clientAddress", client.connection().remoteAddress())
-        .addKeyValue("cause", end.cause())
+        .addKeyValue("cause", cause)
         .addKeyValue("bytesToService", end.toPeer())
         .addKeyValue("bytesToClient", end.fromPeer())
         .log("a stream ended");

@@ -84,6 +84,7 @@ public final class GatewayLink {
   /// @param carriers what may carry the streams of a link
   /// @param registerTimeout from the upgrade until `register` on the controller socket
   /// @param helloPatience from `gateway_hello` until its answer
+  /// @param clientIdleTimeout without bytes either way, after which a client is cut; zero for never
   public record Shared(
       Links links,
       Arrivals arrivals,
@@ -91,6 +92,7 @@ public final class GatewayLink {
       CarrierChoice carriers,
       Duration registerTimeout,
       HelloPatience helloPatience,
+      Duration clientIdleTimeout,
       ByteBudget budget,
       GatewayMeters meters,
       BadPeers badPeers) {}
@@ -261,8 +263,7 @@ public final class GatewayLink {
       case Arrived(var message) -> arrived(message);
       case Carry(var client, var by) -> {
         context.spawnAnonymous(
-            ClientStream.create(
-                client, by, setup.shared().meters(), setup.shared().badPeers(), materializer),
+            ClientStream.create(client, by, setup.shared(), materializer),
             DispatcherSelector.fromConfig(link.loop().dispatcher()));
         yield Behaviors.same();
       }

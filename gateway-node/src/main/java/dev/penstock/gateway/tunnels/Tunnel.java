@@ -13,6 +13,7 @@ import dev.penstock.gateway.observe.ClientRefusal;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.sources.SourceGuard;
 import dev.penstock.gateway.sources.Verdict;
+import dev.penstock.node.Admission;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.net.EventLoops;
 import dev.penstock.protocol.net.Loop;

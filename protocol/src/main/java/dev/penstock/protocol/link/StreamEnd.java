@@ -20,6 +20,8 @@ public record StreamEnd(
     FINISHED,
     /// The connection on this side was reset or lost.
     RESET_HERE,
+    /// The connection on this side was cut because nothing went over it for too long.
+    IDLE,
     /// The peer reset the stream.
     RESET_BY_PEER,
     /// The reader was so slow that its unread bytes met the memory budget.

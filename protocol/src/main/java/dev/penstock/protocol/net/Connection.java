@@ -7,6 +7,7 @@ import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -32,11 +33,13 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
   private @Nullable T head;
   private @Nullable ArrayDeque<T> tail;
   private int waiting;
+  private int moves;
   private boolean readPending;
   private boolean flushPending;
   private boolean inputEnded;
   private @Nullable RuntimeException failure;
   private @Nullable Runnable onChange;
+  private @Nullable Runnable endIdleWatch;
 
   /// @param readAhead while no more bytes than this wait for demand, the next read is asked for
   ///   ahead of it: it spares two system calls in every round of a question-and-answer protocol
@@ -107,6 +110,38 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
     closed.thenRun(action);
   }
 
+  /// Runs `action` on [#loop] when nothing came or went for `timeout` (and up to an eighth of it
+  /// more), once; not any more when the connection is closed or handed to another loop, or when
+  /// this is called again. To be called on the loop.
+  ///
+  /// @param timeout at least a millisecond
+  public final void onIdle(Duration timeout, Runnable action) {
+    Loop watching = loop();
+    if (endIdleWatch == null) {
+      onClosed(this::endIdleWatch);
+    } else {
+      endIdleWatch();
+    }
+    IdleWatch.Handle watch =
+        watching
+            .idleWatch()
+            .watch(
+                () -> moves,
+                timeout,
+                () -> {
+                  if (channel.isOpen() && channel.eventLoop().equals(watching.eventLoop())) {
+                    action.run();
+                  }
+                });
+    endIdleWatch = () -> watching.run(watch::end);
+  }
+
+  private void endIdleWatch() {
+    if (endIdleWatch != null) {
+      endIdleWatch.run();
+    }
+  }
+
   /// Cuts the connection with RST: the peer learns that this was no orderly end. Any thread.
   public final void reset() {
     if (channel.isOpen()) {
@@ -125,6 +160,11 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
 
   /// Ends our direction after what was written; `done` runs on the loop.
   abstract void finish(Runnable done);
+
+  /// Whether a socket that is closed now was closed in order.
+  boolean isOver() {
+    return inputEnded;
+  }
 
   /// Closes for good after both directions ended.
   abstract void close();
@@ -176,6 +216,7 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
 
   /// Writes, and flushes once at the end of what this loop is doing now.
   final void write(T message) {
+    moves++;
     channel.write(encode(message), channel.voidPromise());
     if (!flushPending) {
       flushPending = true;
@@ -195,6 +236,7 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
   }
 
   final void enqueue(T message) {
+    moves++;
     waiting += sizeOf(message);
     if (head == null) {
       head = message;
@@ -258,7 +300,7 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
 
     @Override
     public void channelInactive(ChannelHandlerContext context) {
-      if (!inputEnded) {
+      if (!isOver()) {
         fail(new ConnectionLost("closed"));
       }
     }

@@ -13,6 +13,7 @@ public final class Loop {
   private final String dispatcher;
   private final EventLoop eventLoop;
   private final Attributes attributes;
+  private final IdleWatch idleWatch = new IdleWatch(this);
 
   Loop(int index, String dispatcher, EventLoop eventLoop) {
     this.index = index;
@@ -58,6 +59,11 @@ public final class Loop {
   /// Runs `task` on this loop after `delay`.
   public void schedule(Duration delay, Runnable task) {
     eventLoop.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS);
+  }
+
+  /// To be used on this loop only.
+  IdleWatch idleWatch() {
+    return idleWatch;
   }
 
   EventLoop eventLoop() {

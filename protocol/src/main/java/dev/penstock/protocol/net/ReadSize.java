@@ -18,15 +18,25 @@ final class ReadSize extends DefaultMaxMessagesRecvByteBufAllocator {
 
   private final int largest;
   private final int shared;
-  private final AtomicInteger open = new AtomicInteger();
+  private final AtomicInteger open;
 
   /// @param largest bytes of one read
   /// @param shared bytes that one read of every open socket takes together, as long as each has 64
   ///   KiB
   ReadSize(int largest, int shared) {
+    this(largest, shared, new AtomicInteger());
+  }
+
+  private ReadSize(int largest, int shared, AtomicInteger open) {
     super(1);
     this.largest = largest;
     this.shared = shared;
+    this.open = open;
+  }
+
+  /// The same rule, with another bound for the largest read; counts the same sockets.
+  ReadSize atMost(int bytes) {
+    return new ReadSize(bytes, shared, open);
   }
 
   /// A socket of this kind was opened, or with -1 closed.
@@ -35,7 +45,7 @@ final class ReadSize extends DefaultMaxMessagesRecvByteBufAllocator {
   }
 
   private int bound() {
-    return Math.clamp(shared / Math.max(1, open.get()), LEAST_BOUND, largest);
+    return Math.min(largest, Math.max(LEAST_BOUND, shared / Math.max(1, open.get())));
   }
 
   @Override

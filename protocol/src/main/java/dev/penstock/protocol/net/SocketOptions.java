@@ -6,6 +6,9 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.channel.socket.nio.NioChannelOption;
+import java.time.Duration;
+import jdk.net.ExtendedSocketOptions;
 
 /// The options of the two kinds of sockets.
 enum SocketOptions {
@@ -38,6 +41,26 @@ enum SocketOptions {
     config.setWriteBufferWaterMark(new WriteBufferWaterMark(unsentBytes / 2, unsentBytes));
     if (this == LINK && channel instanceof EpollSocketChannel) {
       config.setOption(EpollChannelOption.TCP_NOTSENT_LOWAT, (long) LINK_UNSENT_BYTES);
+    }
+  }
+
+  /// What one connection is told beyond its kind.
+  static void apply(TcpOptions options, Channel channel, ReadSize readSize) {
+    ChannelConfig config = channel.config();
+    if (options.largestRead() > 0) {
+      config.setRecvByteBufAllocator(readSize.atMost(options.largestRead()));
+    }
+    Duration keepAlive = options.keepAlive();
+    config.setOption(ChannelOption.SO_KEEPALIVE, keepAlive != null);
+    if (keepAlive != null) {
+      int seconds = Math.toIntExact(keepAlive.toSeconds());
+      if (channel instanceof EpollSocketChannel) {
+        config.setOption(EpollChannelOption.TCP_KEEPIDLE, seconds);
+        config.setOption(EpollChannelOption.TCP_KEEPINTVL, seconds);
+      } else {
+        config.setOption(NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPIDLE), seconds);
+        config.setOption(NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPINTERVAL), seconds);
+      }
     }
   }
 }

@@ -192,12 +192,23 @@ public final class Tcp {
     }
   }
 
+  /// Connects as [#connect(EventLoops, Loop, String, int, Duration, TcpOptions)] does, with the
+  /// default options.
+  public static CompletionStage<TcpConnection> connect(
+      EventLoops loops, Loop loop, String host, int port, Duration timeout) {
+    return connect(loops, loop, host, port, timeout, TcpOptions.defaults());
+  }
+
   /// Connects to `host:port` on `loop`, trying the addresses of the name in turn, within `timeout`
   /// in all. Fails with [DialFailure].
   public static CompletionStage<TcpConnection> connect(
-      EventLoops loops, Loop loop, String host, int port, Duration timeout) {
+      EventLoops loops, Loop loop, String host, int port, Duration timeout, TcpOptions options) {
     return dial(loops, loop, host, port, timeout, new ChannelInboundHandlerAdapter())
-        .thenApply(channel -> new TcpConnection(loops, channel, SocketOptions.STREAM));
+        .thenApply(channel -> {
+          var connection = new TcpConnection(loops, channel, SocketOptions.STREAM);
+          SocketOptions.apply(options, channel, loops.readSize(SocketOptions.STREAM));
+          return connection;
+        });
   }
 
   static CompletionStage<SocketChannel> dial(

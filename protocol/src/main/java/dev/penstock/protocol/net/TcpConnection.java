@@ -14,6 +14,8 @@ import java.nio.ByteBuffer;
 public final class TcpConnection extends Connection<ByteBuffer> {
   private static final int READ_AHEAD = 16 * 1024;
 
+  private boolean outputEnded;
+
   TcpConnection(EventLoops loops, SocketChannel channel, SocketOptions options) {
     super(loops, channel, options, READ_AHEAD);
   }
@@ -50,8 +52,15 @@ public final class TcpConnection extends Connection<ByteBuffer> {
           } else if (channel().isOpen()) {
             channel().shutdownOutput();
           }
+          outputEnded = true;
           done.run();
         });
+  }
+
+  /// A connection that is cut between the end of its input and that of its output is lost.
+  @Override
+  boolean isOver() {
+    return super.isOver() && outputEnded;
   }
 
   @Override

@@ -446,6 +446,16 @@ final class TcpTest {
   }
 
   @Test
+  void aHalfClosedConnectionThatIsCutEndsItsFlow() throws Exception {
+    client().shutdownOutput();
+    var connection = server();
+    var hands = hold(connection);
+    assertThat(hands.take()).isNull();
+    connection.reset();
+    await(hands.ended());
+  }
+
+  @Test
   void aConnectionIsMadeByNameAndByAddress() throws Exception {
     for (String host : List.of("localhost", "127.0.0.1")) {
       var ours = await(connect(host, listener.address().getPort(), PATIENCE));

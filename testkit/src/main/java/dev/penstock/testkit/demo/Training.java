@@ -52,7 +52,7 @@ final class Training {
           "--gateway", "http://127.0.0.1:1", "--token", "t", "--expose", "a=127.0.0.1:1"
         },
         new AgentCommand(Map.of(), _ -> 0));
-    Cli.execute("gateway", new String[] {"--help"}, new GatewayCommand(_ -> 0));
+    Cli.execute("gateway", new String[] {"--help"}, new GatewayCommand(Map.of(), _ -> 0));
   }
 
   private static Socket connect(int port) throws IOException {

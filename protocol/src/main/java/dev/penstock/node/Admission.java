@@ -1,13 +1,13 @@
-package dev.penstock.gateway.tunnels;
+package dev.penstock.node;
 
 import java.util.concurrent.atomic.AtomicInteger;
 
-/// The bound on clients' connections of the whole gateway. Safe for use by several threads.
+/// A bound on how many of something there are at a time. Safe for use by several threads.
 public final class Admission {
   private final int limit;
   private final AtomicInteger inside = new AtomicInteger();
 
-  /// @param limit connections at a time
+  /// @param limit places in all
   public Admission(int limit) {
     this.limit = limit;
   }
@@ -24,5 +24,10 @@ public final class Admission {
   /// Gives a place back.
   public void leave() {
     inside.decrementAndGet();
+  }
+
+  /// Places in all.
+  public int limit() {
+    return limit;
   }
 }
