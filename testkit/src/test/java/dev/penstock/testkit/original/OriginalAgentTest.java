@@ -271,11 +271,15 @@ class OriginalAgentTest {
     });
     assertThat(agent.state()).isEqualTo(State.RECONNECTING);
     assertThat(agent.connections()).isLessThanOrEqualTo(6);
-    assertThat(lab.metric("penstock_gateway_rejected_total{reason=\"too_many_handshakes\"}"))
+    assertThat(rejected("too_many_handshakes") + rejected("too_many_links"))
         .isGreaterThanOrEqualTo(3);
     await()
         .atMost(Duration.ofSeconds(60))
         .until(() -> agent.state() == State.CONNECTED && agent.hasSession());
+  }
+
+  private double rejected(String reason) {
+    return lab.metric("penstock_gateway_rejected_total{reason=\"" + reason + "\"}");
   }
 
   @Test
