@@ -20,6 +20,8 @@ import dev.penstock.management.JvmMeters;
 import dev.penstock.management.ManagementServer;
 import dev.penstock.node.Admission;
 import dev.penstock.node.NodeSystem;
+import dev.penstock.protocol.control.Carrier;
+import dev.penstock.protocol.json.OriginalPacing;
 import dev.penstock.protocol.link.LinkSettings;
 import dev.penstock.protocol.net.HttpPort;
 import dev.penstock.protocol.net.Tcp;
@@ -191,6 +193,7 @@ public final class Gateway implements AutoCloseable {
                       arrivals,
                       linkSettings(),
                       settings.links().protocol(),
+                      originals(),
                       settings.links().registerTimeout(),
                       GatewayLink.HelloPatience.DEFAULT,
                       settings.publicSide().idleTimeout(),
@@ -279,6 +282,17 @@ public final class Gateway implements AutoCloseable {
           Flow.of(HttpRequest.class).mapAsync(1, rest::handle),
           (peer, kind, why) -> badPeers.rejected(Rejection.BAD_HANDSHAKE, peer, kind + ": " + why),
           settings.proxyProtocol().front());
+    }
+
+    private GatewayLink.Originals originals() {
+      var usual = OriginalPacing.defaults();
+      return new GatewayLink.Originals(
+          settings.links().originalJson() ? Carrier.JSON : Carrier.YAMUX,
+          new OriginalPacing(
+              settings.links().originalHold(),
+              settings.links().originalPause(),
+              usual.linger(),
+              usual.patience()));
     }
 
     private LinkSettings linkSettings() {

@@ -148,6 +148,13 @@ public record GatewaySettings(
   ///   cluster may open in the long run, 1 to 100000; default 120
   /// @param protocol `gateway.links.protocol`: what carries tunnels, `auto`, `yamux` or `json`;
   ///   default `auto`, which is yamux where both ends can
+  /// @param originalJson `gateway.links.original_json`: whether original agents have their tunnels
+  ///   in JSON on the controller socket though they could use yamux; default false
+  /// @param originalHold `gateway.links.original_hold`: how long a client's first bytes wait for
+  ///   the dial of an original agent in JSON, which it does not report, 0 ms to 30 s; default 250
+  ///   ms
+  /// @param originalPause `gateway.links.original_pause`: between two data messages of a connection
+  ///   to an original agent in JSON, which could swap them, 0 ms to 1 s; default 5 ms
   public record Links(
       Duration registerTimeout,
       Duration handshakeTimeout,
@@ -157,7 +164,10 @@ public record GatewaySettings(
       Duration keepaliveTimeout,
       int maxLinksPerCluster,
       int maxHandshakesPerMinute,
-      CarrierChoice protocol) {
+      CarrierChoice protocol,
+      boolean originalJson,
+      Duration originalHold,
+      Duration originalPause) {
     static Links of(Section section) {
       var timeout = Kind.duration(Duration.ofMillis(100), Duration.ofMinutes(5));
       var keepalive = Kind.duration(Duration.ofSeconds(1), Duration.ofMinutes(10));
@@ -170,7 +180,16 @@ public record GatewaySettings(
           section.get("keepalive_timeout", keepalive, Duration.ofSeconds(10)),
           section.get("max_links_per_cluster", Kind.integer(1, 10_000), 64),
           section.get("max_handshakes_per_minute", Kind.integer(1, 100_000), 120),
-          section.get("protocol", Kind.oneOf(CarrierChoice.class), CarrierChoice.AUTO));
+          section.get("protocol", Kind.oneOf(CarrierChoice.class), CarrierChoice.AUTO),
+          section.get("original_json", Kind.flag(), false),
+          section.get(
+              "original_hold",
+              Kind.duration(Duration.ZERO, Duration.ofSeconds(30)),
+              Duration.ofMillis(250)),
+          section.get(
+              "original_pause",
+              Kind.duration(Duration.ZERO, Duration.ofSeconds(1)),
+              Duration.ofMillis(5)));
     }
   }
 

@@ -77,7 +77,10 @@ class GatewaySettingsTest {
                 Duration.ofSeconds(10),
                 64,
                 120,
-                CarrierChoice.AUTO));
+                CarrierChoice.AUTO,
+                false,
+                Duration.ofMillis(250),
+                Duration.ofMillis(5)));
     assertThat(settings.eventLoops()).isZero();
     assertThat(settings.toString()).doesNotContain("s3cret");
   }

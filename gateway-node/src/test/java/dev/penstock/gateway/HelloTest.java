@@ -68,6 +68,7 @@ class HelloTest {
                                 arrivals,
                                 LinkSettings.defaults(),
                                 CarrierChoice.AUTO,
+                                GatewayLink.Originals.DEFAULT,
                                 Duration.ofSeconds(10),
                                 new GatewayLink.HelloPatience(
                                     Duration.ofMillis(300), Duration.ofMinutes(5)),

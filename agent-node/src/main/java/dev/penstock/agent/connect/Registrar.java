@@ -172,7 +172,7 @@ public final class Registrar {
             name,
             Map.of(),
             Map.of(),
-            Set.of(),
+            Set.of(Register.NAMES_CAPABILITIES),
             ""));
     timers.startSingleTimer(new NoAnswer(), ANSWER_TIMEOUT);
   }

@@ -16,6 +16,7 @@ import dev.penstock.protocol.control.ControlMessage.Pong;
 import dev.penstock.protocol.control.ControlMessage.Register;
 import dev.penstock.protocol.control.ControlMessage.RegisterSuccess;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.json.OriginalPacing;
 import dev.penstock.protocol.link.Link;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.LinkListener;
@@ -29,6 +30,7 @@ import dev.penstock.protocol.yamux.ByteBudget;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.DispatcherSelector;
@@ -54,6 +56,9 @@ public final class GatewayLink {
 
   /// The gateway ends: close the link in order.
   public record GoAway() implements Command {}
+
+  /// An agent of this link's cluster has registered a tunnel.
+  record TunnelsKnown() implements Command {}
 
   private record Arrived(ControlMessage message) implements Command {}
 
@@ -82,6 +87,7 @@ public final class GatewayLink {
   /// What the links of one gateway share.
   ///
   /// @param carriers what may carry the streams of a link
+  /// @param originals how agents without our extensions are linked
   /// @param registerTimeout from the upgrade until `register` on the controller socket
   /// @param helloPatience from `gateway_hello` until its answer
   /// @param clientIdleTimeout without bytes either way, after which a client is cut; zero for never
@@ -90,12 +96,23 @@ public final class GatewayLink {
       Arrivals arrivals,
       LinkSettings settings,
       CarrierChoice carriers,
+      Originals originals,
       Duration registerTimeout,
       HelloPatience helloPatience,
       Duration clientIdleTimeout,
       ByteBudget budget,
       GatewayMeters meters,
       BadPeers badPeers) {}
+
+  /// How agents without our extensions are linked: an original agent carries JSON tunnels on the
+  /// controller socket only, so that it must then not be told of the gateway socket.
+  ///
+  /// @param carrier what is preferred for them; yamux where the gateway may use it
+  /// @param pacing of JSON tunnels
+  public record Originals(Carrier carrier, OriginalPacing pacing) {
+    /// By yamux, with usual pacing where even that must not be used.
+    public static final Originals DEFAULT = new Originals(Carrier.YAMUX, OriginalPacing.defaults());
+  }
 
   /// How long an agent is expected to take for `gateway_hello_ack`, before its link counts as one
   /// without a session. An answer that comes later is still honoured.
@@ -291,6 +308,10 @@ public final class GatewayLink {
         }
         yield Behaviors.same();
       }
+      case TunnelsKnown() -> {
+        carryToOriginal();
+        yield Behaviors.same();
+      }
       case SessionDied() -> {
         link.giveUp("the agent answers, but its yamux session does not");
         yield Behaviors.same();
@@ -415,6 +436,10 @@ public final class GatewayLink {
   private void register(Register register) {
     cancelRegisterTimeout();
     String cluster = setup.cluster();
+    boolean staysHere = staysHere(register);
+    if (staysHere && registered == null) {
+      setup.shared().links().awaitTunnels(cluster, context.getSelf());
+    }
     link.send(
         new RegisterSuccess(
             register.requestId(),
@@ -423,12 +448,34 @@ public final class GatewayLink {
             cluster,
             "registered",
             null,
-            setup.gatewayUrl()));
+            staysHere ? null : setup.gatewayUrl()));
     log.atInfo()
         .addKeyValue("cluster", cluster)
         .addKeyValue("agentId", register.agentId())
         .addKeyValue("agentAddress", setup.connection().remoteAddress())
         .log("an agent registered");
+  }
+
+  /// Whether an agent is to have its tunnels on this socket, in JSON.
+  private boolean staysHere(Register register) {
+    return setup.socket() == Socket.CONTROLLER
+        && !register.features().contains(Register.NAMES_CAPABILITIES)
+        && (setup.shared().originals().carrier() == Carrier.JSON
+            || !setup.shared().carriers().allows(Carrier.YAMUX));
+  }
+
+  /// Only once a tunnel was registered: an original agent that has tunnels disabled dies of the
+  /// first message of one.
+  private void carryToOriginal() {
+    if (registered != null || ended || leaving) {
+      return;
+    }
+    carrier = Carrier.JSON;
+    link.tolerateSilence(ORIGINAL_PATIENCE);
+    link.carryToOriginal(
+        Long.toHexString(ThreadLocalRandom.current().nextLong()),
+        setup.shared().originals().pacing());
+    up(new AgentLink(setup.cluster(), link, OURS, context.getSelf()), Carrier.JSON);
   }
 
   private void askBesideSession() {
@@ -478,12 +525,16 @@ public final class GatewayLink {
     if (ack.capabilities().isEmpty()) {
       link.tolerateSilence(ORIGINAL_PATIENCE);
     }
-    var candidate =
+    up(
         new AgentLink(
             setup.cluster(),
             link,
             Capability.common(hello.capabilities(), ack.capabilities()),
-            context.getSelf());
+            context.getSelf()),
+        carrier);
+  }
+
+  private void up(AgentLink candidate, Carrier by) {
     if (!setup.shared().links().add(candidate)) {
       setup
           .shared()
@@ -499,11 +550,12 @@ public final class GatewayLink {
     log.atInfo()
         .addKeyValue("cluster", setup.cluster())
         .addKeyValue("agentAddress", setup.connection().remoteAddress())
-        .addKeyValue("protocol", carrier.label())
+        .addKeyValue("protocol", by.label())
         .log("a link is up");
   }
 
   private void deregister() {
+    setup.shared().links().awaitNoLonger(setup.cluster(), context.getSelf());
     if (registered != null) {
       setup.shared().links().remove(registered);
       setup.shared().arrivals().linked(setup.cluster(), System.nanoTime());

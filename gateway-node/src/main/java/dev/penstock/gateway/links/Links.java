@@ -5,11 +5,15 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.random.RandomGenerator;
+import java.util.stream.Stream;
+import org.apache.pekko.actor.typed.ActorRef;
 import org.jspecify.annotations.Nullable;
 
 /// The links that take streams, by cluster. Safe for use by several threads.
 public final class Links {
   private final ConcurrentHashMap<String, List<AgentLink>> byCluster = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<String, List<ActorRef<GatewayLink.Command>>> awaiting =
+      new ConcurrentHashMap<>();
   private final int maxPerCluster;
 
   /// @param maxPerCluster links of one cluster at a time
@@ -44,6 +48,33 @@ public final class Links {
           rest.remove(link);
           return rest.isEmpty() ? null : List.copyOf(rest);
         });
+  }
+
+  /// Has `link` told ([GatewayLink.TunnelsKnown]) when an agent of `cluster` next registers a
+  /// tunnel, which shows that it has tunnels enabled.
+  void awaitTunnels(String cluster, ActorRef<GatewayLink.Command> link) {
+    awaiting.merge(
+        cluster,
+        List.of(link),
+        (before, more) -> Stream.concat(before.stream(), more.stream()).distinct().toList());
+  }
+
+  /// The link has ended.
+  void awaitNoLonger(String cluster, ActorRef<GatewayLink.Command> link) {
+    awaiting.computeIfPresent(
+        cluster,
+        (_, before) -> {
+          var rest = before.stream().filter(it -> !it.equals(link)).toList();
+          return rest.isEmpty() ? null : rest;
+        });
+  }
+
+  /// An agent of `cluster` has registered a tunnel.
+  public void tunnelRegistered(String cluster) {
+    var links = awaiting.remove(cluster);
+    if (links != null) {
+      links.forEach(link -> link.tell(new GatewayLink.TunnelsKnown()));
+    }
   }
 
   /// The other links of a link's cluster.

@@ -161,6 +161,7 @@ public final class Tunnels {
       case LeaseResult.Conflict(var text) -> replyTo.tell(new Answer.Conflict(text));
       case LeaseResult.Exhausted(var text) -> replyTo.tell(new Answer.Unavailable(text));
       case LeaseResult.Granted(var lease, _) -> {
+        setup.shared().links().tunnelRegistered(identity.cluster());
         Running running = tunnels.get(identity);
         if (running != null && running.lease.port() == lease.port()) {
           running.actor.tell(new Tunnel.Update(service(lease, registration)));

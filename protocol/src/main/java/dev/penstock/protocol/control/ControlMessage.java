@@ -30,6 +30,10 @@ public sealed interface ControlMessage {
       Set<String> features,
       String clusterId)
       implements ControlMessage {
+    /// The feature of an agent that names its [Capability]s on the gateway socket, as ours does and
+    /// the original does not.
+    public static final String NAMES_CAPABILITIES = "names_capabilities";
+
     public Register {
       labels = Collections.unmodifiableMap(new LinkedHashMap<>(labels));
       metadata = Collections.unmodifiableMap(new LinkedHashMap<>(metadata));
