@@ -2,9 +2,10 @@ package dev.penstock.gateway;
 
 import dev.penstock.config.Secret;
 import dev.penstock.gateway.auth.Tokens;
-import dev.penstock.gateway.leases.FileLeaseStore;
+import dev.penstock.gateway.leases.DatabaseLeaseStore;
 import dev.penstock.gateway.leases.LeaseStore;
 import dev.penstock.gateway.leases.Leases;
+import dev.penstock.gateway.leases.Quota;
 import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.LinkPort;
 import dev.penstock.gateway.links.LinkSupervisor;
@@ -86,10 +87,13 @@ public final class Gateway implements AutoCloseable {
   /// @throws IOException the data directory cannot be used
   public static Gateway start(GatewaySettings settings) throws IOException {
     Tls tls = tls(settings);
-    var store = FileLeaseStore.open(settings.dataDir());
+    var store = DatabaseLeaseStore.open(settings.dataDir());
     NodeSystem node = null;
     try {
-      var leases = Leases.open(store, settings.publicSide().ports());
+      var leases = Leases.open(
+              store,
+              settings.publicSide().ports(),
+              Quota.ofTunnels(settings.publicSide().maxTunnelsPerCluster()));
       leases.warnings().forEach(log::warn);
       node = NodeSystem.start("gateway", settings.eventLoops());
       return new Starting(settings, node, tls, store, leases).start();
@@ -177,6 +181,7 @@ public final class Gateway implements AutoCloseable {
                       tunnelShared,
                       leases,
                       settings.publicSide().bind(),
+                      settings.publicSide().syncGrace(),
                       () -> restored.complete(null))),
               "tunnels",
               DispatcherSelector.blocking());
@@ -210,12 +215,12 @@ public final class Gateway implements AutoCloseable {
           .addKeyValue("listen", listener.address())
           .addKeyValue("management", management.address())
           .addKeyValue("transport", node.loops().transport())
-          .addKeyValue("leases", leases.leases().size())
+          .addKeyValue("tunnels", leases.tunnels().size())
           .log("the gateway is up");
       return new Gateway(node, store, management, listener, supervisor);
     }
 
-    /// Every lease whose port cannot be bound is given up: an address that is not of this machine
+    /// A port that cannot be bound is tried again for ever: an address that is not of this machine
     /// must be noticed before that.
     private void requirePublicAddress() throws IOException {
       String bind = settings.publicSide().bind();
@@ -264,7 +269,8 @@ public final class Gateway implements AutoCloseable {
               settings.links().maxTextMessage(),
               settings.links().handshakeTimeout()),
           port::answer,
-          Flow.of(HttpRequest.class).mapAsync(1, rest::handle),
+          peer ->
+              Flow.of(HttpRequest.class).mapAsync(1, request -> rest.handle(request, peer)),
           (peer, kind, why) -> badPeers.rejected(Rejection.BAD_HANDSHAKE, peer, kind + ": " + why));
     }
 

@@ -1,0 +1,14 @@
+package dev.penstock.gateway.leases;
+
+/// What one cluster may have, so that none takes all the memory.
+///
+/// @param tunnels registered at a time
+/// @param characters of their registrations together
+public record Quota(int tunnels, long characters) {
+  private static final long CHARACTERS = 64L * 1024 * 1024;
+
+  /// With 64 Mi characters of registrations.
+  public static Quota ofTunnels(int tunnels) {
+    return new Quota(tunnels, CHARACTERS);
+  }
+}
