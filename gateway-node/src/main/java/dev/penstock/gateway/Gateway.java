@@ -90,7 +90,8 @@ public final class Gateway implements AutoCloseable {
     var store = DatabaseLeaseStore.open(settings.dataDir());
     NodeSystem node = null;
     try {
-      var leases = Leases.open(
+      var leases =
+          Leases.open(
               store,
               settings.publicSide().ports(),
               Quota.ofTunnels(settings.publicSide().maxTunnelsPerCluster()));
@@ -269,8 +270,7 @@ public final class Gateway implements AutoCloseable {
               settings.links().maxTextMessage(),
               settings.links().handshakeTimeout()),
           port::answer,
-          peer ->
-              Flow.of(HttpRequest.class).mapAsync(1, request -> rest.handle(request, peer)),
+          peer -> Flow.of(HttpRequest.class).mapAsync(1, request -> rest.handle(request, peer)),
           (peer, kind, why) -> badPeers.rejected(Rejection.BAD_HANDSHAKE, peer, kind + ": " + why));
     }
 

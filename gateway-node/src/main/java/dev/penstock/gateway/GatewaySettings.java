@@ -74,10 +74,11 @@ public record GatewaySettings(
   ///   1-65535, default 10000-35000
   /// @param maxConnections `gateway.public.max_connections`: users' connections at a time, 1 to
   ///   10000000; default 100000
-  /// @param maxTunnelsPerCluster `gateway.public.max_tunnels_per_cluster`: registered tunnels of one
-  ///   cluster at a time, 1 to 65535; default 20000
-  /// @param syncGrace `gateway.public.sync_grace`: how long a tunnel that syncs named lasts once they
-  ///   no longer do, 0 s to 24 h; default 15 min, three times the period of the original's syncs
+  /// @param maxTunnelsPerCluster `gateway.public.max_tunnels_per_cluster`: registered tunnels of
+  ///   one cluster at a time, 1 to 65535; default 20000
+  /// @param syncGrace `gateway.public.sync_grace`: how long a tunnel that syncs named lasts once
+  ///   they no longer do, 0 s to 24 h; default 15 min, three times the period of the original's
+  ///   syncs
   public record PublicSide(
       String host,
       String bind,

@@ -50,7 +50,12 @@ class GatewaySettingsTest {
     assertThat(settings.publicSide())
         .isEqualTo(
             new GatewaySettings.PublicSide(
-                "127.0.0.1", "127.0.0.1", new PortRange(10_000, 35_000), 100_000));
+                "127.0.0.1",
+                "127.0.0.1",
+                new PortRange(10_000, 35_000),
+                100_000,
+                20_000,
+                Duration.ofMinutes(15)));
     assertThat(settings.tokens())
         .containsExactly(new GatewaySettings.ClusterToken(Secret.of("s3cret"), "lab"));
     assertThat(settings.links())

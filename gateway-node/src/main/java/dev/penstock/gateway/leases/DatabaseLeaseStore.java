@@ -17,10 +17,12 @@ import java.sql.Types;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.h2.api.ErrorCode;
 import org.h2.jdbcx.JdbcDataSource;
+import org.jspecify.annotations.Nullable;
 
-/// Tunnels in a directory: an H2 database in one file, `tunnels.mv.db`. A lock on `lock` keeps other
-/// gateways out.
+/// Tunnels in a directory: an H2 database in one file, `tunnels.mv.db`. A lock on `lock` keeps
+/// other gateways out.
 ///
 /// Every write is one transaction, and one forced write to the disk before it returns. A process
 /// killed in the middle of a write leaves the file as it was before. What is no such database stops
@@ -190,8 +192,7 @@ public final class DatabaseLeaseStore implements LeaseStore {
   }
 
   /// Whether there is this table, or any when it is null.
-  private static boolean has(Statement statement, @org.jspecify.annotations.Nullable String table)
-      throws SQLException {
+  private static boolean has(Statement statement, @Nullable String table) throws SQLException {
     try (ResultSet found =
         statement.executeQuery(
             "SELECT 1 FROM information_schema.tables WHERE table_schema = 'PUBLIC'"
@@ -310,12 +311,12 @@ public final class DatabaseLeaseStore implements LeaseStore {
   private static IOException failure(Path file, SQLException e) {
     String text = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
     return switch (e.getErrorCode()) {
-      case org.h2.api.ErrorCode.DATABASE_ALREADY_OPEN_1 ->
+      case ErrorCode.DATABASE_ALREADY_OPEN_1 ->
           new Unusable(file, "another program has it open (expected: only this gateway)", e);
-      case org.h2.api.ErrorCode.FILE_CORRUPTED_1,
-          org.h2.api.ErrorCode.FILE_VERSION_ERROR_1,
-          org.h2.api.ErrorCode.GENERAL_ERROR_1,
-          org.h2.api.ErrorCode.WRONG_USER_OR_PASSWORD ->
+      case ErrorCode.FILE_CORRUPTED_1,
+          ErrorCode.FILE_VERSION_ERROR_1,
+          ErrorCode.GENERAL_ERROR_1,
+          ErrorCode.WRONG_USER_OR_PASSWORD ->
           new Unusable(
               file,
               "cannot be read as a gateway's database ("

@@ -24,9 +24,9 @@ import org.jspecify.annotations.Nullable;
 /// socket, no clock. One owner.
 ///
 /// An identity has at most one lease and is given the same port whenever it asks, until it is
-/// released; it keeps the lease while it needs no port. A new lease is for the port wanted by number
-/// or there is none; without such a wish, for 10000 + the listener port or the next free one above
-/// that, around the end of the range.
+/// released; it keeps the lease while it needs no port. A new lease is for the port wanted by
+/// number or there is none; without such a wish, for 10000 + the listener port or the next free one
+/// above that, around the end of the range.
 public final class LeaseBook {
   private final PortRange range;
   private final Quota quota;
@@ -117,7 +117,7 @@ public final class LeaseBook {
             lease,
             held != null && held.origin() == Origin.SYNC ? Origin.SYNC : request.origin(),
             request.registration());
-    if (tunnel.equals(held)) {
+    if (held != null && tunnel.equals(held)) {
       return new Granted(held, Change.NONE);
     }
     put(tunnel);
@@ -193,6 +193,14 @@ public final class LeaseBook {
   }
 
   private @Nullable OverQuota overQuota(LeaseRequest request, @Nullable TunnelRecord held) {
+    if (request.registration().length() > Quota.MAX_CHARACTERS) {
+      return new OverQuota(
+          "registration: "
+              + request.registration().length()
+              + " characters (expected: at most "
+              + Quota.MAX_CHARACTERS
+              + ")");
+    }
     Usage used = byCluster.getOrDefault(request.identity().cluster(), Usage.NONE);
     if (held == null && used.tunnels() >= quota.tunnels()) {
       return new OverQuota(
@@ -202,8 +210,7 @@ public final class LeaseBook {
               + quota.tunnels()
               + ")");
     }
-    long more =
-        request.registration().length() - (held == null ? 0 : held.registration().length());
+    long more = request.registration().length() - (held == null ? 0 : held.registration().length());
     if (more > 0 && used.characters() + more > quota.characters()) {
       return new OverQuota(
           "labels and annotations: too long, with those of the cluster's other tunnels (expected: at"

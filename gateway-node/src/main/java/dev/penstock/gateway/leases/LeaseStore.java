@@ -11,8 +11,8 @@ public interface LeaseStore extends Closeable {
   /// @throws IOException when it cannot be read or makes no sense; the message says what to do
   Stored load() throws IOException;
 
-  /// Writes changes down, in this order, all or none. When this returns, they last, whatever happens
-  /// to process or machine; when it throws, none was written.
+  /// Writes changes down, in this order, all or none. When this returns, they last, whatever
+  /// happens to process or machine; when it throws, none was written.
   void write(List<Change> changes) throws IOException;
 
   /// A change of one tunnel.

@@ -86,8 +86,7 @@ public final class Leases {
   public void releaseAll(Collection<TunnelIdentity> identities) throws IOException {
     var known = identities.stream().filter(identity -> book.of(identity).isPresent()).toList();
     if (!known.isEmpty()) {
-      store.write(
-          known.stream().<LeaseStore.Change>map(LeaseStore.Change.Released::new).toList());
+      store.write(known.stream().<LeaseStore.Change>map(LeaseStore.Change.Released::new).toList());
       known.forEach(book::release);
     }
   }

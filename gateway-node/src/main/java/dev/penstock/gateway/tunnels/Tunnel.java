@@ -67,13 +67,20 @@ public final class Tunnel {
         implements Bound {}
 
     /// The tunnel has stopped.
-    record Failed(ActorRef<Command> tunnel, TunnelIdentity identity, int port, String why)
+    record Failed(ActorRef<Command> tunnel, TunnelIdentity identity, Obstacle obstacle, String why)
         implements Bound {}
 
     /// The port is free, after [End].
-    record Closed(
-        ActorRef<Command> tunnel, TunnelIdentity identity, Transport transport, int port)
+    record Closed(ActorRef<Command> tunnel, TunnelIdentity identity, Transport transport, int port)
         implements Bound {}
+  }
+
+  /// Why a port could not be bound.
+  public enum Obstacle {
+    /// Another program has it.
+    IN_USE,
+    /// Another port would fare no better: no file descriptor is left, or no permission is given.
+    SYSTEM
   }
 
   /// What the tunnels of one gateway share.
@@ -182,20 +189,12 @@ public final class Tunnel {
         if (ended) {
           close(bound);
         } else {
-          bound.tell(
-              new Bound.Listens(context.getSelf(), service.identity(), now.address()));
+          bound.tell(new Bound.Listens(context.getSelf(), service.identity(), now.address()));
         }
         yield Behaviors.same();
       }
       case NotListening(var why) -> {
-        bound.tell(
-            ended
-                ? closed()
-                : new Bound.Failed(
-                    context.getSelf(),
-                    service.identity(),
-                    address.getPort(),
-                    String.valueOf(why.getMessage())));
+        bound.tell(ended ? closed() : failed(String.valueOf(why.getMessage())));
         yield Behaviors.stopped();
       }
       case End() -> {
@@ -213,6 +212,14 @@ public final class Tunnel {
     Bound closed = closed();
     closeListener().thenRun(() -> bound.tell(closed));
     context.scheduleOnce(LINGER, context.getSelf(), new Stop());
+  }
+
+  private Bound failed(String why) {
+    return new Bound.Failed(
+        context.getSelf(),
+        service.identity(),
+        why.contains("in use") ? Obstacle.IN_USE : Obstacle.SYSTEM,
+        why);
   }
 
   private Bound closed() {
@@ -249,8 +256,7 @@ public final class Tunnel {
   /// Gives the client to the best link that was not tried yet.
   private void give(Client client, @Nullable DialStatus last) {
     if (service.servicePort() == 0) {
-      refuse(
-          client.connection(), ClientRefusal.NO_SERVICE, "no route leads from the listener yet");
+      refuse(client.connection(), ClientRefusal.NO_SERVICE, "no route leads from the listener yet");
       return;
     }
     AgentLink link =

@@ -11,7 +11,6 @@ import dev.penstock.gateway.leases.TunnelRecord;
 import dev.penstock.gateway.leases.TunnelRecord.Origin;
 import dev.penstock.gateway.links.Service;
 import dev.penstock.protocol.control.MalformedMessage;
-import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.RegisteredTunnel;
 import dev.penstock.protocol.control.RoutingMode;
 import dev.penstock.protocol.control.TunnelRegistration;
@@ -21,6 +20,7 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -50,8 +50,8 @@ import org.slf4j.LoggerFactory;
 /// ```
 ///
 /// A port that was just granted and turns out to be another program's is exchanged for the next one
-/// before anyone is told. One that the tunnel has had before is never exchanged: the tunnel waits for
-/// it.
+/// before anyone is told. One that the tunnel has had before is never exchanged: the tunnel waits
+/// for it.
 public final class Tunnels {
   /// What this actor is told.
   public sealed interface Command {}
@@ -168,6 +168,8 @@ public final class Tunnels {
     /// Attempts to bind that failed in a row.
     int failures;
 
+    String obstacle = "";
+
     long namedAt = System.nanoTime();
     final List<Consumer<Answer>> waiting = new ArrayList<>();
 
@@ -259,8 +261,7 @@ public final class Tunnels {
       case ListAll(var cluster, var replyTo) -> replyTo.tell(new Listed(list(cluster)));
       case Bound(Tunnel.Bound.Listens(var listener, var identity, _)) ->
           listens(listener, identity);
-      case Bound(Tunnel.Bound.Failed(var listener, var identity, int port, var why)) ->
-          failed(listener, identity, port, why);
+      case Bound(Tunnel.Bound.Failed failed) -> failed(failed);
       case Bound(Tunnel.Bound.Closed(_, _, var transport, int port)) ->
           closed(new Port(transport, port));
       case Retry(var identity) -> {
@@ -276,7 +277,7 @@ public final class Tunnels {
   private List<View> list(String cluster) {
     return tunnels.entrySet().stream()
         .filter(entry -> entry.getKey().cluster().equals(cluster))
-        .sorted(java.util.Comparator.comparing(entry -> entry.getKey().tunnelId()))
+        .sorted(Comparator.comparing(entry -> entry.getKey().tunnelId()))
         .map(entry -> entry.getValue().view())
         .toList();
   }
@@ -430,8 +431,7 @@ public final class Tunnels {
       TunnelRecord tunnel,
       TunnelRegistration registration,
       Consumer<Answer> waiter) {
-    Known known =
-        tunnels.computeIfAbsent(tunnel.identity(), _ -> new Known(tunnel, registration));
+    Known known = tunnels.computeIfAbsent(tunnel.identity(), _ -> new Known(tunnel, registration));
     known.tunnel = tunnel;
     known.registration = registration;
     known.namedAt = System.nanoTime();
@@ -549,7 +549,7 @@ public final class Tunnels {
     known.phase = Phase.IDLE;
     known.exchangeable = false;
     timers.cancel(known.tunnel.identity());
-    answer(known, new Answer.Unavailable("the tunnel was deregistered meanwhile"));
+    answer(known, new Answer.Unavailable("the tunnel was changed meanwhile; register it again"));
     ActorRef<Tunnel.Command> listener = known.listener;
     if (listener == null) {
       then.run();
@@ -566,7 +566,10 @@ public final class Tunnels {
     if (then != null) {
       then.forEach(Runnable::run);
     }
-    setup.leases().at(port.transport(), port.number()).map(tunnel -> tunnels.get(tunnel.identity()))
+    setup
+        .leases()
+        .at(port.transport(), port.number())
+        .map(tunnel -> tunnels.get(tunnel.identity()))
         .filter(known -> known.phase == Phase.BINDING && known.listener == null)
         .ifPresent(this::bind);
   }
@@ -595,10 +598,10 @@ public final class Tunnels {
     restored(identity);
   }
 
-  private void failed(
-      ActorRef<Tunnel.Command> listener, TunnelIdentity identity, int port, String why) {
+  private void failed(Tunnel.Bound.Failed failed) {
+    var identity = failed.identity();
     Known known = tunnels.get(identity);
-    if (known == null || !listener.equals(known.listener)) {
+    if (known == null || !failed.tunnel().equals(known.listener)) {
       return;
     }
     known.listener = null;
@@ -606,15 +609,16 @@ public final class Tunnels {
       log.atWarn()
           .addKeyValue("cluster", identity.cluster())
           .addKeyValue("tunnel", identity.tunnelId())
-          .addKeyValue("port", port)
-          .addKeyValue("cause", why)
+          .addKeyValue("cause", failed.why())
           .log("a public port could not be bound");
     }
-    if (known.exchangeable) {
-      exchange(known, port);
+    if (known.exchangeable && failed.obstacle() == Tunnel.Obstacle.IN_USE) {
+      exchange(known, port(known).number());
     } else {
       blocked(known, known.failures + 1);
       known.phase = Phase.BLOCKED;
+      known.exchangeable = false;
+      known.obstacle = failed.why();
       timers.startSingleTimer(identity, new Retry(identity), BindBackoff.after(known.failures));
       answer(known, blocked(known));
     }
@@ -672,8 +676,9 @@ public final class Tunnels {
     return new Answer.Unavailable(
         "public port: "
             + port(known).number()
-            + " of this tunnel is in use by another program on the gateway; it is kept for the"
-            + " tunnel and bound as soon as it is free");
+            + " cannot be bound on the gateway ("
+            + known.obstacle
+            + "); it is kept for the tunnel and bound as soon as it can be");
   }
 
   private void blocked(Known known, int failures) {
