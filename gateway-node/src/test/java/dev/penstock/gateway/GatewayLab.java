@@ -142,8 +142,7 @@ public final class GatewayLab implements AutoCloseable {
   public JsonNode sync(List<TunnelRegistration> tunnels) throws IOException {
     String entries =
         tunnels.stream().map(TunnelRegistration::encode).collect(Collectors.joining(","));
-    HttpResponse<String> answer =
-        sync("{\"cluster_uuid\":\"lab\",\"tunnels\":[" + entries + "]}");
+    HttpResponse<String> answer = sync("{\"cluster_uuid\":\"lab\",\"tunnels\":[" + entries + "]}");
     if (answer.statusCode() != 200) {
       throw new AssertionError(answer.statusCode() + " " + answer.body());
     }

@@ -103,8 +103,7 @@ class GatewayTest {
       try (var _ = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
         again.start();
         assertThat(again.metric("penstock_gateway_tunnels_blocked")).isEqualTo(1);
-        var answer =
-            again.post(GatewayLab.TOKEN, "lab", tunnel("redis", 1).build().encode());
+        var answer = again.post(GatewayLab.TOKEN, "lab", tunnel("redis", 1).build().encode());
         assertThat(answer.statusCode()).isEqualTo(503);
         assertThat(answer.body())
             .contains("public port: " + port + " cannot be bound", "already in use", "kept");

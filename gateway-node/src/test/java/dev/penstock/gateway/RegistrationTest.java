@@ -182,7 +182,8 @@ class RegistrationTest {
         "no token");
     var wrong = lab.post("wrong", "lab", "{}");
     assertProblem(wrong, 401, "not known here");
-    assertThat(wrong.headers().firstValue("www-authenticate")).hasValue("Bearer realm=\"penstock\"");
+    assertThat(wrong.headers().firstValue("www-authenticate"))
+        .hasValue("Bearer realm=\"penstock\"");
     assertThat(lab.metric("penstock_gateway_rejected_total{reason=\"no_token\"}")).isEqualTo(1);
     assertThat(lab.metric("penstock_gateway_rejected_total{reason=\"wrong_token\"}")).isEqualTo(1);
   }
@@ -195,7 +196,8 @@ class RegistrationTest {
 
   @Test
   void anotherMethodIsRefusedWithThoseThatAreTaken() throws Exception {
-    for (var row : Map.of("", "GET, POST", "/sync", "POST, DELETE", "/tcp-x", "DELETE").entrySet()) {
+    for (var row :
+        Map.of("", "GET, POST", "/sync", "POST, DELETE", "/tcp-x", "DELETE").entrySet()) {
       var answer =
           lab.send(
               HttpRequest.newBuilder(URI.create(lab.tunnels("lab") + row.getKey()))

@@ -212,7 +212,8 @@ class SyncTest {
     lab.sync(List.of(bare("a", 1)));
     var answer = lab.sync("{\"cluster_uuid\":\"shop\",\"tunnels\":[]}");
     assertThat(answer.statusCode()).isEqualTo(403);
-    assertThat(Problem.decode(answer.body()).detail()).startsWith("cluster_uuid: another cluster's");
+    assertThat(Problem.decode(answer.body()).detail())
+        .startsWith("cluster_uuid: another cluster's");
     assertThat(ids()).containsExactly("tcp-a");
   }
 
@@ -235,8 +236,7 @@ class SyncTest {
     assertThat(answer.get("accepted")).hasSize(2);
     assertThat(answer.get("rejected").get(0).get("reason").textValue())
         .isEqualTo("tunnels: 2 of this cluster are registered (expected: at most 2)");
-    assertThat(lab.post(TOKEN, "lab", tunnel("d", 4).build().encode()).statusCode())
-        .isEqualTo(409);
+    assertThat(lab.post(TOKEN, "lab", tunnel("d", 4).build().encode()).statusCode()).isEqualTo(409);
     assertThat(rejected("over_quota")).isEqualTo(2);
     assertThat(lab.post(OTHER_TOKEN, "shop", tunnel("d", 4).build().encode()).statusCode())
         .isEqualTo(200);
@@ -246,7 +246,8 @@ class SyncTest {
   void portsOfAnotherProgramArePassedOver() throws Exception {
     try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       var answer =
-          lab.sync(List.of(bare("a", taken.getLocalPort() - 10_000), bare("b", freePort() - 10_000)));
+          lab.sync(
+              List.of(bare("a", taken.getLocalPort() - 10_000), bare("b", freePort() - 10_000)));
       assertThat(answer.get("accepted")).hasSize(2);
       assertThat(answer.get("accepted").get(0).get("tunnel_port").intValue())
           .isGreaterThan(taken.getLocalPort());
@@ -289,8 +290,7 @@ class SyncTest {
   @ValueSource(strings = {"a/b", "a:b", "sync", "..."})
   void anyIdCanBeDeregistered(String id) throws Exception {
     for (String written : List.of(id, id.replace("/", "%2F").replace(":", "%3a"))) {
-      lab.post(
-          TOKEN, "lab", TunnelRegistration.of(Protocol.TCP, id, "x", 80).build().encode());
+      lab.post(TOKEN, "lab", TunnelRegistration.of(Protocol.TCP, id, "x", 80).build().encode());
       assertThat(lab.list("lab")).hasSize(1);
       assertThat(lab.delete("lab", written).statusCode()).isEqualTo(204);
       assertThat(lab.list("lab")).isEmpty();

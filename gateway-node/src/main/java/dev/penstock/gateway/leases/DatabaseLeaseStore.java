@@ -7,6 +7,7 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -19,7 +20,6 @@ import java.util.List;
 import java.util.Locale;
 import org.h2.api.ErrorCode;
 import org.h2.jdbcx.JdbcDataSource;
-import org.jspecify.annotations.Nullable;
 
 /// Tunnels in a directory: an H2 database in one file, `tunnels.mv.db`. A lock on `lock` keeps
 /// other gateways out.
@@ -29,6 +29,8 @@ import org.jspecify.annotations.Nullable;
 /// the gateway; it never guesses who has a port.
 public final class DatabaseLeaseStore implements LeaseStore {
   private static final int SCHEMA_VERSION = 1;
+  private static final String NAME = "tunnels";
+  private static final String SUFFIX = ".mv.db";
 
   /// The file may be used again this soon after its content was superseded: what superseded it was
   /// forced to the disk already.
@@ -107,22 +109,64 @@ public final class DatabaseLeaseStore implements LeaseStore {
     }
     Files.createDirectories(absolute);
     FileChannel lockFile = lock(directory);
-    Path file = absolute.resolve("tunnels.mv.db");
+    Path file = absolute.resolve(NAME + SUFFIX);
     try {
-      Connection connection = connect(absolute.resolve("tunnels"), file);
-      try {
-        prepareSchema(connection, file);
-        return new DatabaseLeaseStore(file, lockFile, connection);
-      } catch (IOException | SQLException e) {
-        connection.close();
-        throw e;
+      if (!Files.exists(file)) {
+        create(absolute, file);
       }
-    } catch (SQLException e) {
-      lockFile.close();
-      throw failure(file, e);
+      return open(file, lockFile);
     } catch (IOException e) {
       lockFile.close();
       throw e;
+    }
+  }
+
+  private static DatabaseLeaseStore open(Path file, FileChannel lockFile) throws IOException {
+    try {
+      Connection connection = connect(file);
+      try {
+        requireSchema(connection, file);
+        return new DatabaseLeaseStore(file, lockFile, connection);
+      } catch (IOException | SQLException e) {
+        leave(connection, e);
+        throw e;
+      }
+    } catch (SQLException e) {
+      throw failure(file, e);
+    }
+  }
+
+  /// A database appears under its name only when it is whole, so that one without tables is known
+  /// to be damaged.
+  private static void create(Path directory, Path file) throws IOException {
+    Path fresh = directory.resolve(NAME + "-new" + SUFFIX);
+    Files.deleteIfExists(fresh);
+    try (Connection connection = connect(fresh);
+        Statement statement = connection.createStatement()) {
+      for (String sql : SCHEMA) {
+        statement.execute(sql);
+      }
+      connection.commit();
+    } catch (SQLException e) {
+      throw failure(fresh, e);
+    }
+    force(fresh);
+    Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
+    force(directory);
+  }
+
+  private static void force(Path path) throws IOException {
+    try (var channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      channel.force(true);
+    }
+  }
+
+  /// Writes nothing to a file that is not ours.
+  private static void leave(Connection connection, Exception why) {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute("SHUTDOWN IMMEDIATELY");
+    } catch (SQLException e) {
+      why.addSuppressed(e);
     }
   }
 
@@ -145,59 +189,33 @@ public final class DatabaseLeaseStore implements LeaseStore {
     throw new InUse(directory);
   }
 
-  private static Connection connect(Path database, Path file) throws SQLException, IOException {
+  private static Connection connect(Path file) throws SQLException {
+    String path = file.toString();
     var source = new JdbcDataSource();
     source.setURL(
         "jdbc:h2:file:"
-            + database
+            + path.substring(0, path.length() - SUFFIX.length())
             + ";DB_CLOSE_ON_EXIT=FALSE;TRACE_LEVEL_FILE=0;RETENTION_TIME="
             + RETENTION_MILLIS);
-    try {
-      Connection connection = source.getConnection();
-      connection.setAutoCommit(false);
-      return connection;
-    } catch (SQLException e) {
-      throw failure(file, e);
-    }
+    Connection connection = source.getConnection();
+    connection.setAutoCommit(false);
+    return connection;
   }
 
-  private static void prepareSchema(Connection connection, Path file)
+  private static void requireSchema(Connection connection, Path file)
       throws SQLException, IOException {
-    try (Statement statement = connection.createStatement()) {
-      if (!has(statement, "STORE")) {
-        if (has(statement, null)) {
-          throw new Unusable(
-              file, "holds the tables of another program (expected: a directory of its own)");
-        }
-        for (String sql : SCHEMA) {
-          statement.execute(sql);
-        }
-        connection.commit();
-        statement.execute("CHECKPOINT SYNC");
-        return;
+    try (Statement statement = connection.createStatement();
+        ResultSet version = statement.executeQuery("SELECT schema_version FROM store")) {
+      int found = version.next() ? version.getInt(1) : 0;
+      if (found != SCHEMA_VERSION) {
+        throw new Unusable(
+            file,
+            "has schema version "
+                + found
+                + " (expected: "
+                + SCHEMA_VERSION
+                + "); a newer gateway wrote it: run that one, or give this one another directory");
       }
-      try (ResultSet version = statement.executeQuery("SELECT schema_version FROM store")) {
-        int found = version.next() ? version.getInt(1) : 0;
-        if (found != SCHEMA_VERSION) {
-          throw new Unusable(
-              file,
-              "has schema version "
-                  + found
-                  + " (expected: "
-                  + SCHEMA_VERSION
-                  + "); a newer gateway wrote it: run that one, or give this one another directory");
-        }
-      }
-    }
-  }
-
-  /// Whether there is this table, or any when it is null.
-  private static boolean has(Statement statement, @Nullable String table) throws SQLException {
-    try (ResultSet found =
-        statement.executeQuery(
-            "SELECT 1 FROM information_schema.tables WHERE table_schema = 'PUBLIC'"
-                + (table == null ? "" : " AND table_name = '" + table + "'"))) {
-      return found.next();
     }
   }
 
@@ -316,6 +334,8 @@ public final class DatabaseLeaseStore implements LeaseStore {
       case ErrorCode.FILE_CORRUPTED_1,
           ErrorCode.FILE_VERSION_ERROR_1,
           ErrorCode.GENERAL_ERROR_1,
+          ErrorCode.TABLE_OR_VIEW_NOT_FOUND_1,
+          ErrorCode.TABLE_OR_VIEW_NOT_FOUND_DATABASE_EMPTY_1,
           ErrorCode.WRONG_USER_OR_PASSWORD ->
           new Unusable(
               file,

@@ -210,7 +210,7 @@ public final class LeaseBook {
               + quota.tunnels()
               + ")");
     }
-    long more = request.registration().length() - (held == null ? 0 : held.registration().length());
+    int more = request.registration().length() - (held == null ? 0 : held.registration().length());
     if (more > 0 && used.characters() + more > quota.characters()) {
       return new OverQuota(
           "labels and annotations: too long, with those of the cluster's other tunnels (expected: at"

@@ -160,7 +160,7 @@ public final class AgentRest {
     return request
         .entity()
         .withSizeLimit(maxBytes)
-        .toStrict(BODY_TIMEOUT.toMillis(), maxBytes, system)
+        .toStrict(BODY_TIMEOUT.toMillis(), Long.MAX_VALUE, system)
         .handleAsync(
             (body, failed) ->
                 failed == null

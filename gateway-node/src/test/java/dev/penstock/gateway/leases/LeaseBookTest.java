@@ -108,8 +108,7 @@ class LeaseBookTest {
   void whatASyncNamedOnceStaysSo() {
     var request = tcp("lab", "redis", 6379);
     book.lease(
-        new LeaseRequest(
-            request.identity(), Transport.TCP, request.wish(), Origin.SYNC, "{}"));
+        new LeaseRequest(request.identity(), Transport.TCP, request.wish(), Origin.SYNC, "{}"));
     assertThat(tunnel(book.lease(request)).origin()).isEqualTo(Origin.SYNC);
   }
 
@@ -136,8 +135,7 @@ class LeaseBookTest {
     }
     assertThat(book.lease(tcp("lab", "one-more", 80)))
         .isEqualTo(
-            new OverQuota(
-                "tunnels: 100 of this cluster are registered (expected: at most 100)"));
+            new OverQuota("tunnels: 100 of this cluster are registered (expected: at most 100)"));
     granted(book.lease(tcp("lab", "t0", 80)));
     granted(book.lease(saying(tcp("shop", "t", 80), "x".repeat(9_000))));
     assertThat(book.lease(saying(tcp("shop", "u", 80), "x".repeat(1_001))))
