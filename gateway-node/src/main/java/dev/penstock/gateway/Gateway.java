@@ -58,6 +58,10 @@ import org.slf4j.LoggerFactory;
 public final class Gateway implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Gateway.class);
   private static final Duration START_TIMEOUT = Duration.ofSeconds(30);
+
+  /// For binding the ports of all tunnels, of which there may be tens of thousands.
+  private static final Duration RESTORE_TIMEOUT = Duration.ofMinutes(5);
+
   private static final Duration HELLO_TIMEOUT = Duration.ofSeconds(45);
   private static final Duration GOODBYE = Duration.ofMillis(300);
 
@@ -209,7 +213,7 @@ public final class Gateway implements AutoCloseable {
                   settings.management().resolve(),
                   registry,
                   () -> restored.isDone() ? List.of() : List.of("binding the leased ports")));
-      await(restored);
+      await(restored, RESTORE_TIMEOUT);
       Tcp.Listener listener =
           await("gateway.listen", settings.listen(), listen(tunnels, supervisor, badPeers));
       log.atInfo()
@@ -319,13 +323,17 @@ public final class Gateway implements AutoCloseable {
     }
 
     private static <T> T await(CompletionStage<T> stage) throws IOException {
+      return await(stage, START_TIMEOUT);
+    }
+
+    private static <T> T await(CompletionStage<T> stage, Duration timeout) throws IOException {
       try {
-        return stage.toCompletableFuture().get(START_TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+        return stage.toCompletableFuture().get(timeout.toSeconds(), TimeUnit.SECONDS);
       } catch (ExecutionException | CompletionException e) {
         Throwable cause = e.getCause() == null ? e : e.getCause();
         throw cause instanceof IOException io ? io : new IOException(cause.getMessage(), cause);
       } catch (TimeoutException e) {
-        throw new IOException("not started within " + START_TIMEOUT.toSeconds() + " s", e);
+        throw new IOException("not started within " + timeout.toSeconds() + " s", e);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         throw new IOException("interrupted", e);

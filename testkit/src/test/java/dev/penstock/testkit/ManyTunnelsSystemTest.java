@@ -30,7 +30,8 @@ class ManyTunnelsSystemTest {
   private static final int TUNNELS = 10_000;
   private static final Duration BOUND = Duration.ofSeconds(20);
   private static final Pattern TUNNEL =
-      Pattern.compile("\"tunnel_id\":\"([^\"]+)\"[^{}]*\"tunnel_port\":(\\d+)[^{}]*\"listening\":true");
+      Pattern.compile(
+          "\"tunnel_id\":\"([^\"]+)\"[^{}]*\"tunnel_port\":(\\d+)[^{}]*\"listening\":true");
 
   private final HttpClient http = HttpClient.newHttpClient();
 
@@ -84,7 +85,8 @@ class ManyTunnelsSystemTest {
   private static String entry(int number) {
     return """
     {"cluster_uuid":"lab","protocol":"tcp","tunnel_id":"tcp-lab-g-%1$d","gateway_name":"g","gateway_namespace":"ns",\
-    "gateway_port":%1$d,"service_name":"","service_namespace":"","service_port":0,"routing_mode":"tunnel"}"""
+    "gateway_port":%1$d,"service_name":"","service_namespace":"","service_port":0,"routing_mode":"tunnel"}\
+    """
         .formatted(number + 1);
   }
 

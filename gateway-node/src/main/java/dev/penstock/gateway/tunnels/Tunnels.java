@@ -37,6 +37,7 @@ import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /// All tunnels of this node: what they were registered with, their leases, their listeners. Writes
 /// to the disk, so it runs on a dispatcher for blocking work.
@@ -605,14 +606,16 @@ public final class Tunnels {
       return;
     }
     known.listener = null;
+    boolean passedOver =
+        known.exchangeable && failed.obstacle() == Tunnel.Obstacle.IN_USE;
     if (known.failures == 0) {
-      log.atWarn()
+      log.atLevel(passedOver ? Level.DEBUG : Level.WARN)
           .addKeyValue("cluster", identity.cluster())
           .addKeyValue("tunnel", identity.tunnelId())
           .addKeyValue("cause", failed.why())
           .log("a public port could not be bound");
     }
-    if (known.exchangeable && failed.obstacle() == Tunnel.Obstacle.IN_USE) {
+    if (passedOver) {
       exchange(known, port(known).number());
     } else {
       blocked(known, known.failures + 1);
