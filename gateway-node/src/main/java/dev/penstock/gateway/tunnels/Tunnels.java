@@ -606,8 +606,7 @@ public final class Tunnels {
       return;
     }
     known.listener = null;
-    boolean passedOver =
-        known.exchangeable && failed.obstacle() == Tunnel.Obstacle.IN_USE;
+    boolean passedOver = known.exchangeable && failed.obstacle() == Tunnel.Obstacle.IN_USE;
     if (known.failures == 0) {
       log.atLevel(passedOver ? Level.DEBUG : Level.WARN)
           .addKeyValue("cluster", identity.cluster())
