@@ -6,11 +6,12 @@ import dev.penstock.agent.connect.Outbound;
 import dev.penstock.agent.connect.Registrar;
 import dev.penstock.agent.connect.TunnelClient;
 import dev.penstock.agent.observe.AgentMeters;
+import dev.penstock.agent.observe.HeartbeatMeters;
 import dev.penstock.agent.serve.TargetStream;
 import dev.penstock.agent.serve.Targets;
 import dev.penstock.agent.settings.ServiceSettings;
-import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.control.TunnelRegistered;
 import dev.penstock.protocol.net.Loop;
 import dev.penstock.protocol.net.Tcp;
@@ -119,6 +120,7 @@ final class Supervisor {
   }
 
   private void register() {
+    meters.heartbeats().state(HeartbeatMeters.State.CONNECTING);
     Loop loop = outbound.loops().get(0);
     context.spawnAnonymous(
         Registrar.create(
@@ -140,6 +142,7 @@ final class Supervisor {
       case Registered(Registrar.Result.Refused(var why)) -> announcements.refused().accept(why);
       case Reported(AgentLink.Report.Up()) -> {
         if (linksUp++ == 0) {
+          meters.heartbeats().state(HeartbeatMeters.State.CONNECTED);
           if (round > 0) {
             registerTunnels();
           }
@@ -148,6 +151,7 @@ final class Supervisor {
       }
       case Reported(AgentLink.Report.Down()) -> {
         if (--linksUp == 0) {
+          meters.heartbeats().state(HeartbeatMeters.State.RECONNECTING);
           confirmed.clear();
           round++;
         }
@@ -169,6 +173,7 @@ final class Supervisor {
       }
       case End(var replyTo) -> {
         ending = replyTo;
+        meters.heartbeats().state(HeartbeatMeters.State.DISCONNECTED);
         links.forEach(link -> link.tell(new AgentLink.GoAway()));
         endedWhenNoLinkRuns();
       }
@@ -182,17 +187,16 @@ final class Supervisor {
   }
 
   private void openLinks(URI gatewayUrl) {
-    var targets = new HashMap<String, HostPort>();
+    var targets = new HashMap<String, ServiceSettings>();
     for (ServiceSettings service : outbound.settings().exposed()) {
-      targets.put(TunnelClient.tunnelId(clusterId, service), service.target());
+      targets.put(TunnelClient.tunnelId(clusterId, service), service);
     }
     var streams =
         new TargetStream.Shared(
             outbound.loops(),
             new Targets(targets),
             outbound.settings().connectionTimeout(),
-            meters,
-            SystemMaterializer.get(context.getSystem()).materializer());
+            meters);
     ActorRef<AgentLink.Report> reports =
         context.messageAdapter(AgentLink.Report.class, Reported::new);
     for (int i = 0; i < outbound.settings().links(); i++) {
@@ -224,11 +228,12 @@ final class Supervisor {
             + "&"
             + Capability.QUERY_PARAMETER
             + "="
-            + Capability.format(Outbound.CAPABILITIES)
+            + Capability.format(outbound.capabilities())
             + "&cluster_uuid="
             + URLEncoder.encode(clusterId, StandardCharsets.UTF_8)
             + "&supports_binary=true&supports_response_streaming=true&supports_streaming=true"
-            + "&supports_websocket=true&supports_yamux=true";
+            + "&supports_websocket=true&supports_yamux="
+            + outbound.settings().protocol().allows(Carrier.YAMUX);
     return URI.create(
         gatewayUrl.getScheme()
             + "://"
@@ -241,6 +246,7 @@ final class Supervisor {
 
   private void registerTunnels() {
     roundStartedAt = System.nanoTime();
+    meters.discovery().synced(outbound.settings().exposed().size());
     outbound.settings().exposed().forEach(this::registerTunnel);
   }
 
@@ -255,6 +261,7 @@ final class Supervisor {
   }
 
   private void tunnelRefused(ServiceSettings service, Throwable why) {
+    meters.discovery().registrationFailed();
     Throwable cause = Tcp.causeOf(why);
     log.atWarn()
         .addKeyValue("service", service.name())

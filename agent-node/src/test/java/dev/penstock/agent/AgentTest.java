@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.penstock.agent.FakeGateway.FakeLink;
 import dev.penstock.agent.FakeGateway.Greeting;
 import dev.penstock.agent.settings.AgentSettings;
+import dev.penstock.protocol.control.CallerAddress;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.StreamEnd;
+import dev.penstock.protocol.net.ProxyHeader;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -250,6 +252,79 @@ class AgentTest {
         stream.awaitHeard("pong");
       }
     }
+  }
+
+  private String proxied(int port, String version) {
+    return service("redis", 6379, port).replace("}", ", proxy_protocol: " + version + "}");
+  }
+
+  @Test
+  void aServiceThatWantsToKnowIsToldWhoCallsBeforeTheClientSpeaks() throws Exception {
+    var caller =
+        new CallerAddress(
+            new InetSocketAddress(InetAddress.ofLiteral("192.0.2.7"), 51234),
+            new InetSocketAddress(InetAddress.ofLiteral("198.51.100.1"), 16379));
+    String line = "PROXY TCP4 192.0.2.7 198.51.100.1 51234 16379\r\n";
+    try (var service = server()) {
+      startGateway();
+      startAgent(1, proxied(service.getLocalPort(), "v1"));
+      var link = gateway.nextLink();
+      var stream = link.open(REDIS_TUNNEL, 1, caller);
+      try (Socket accepted = service.accept()) {
+        // A service that speaks first waits for nothing but the header.
+        assertThat(said(accepted, line.length())).isEqualTo(line);
+        stream.say("ping");
+        assertThat(said(accepted, 4)).isEqualTo("ping");
+        accepted.getOutputStream().write("pong".getBytes(US_ASCII));
+        stream.awaitHeard("pong");
+      }
+      link.open(REDIS_TUNNEL, 1);
+      try (Socket accepted = service.accept()) {
+        assertThat(said(accepted, 15)).isEqualTo("PROXY UNKNOWN\r\n");
+      }
+    }
+  }
+
+  @Test
+  void theCallerIsToldInTheSecondVersionToo() throws Exception {
+    var caller =
+        new CallerAddress(
+            new InetSocketAddress(InetAddress.ofLiteral("2001:db8::7"), 51234),
+            new InetSocketAddress(InetAddress.ofLiteral("2001:db8::1"), 16379));
+    try (var service = server()) {
+      startGateway();
+      startAgent(1, proxied(service.getLocalPort(), "v2"));
+      var link = gateway.nextLink();
+      for (var said : new CallerAddress[] {caller, null}) {
+        var stream = link.open(REDIS_TUNNEL, 1, said);
+        stream.say("ping");
+        byte[] header = ProxyHeader.V2.ofConnection(said).orElseThrow().array();
+        try (Socket accepted = service.accept()) {
+          assertThat(accepted.getInputStream().readNBytes(header.length)).isEqualTo(header);
+          assertThat(said(accepted, 4)).isEqualTo("ping");
+        }
+      }
+    }
+  }
+
+  private static String said(Socket accepted, int length) throws IOException {
+    accepted.setSoTimeout(10_000);
+    return new String(accepted.getInputStream().readNBytes(length), US_ASCII);
+  }
+
+  @Test
+  void theGatewayIsToldWhoMayConnect() throws Exception {
+    startGateway();
+    startAgent(
+        1,
+        REDIS.replace(
+            "}",
+            ", access: {allow: [10.0.0.0/8], deny: 10.1.2.3, new_connections_per_second: 5}}"));
+    assertThat(gateway.nextAsked().registration().annotations())
+        .containsExactly(
+            Map.entry("penstock.dev/allow", "10.0.0.0/8"),
+            Map.entry("penstock.dev/deny", "10.1.2.3/32"),
+            Map.entry("penstock.dev/new-connections-per-second", "5"));
   }
 
   @Test

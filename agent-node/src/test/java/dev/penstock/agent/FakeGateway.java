@@ -3,6 +3,7 @@ package dev.penstock.agent;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.penstock.node.NodeSystem;
+import dev.penstock.protocol.control.CallerAddress;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.ControlMessage.Register;
@@ -242,7 +243,7 @@ final class FakeGateway implements Closeable {
         Greeting now = greeting;
         links.add(this);
         if (now == Greeting.HELLO) {
-          running.offerYamux(
+          running.offer(
               new ControlMessage.GatewayHello(
                   true, 1 << 20, Duration.ofSeconds(15), Duration.ofSeconds(30), ALL));
         }
@@ -260,8 +261,14 @@ final class FakeGateway implements Closeable {
 
     /// Opens a stream for a tunnel.
     FakeStream open(String tunnelId, int servicePort) {
+      return open(tunnelId, servicePort, null);
+    }
+
+    /// Opens a stream for a tunnel on behalf of a caller, null for one that is not known.
+    FakeStream open(String tunnelId, int servicePort, CallerAddress caller) {
+      var header = new StreamHeader(Protocol.TCP, servicePort, "x", "", tunnelId, caller);
       var stream = new FakeStream();
-      loop.run(() -> stream.start(Patiently.get(link), tunnelId, servicePort));
+      loop.run(() -> stream.start(Patiently.get(link), header));
       return stream;
     }
 
@@ -303,9 +310,8 @@ final class FakeGateway implements Closeable {
         new CompletableFuture<>();
     private final AtomicReference<String> heard = new AtomicReference<>("");
 
-    private void start(Link link, String tunnelId, int servicePort) {
-      LinkStream stream =
-          link.open(new StreamHeader(Protocol.TCP, servicePort, "x", "", tunnelId, null));
+    private void start(Link link, StreamHeader header) {
+      LinkStream stream = link.open(header);
       if (stream == null) {
         throw new AssertionError("the link takes no streams");
       }

@@ -6,6 +6,7 @@ import dev.penstock.gateway.leases.DatabaseLeaseStore;
 import dev.penstock.gateway.leases.LeaseStore;
 import dev.penstock.gateway.leases.Leases;
 import dev.penstock.gateway.leases.Quota;
+import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.LinkPort;
 import dev.penstock.gateway.links.LinkSupervisor;
@@ -47,8 +48,6 @@ import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.SpawnProtocol;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
-import org.apache.pekko.stream.Materializer;
-import org.apache.pekko.stream.SystemMaterializer;
 import org.apache.pekko.stream.javadsl.Flow;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -62,7 +61,6 @@ public final class Gateway implements AutoCloseable {
   /// For binding the ports of all tunnels, of which there may be tens of thousands.
   private static final Duration RESTORE_TIMEOUT = Duration.ofMinutes(5);
 
-  private static final Duration HELLO_TIMEOUT = Duration.ofSeconds(45);
   private static final Duration GOODBYE = Duration.ofMillis(300);
 
   private final NodeSystem node;
@@ -170,6 +168,9 @@ public final class Gateway implements AutoCloseable {
       JvmMeters.register(registry);
       var badPeers = new BadPeers(meters);
       var links = new Links(settings.links().maxLinksPerCluster());
+      var arrivals =
+          new Arrivals(
+              settings.links().maxLinksPerCluster(), settings.links().maxHandshakesPerMinute());
       var restored = new CompletableFuture<Void>();
       requirePublicAddress();
       var tunnelShared =
@@ -177,6 +178,8 @@ public final class Gateway implements AutoCloseable {
               node.loops(),
               links,
               new Admission(settings.publicSide().maxConnections()),
+              settings.publicSide().proxyProtocol().front(),
+              settings.publicSide().access(),
               meters,
               badPeers);
       ActorRef<Tunnels.Command> tunnels =
@@ -195,13 +198,14 @@ public final class Gateway implements AutoCloseable {
               LinkSupervisor.create(
                   new GatewayLink.Shared(
                       links,
+                      arrivals,
                       linkSettings(),
+                      settings.links().protocol(),
                       settings.links().registerTimeout(),
-                      HELLO_TIMEOUT,
+                      GatewayLink.HelloPatience.DEFAULT,
                       budget,
                       meters,
-                      badPeers,
-                      materializer())),
+                      badPeers)),
               "links",
               DispatcherSelector.defaultDispatcher());
       ManagementServer management =
@@ -215,7 +219,10 @@ public final class Gateway implements AutoCloseable {
                   () -> restored.isDone() ? List.of() : List.of("binding the leased ports")));
       await(restored, RESTORE_TIMEOUT);
       Tcp.Listener listener =
-          await("gateway.listen", settings.listen(), listen(tunnels, supervisor, badPeers));
+          await(
+              "gateway.listen",
+              settings.listen(),
+              listen(tunnels, supervisor, arrivals, meters, badPeers));
       log.atInfo()
           .addKeyValue("listen", listener.address())
           .addKeyValue("management", management.address())
@@ -251,6 +258,8 @@ public final class Gateway implements AutoCloseable {
     private CompletionStage<Tcp.Listener> listen(
         ActorRef<Tunnels.Command> tunnels,
         ActorRef<LinkSupervisor.Command> supervisor,
+        Arrivals arrivals,
+        GatewayMeters meters,
         BadPeers badPeers) {
       var clusters = new HashMap<Secret, String>();
       settings.tokens().forEach(token -> clusters.put(token.token(), token.cluster()));
@@ -259,6 +268,8 @@ public final class Gateway implements AutoCloseable {
           new LinkPort(
               tokens,
               settings.linksUrl(),
+              arrivals,
+              meters,
               badPeers,
               (accepted, connection) ->
                   supervisor.tell(new LinkSupervisor.Connected(accepted, connection)));
@@ -275,7 +286,8 @@ public final class Gateway implements AutoCloseable {
               settings.links().handshakeTimeout()),
           port::answer,
           peer -> Flow.of(HttpRequest.class).mapAsync(1, request -> rest.handle(request, peer)),
-          (peer, kind, why) -> badPeers.rejected(Rejection.BAD_HANDSHAKE, peer, kind + ": " + why));
+          (peer, kind, why) -> badPeers.rejected(Rejection.BAD_HANDSHAKE, peer, kind + ": " + why),
+          settings.proxyProtocol().front());
     }
 
     private LinkSettings linkSettings() {
@@ -293,10 +305,6 @@ public final class Gateway implements AutoCloseable {
           settings.links().keepaliveInterval(),
           settings.links().keepaliveTimeout(),
           Duration.ofSeconds(10));
-    }
-
-    private Materializer materializer() {
-      return SystemMaterializer.get(node.actors()).materializer();
     }
 
     private <T> ActorRef<T> spawn(Behavior<T> behavior, String name, Props props)

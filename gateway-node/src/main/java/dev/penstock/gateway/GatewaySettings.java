@@ -1,5 +1,6 @@
 package dev.penstock.gateway;
 
+import dev.penstock.access.AccessRules;
 import dev.penstock.config.ClusterName;
 import dev.penstock.config.ConfigException;
 import dev.penstock.config.ConfigReader;
@@ -10,6 +11,7 @@ import dev.penstock.config.PortRange;
 import dev.penstock.config.Secret;
 import dev.penstock.config.Section;
 import dev.penstock.config.WindowSettings;
+import dev.penstock.protocol.control.CarrierChoice;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,6 +29,7 @@ import org.jspecify.annotations.Nullable;
 /// @param linksUrl `gateway.links_url`: the ws or wss URL that agents are told to link to; null
 ///   derives it from the host that the agent's request named
 /// @param tls `gateway.tls`: certificate of the listener; null serves plain HTTP
+/// @param proxyProtocol `gateway.proxy_protocol`: proxies in front of `gateway.listen`
 /// @param publicSide `gateway.public`: the ports that users reach
 /// @param tokens `gateway.auth.tokens`: who may link, at least one
 /// @param links `gateway.links`: limits of agents' links
@@ -41,6 +44,7 @@ public record GatewaySettings(
     Path dataDir,
     @Nullable URI linksUrl,
     @Nullable Tls tls,
+    ProxySettings proxyProtocol,
     PublicSide publicSide,
     List<ClusterToken> tokens,
     Links links,
@@ -79,13 +83,17 @@ public record GatewaySettings(
   /// @param syncGrace `gateway.public.sync_grace`: how long a tunnel that syncs named lasts once
   ///   they no longer do, 0 s to 24 h; default 15 min, three times the period of the original's
   ///   syncs
+  /// @param proxyProtocol `gateway.public.proxy_protocol`: proxies in front of the ports
+  /// @param access `gateway.public.access`: who may connect, the bounds of every tunnel's own rules
   public record PublicSide(
       String host,
       String bind,
       PortRange ports,
       int maxConnections,
       int maxTunnelsPerCluster,
-      Duration syncGrace) {
+      Duration syncGrace,
+      ProxySettings proxyProtocol,
+      AccessRules access) {
     static PublicSide of(Section section) {
       return new PublicSide(
           section.get("host", Kind.host(), "127.0.0.1"),
@@ -96,7 +104,9 @@ public record GatewaySettings(
           section.get(
               "sync_grace",
               Kind.duration(Duration.ZERO, Duration.ofHours(24)),
-              Duration.ofMinutes(15)));
+              Duration.ofMinutes(15)),
+          ProxySettings.of(section.section("proxy_protocol")),
+          AccessRules.of(section.section("access")));
     }
   }
 
@@ -117,7 +127,8 @@ public record GatewaySettings(
   /// Limits of agents' links.
   ///
   /// @param registerTimeout `gateway.links.register_timeout`: from the link's start until the agent
-  ///   has registered, 100 ms to 5 min; default 10 s
+  ///   has registered, 100 ms to 5 min; default 45 s, because an original agent may spend 13 s on
+  ///   look-ups before it registers, and one that comes back only sends a heartbeat within 30 s
   /// @param handshakeTimeout `gateway.links.handshake_timeout`: for TLS and the upgrade to a
   ///   WebSocket, 100 ms to 5 min; default 10 s
   /// @param maxTextMessage `gateway.links.max_text_message`: bytes of one control message, 64 KiB
@@ -129,7 +140,11 @@ public record GatewaySettings(
   /// @param keepaliveTimeout `gateway.links.keepalive_timeout`: silence after a ping that ends the
   ///   link, 1 s to 10 min; default 10 s
   /// @param maxLinksPerCluster `gateway.links.max_links_per_cluster`: links of one cluster at a
-  ///   time, 1 to 10000; default 64
+  ///   time, and as many controller sockets, 1 to 10000; default 64
+  /// @param maxHandshakesPerMinute `gateway.links.max_handshakes_per_minute`: links that one
+  ///   cluster may open in the long run, 1 to 100000; default 120
+  /// @param protocol `gateway.links.protocol`: what carries tunnels, `auto`, `yamux` or `json`;
+  ///   default `auto`, which is yamux where both ends can
   public record Links(
       Duration registerTimeout,
       Duration handshakeTimeout,
@@ -137,18 +152,22 @@ public record GatewaySettings(
       int maxFrame,
       Duration keepaliveInterval,
       Duration keepaliveTimeout,
-      int maxLinksPerCluster) {
+      int maxLinksPerCluster,
+      int maxHandshakesPerMinute,
+      CarrierChoice protocol) {
     static Links of(Section section) {
       var timeout = Kind.duration(Duration.ofMillis(100), Duration.ofMinutes(5));
       var keepalive = Kind.duration(Duration.ofSeconds(1), Duration.ofMinutes(10));
       return new Links(
-          section.get("register_timeout", timeout, Duration.ofSeconds(10)),
+          section.get("register_timeout", timeout, Duration.ofSeconds(45)),
           section.get("handshake_timeout", timeout, Duration.ofSeconds(10)),
           section.get("max_text_message", Kind.size(64 * KIB, 64 * MIB), 4 * MIB),
           section.get("max_frame", Kind.size(KIB, MIB), 32 * KIB),
           section.get("keepalive_interval", keepalive, Duration.ofSeconds(15)),
           section.get("keepalive_timeout", keepalive, Duration.ofSeconds(10)),
-          section.get("max_links_per_cluster", Kind.integer(1, 10_000), 64));
+          section.get("max_links_per_cluster", Kind.integer(1, 10_000), 64),
+          section.get("max_handshakes_per_minute", Kind.integer(1, 100_000), 120),
+          section.get("protocol", Kind.oneOf(CarrierChoice.class), CarrierChoice.AUTO));
     }
   }
 
@@ -171,6 +190,7 @@ public record GatewaySettings(
     var dataDir = gateway.get("data_dir", Kind.path(), reader.beside("penstock-data"));
     var linksUrl = gateway.find("links_url", Kind.url(List.of("ws", "wss")));
     var certificate = tls.isPresent() ? Tls.of(tls) : null;
+    var proxyProtocol = ProxySettings.of(gateway.section("proxy_protocol"));
     var publicSide = PublicSide.of(gateway.section("public"));
     var tokens = tokens(gateway.section("auth"));
     var links = Links.of(gateway.section("links"));
@@ -188,6 +208,7 @@ public record GatewaySettings(
         dataDir,
         linksUrl.orElse(null),
         certificate,
+        proxyProtocol,
         publicSide,
         tokens,
         links,

@@ -68,6 +68,15 @@ public final class FakeAgent implements LinkListener, Closeable {
               agent.whenHeard(early).thenApply(_ -> new DialStatus(code, "as told").encode()));
     }
 
+    /// An agent that ends its direction without a byte, as soon as it has heard `early`.
+    static Service ending(String early) {
+      return agent ->
+          Flow.fromSinkAndSource(
+              Sink.ignore(),
+              Source.completionStage(agent.whenHeard(early))
+                  .flatMapConcat(_ -> Source.<ByteBuffer>empty()));
+    }
+
     /// An agent that never says how its dial went.
     static Service silent() {
       return _ -> answering(new CompletableFuture<>());
@@ -215,7 +224,7 @@ public final class FakeAgent implements LinkListener, Closeable {
     messages.add(message);
     if (message instanceof ControlMessage.GatewayHello && manners == Manners.ANSWERS) {
       link.thenAccept(it -> {
-        it.acceptYamux(new ControlMessage.GatewayHelloAck(true, capabilities));
+        it.accept(new ControlMessage.GatewayHelloAck(true, capabilities));
         hello.complete(null);
       });
     }

@@ -40,6 +40,7 @@ public final class GatewayLab implements AutoCloseable {
   private final List<Closeable> owned = new ArrayList<>();
   private String links = "";
   private String publicSide = "";
+  private String proxyProtocol = "";
   private Gateway gateway;
 
   private GatewayLab(Path directory) {
@@ -54,6 +55,12 @@ public final class GatewayLab implements AutoCloseable {
   /// What stands below `gateway.links`.
   public GatewayLab links(String yaml) {
     links = yaml;
+    return this;
+  }
+
+  /// What stands below `gateway.proxy_protocol`.
+  public GatewayLab proxyProtocol(String yaml) {
+    proxyProtocol = yaml;
     return this;
   }
 
@@ -79,6 +86,7 @@ public final class GatewayLab implements AutoCloseable {
               event_loops: 2
               public: {ports: 10000-65535%s}
               links: {%s}
+              proxy_protocol: {%s}
               auth:
                 tokens:
                   - {token: s3cret, cluster: lab}
@@ -86,7 +94,7 @@ public final class GatewayLab implements AutoCloseable {
             management:
               listen: 127.0.0.1:0
             """
-                .formatted(publicSide, links)));
+                .formatted(publicSide, links, proxyProtocol)));
   }
 
   public Gateway gateway() {
@@ -208,9 +216,15 @@ public final class GatewayLab implements AutoCloseable {
 
   /// A client of a public port; its reads fail when nothing comes for long.
   public Socket client(int port) throws IOException {
+    return client("127.0.0.1", port);
+  }
+
+  /// A client that comes from one of the loopback addresses.
+  public Socket client(String from, int port) throws IOException {
     var socket = owned(new Socket());
     socket.setSoTimeout(PATIENCE_MILLIS);
     socket.setTcpNoDelay(true);
+    socket.bind(new InetSocketAddress(from, 0));
     socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), PATIENCE_MILLIS);
     return socket;
   }

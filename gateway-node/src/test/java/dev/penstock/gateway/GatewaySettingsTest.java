@@ -4,13 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import dev.penstock.access.AccessRules;
 import dev.penstock.config.ConfigException;
 import dev.penstock.config.ConfigReader;
 import dev.penstock.config.ConfigurationPage;
 import dev.penstock.config.HostPort;
 import dev.penstock.config.PortRange;
 import dev.penstock.config.Secret;
+import dev.penstock.protocol.control.CarrierChoice;
+import dev.penstock.protocol.net.ProxyFront;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -55,21 +59,53 @@ class GatewaySettingsTest {
                 new PortRange(10_000, 35_000),
                 100_000,
                 20_000,
-                Duration.ofMinutes(15)));
+                Duration.ofMinutes(15),
+                new ProxySettings(ProxyFront.Mode.OFF, List.of(), Duration.ofSeconds(5)),
+                AccessRules.EVERYBODY));
+    assertThat(settings.proxyProtocol())
+        .isEqualTo(new ProxySettings(ProxyFront.Mode.OFF, List.of(), Duration.ofSeconds(5)));
     assertThat(settings.tokens())
         .containsExactly(new GatewaySettings.ClusterToken(Secret.of("s3cret"), "lab"));
     assertThat(settings.links())
         .isEqualTo(
             new GatewaySettings.Links(
-                Duration.ofSeconds(10),
+                Duration.ofSeconds(45),
                 Duration.ofSeconds(10),
                 4 << 20,
                 32 << 10,
                 Duration.ofSeconds(15),
                 Duration.ofSeconds(10),
-                64));
+                64,
+                120,
+                CarrierChoice.AUTO));
     assertThat(settings.eventLoops()).isZero();
     assertThat(settings.toString()).doesNotContain("s3cret");
+  }
+
+  @Test
+  void aProxyIsTrustedOnlyByName() throws IOException {
+    var settings =
+        load(
+            """
+            gateway:
+              proxy_protocol: {mode: required, trusted: 10.0.0.7, timeout: 3s}
+              public:
+                proxy_protocol: {mode: optional, trusted: [10.0.0.0/8, "2001:db8::/32"]}
+              auth:
+                tokens:
+                  - {token: s3cret, cluster: lab}
+            """);
+    assertThat(settings.proxyProtocol().trusted()).hasToString("[10.0.0.7/32]");
+    assertThat(settings.proxyProtocol().timeout()).isEqualTo(Duration.ofSeconds(3));
+    var front = settings.publicSide().proxyProtocol().front();
+    assertThat(front.mode()).isEqualTo(ProxyFront.Mode.OPTIONAL);
+    assertThat(front.trusted().test(InetAddress.ofLiteral("10.1.2.3"))).isTrue();
+    assertThat(front.trusted().test(InetAddress.ofLiteral("2001:db8::1"))).isTrue();
+    assertThat(front.trusted().test(InetAddress.ofLiteral("11.1.2.3"))).isFalse();
+    assertThat(problems("gateway:\n  public:\n    proxy_protocol: {mode: required}\n"))
+        .contains(
+            "gateway.yaml:3: gateway.public.proxy_protocol.trusted: missing (expected: the addresses"
+                + " of the proxies, such as [10.0.0.0/8])");
   }
 
   @Test
@@ -107,8 +143,8 @@ class GatewaySettingsTest {
                 """))
         .containsExactly(
             "gateway.yaml:2: gateway.lisen: found an unknown key, perhaps \"listen\" was meant"
-                + " (expected: auth, data_dir, event_loops, links, links_url, listen, public, tls,"
-                + " windows)",
+                + " (expected: auth, data_dir, event_loops, links, links_url, listen, proxy_protocol,"
+                + " public, tls, windows)",
             "gateway.yaml:3: gateway.links_url: found \"http://a\", whose scheme is none of ws, wss"
                 + " (expected: a URL such as ws://gateway.example.com)",
             "gateway.yaml:4: gateway.tls.key: missing (expected: a readable PEM file with an"

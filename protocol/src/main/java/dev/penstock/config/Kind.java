@@ -190,7 +190,9 @@ public final class Kind<T> {
     return parser.parse(text, base);
   }
 
-  private static <T> Kind<T> of(String expected, T standIn, Function<String, Optional<T>> parse) {
+  /// Any other text that stands for a value; `expected` says in words which do, `standIn` is one of
+  /// the values.
+  public static <T> Kind<T> of(String expected, T standIn, Function<String, Optional<T>> parse) {
     return new Kind<>(
         expected, standIn, (text, _) -> parse.apply(text).orElseThrow(Unacceptable::new));
   }

@@ -157,6 +157,41 @@ public final class Section {
     return list;
   }
 
+  /// The values of the list below the key, none when it is not there. One value alone stands for a
+  /// list of it.
+  ///
+  /// @param max values of the longest list
+  public <T> List<T> list(String key, Kind<T> kind, int max) {
+    ask(key);
+    var list = new ArrayList<T>();
+    Entry entry = entries.get(key);
+    if (entry == null || isNothing(entry.value())) {
+      return list;
+    }
+    String expected = "at most " + max + " of: " + kind.expected();
+    List<Node> items =
+        entry.value() instanceof SequenceNode sequence
+            ? sequence.getValue()
+            : List.of(entry.value());
+    if (items.size() > max) {
+      refuse(key, "found " + items.size() + " entries", expected);
+      return list;
+    }
+    reader.origin(path(key), reader.at(entry.line()) + path(key));
+    for (Node item : items) {
+      int itemLine = item.getStartMark().getLine() + 1;
+      String place = reader.at(itemLine) + path(key);
+      if (item instanceof ScalarNode scalar && !isNothing(scalar)) {
+        String text = scalar.getValue().strip();
+        list.add(parse(new Found(itemLine, place, text), kind, "\"" + shorten(text) + "\""));
+      } else {
+        reader.problem(
+            itemLine, place + ": found " + describe(item) + " (expected: " + expected + ")");
+      }
+    }
+    return list;
+  }
+
   /// As [#sections]; that there is none is a problem.
   public List<Section> requireSections(String key, String expected) {
     int before = reader.problemCount();

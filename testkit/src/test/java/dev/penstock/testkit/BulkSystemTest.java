@@ -2,23 +2,30 @@ package dev.penstock.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.penstock.protocol.control.Carrier;
 import dev.penstock.testkit.EchoService.Behaviour;
 import java.io.IOException;
 import java.net.Socket;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// Large transfers arrive whole and unchanged, whatever order the two directions end in.
 @Timeout(value = 180, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@ParameterizedClass
+@EnumSource
 class BulkSystemTest {
   private static final long GIB = 1L << 30;
   private static final Payload UP = new Payload(11, GIB);
@@ -31,10 +38,14 @@ class BulkSystemTest {
   @TempDir static Path directory;
   private static Lab lab;
 
-  @BeforeAll
-  static void start() {
+  /// What carries the streams.
+  @Parameter Carrier carrier;
+
+  @BeforeParameterizedClassInvocation
+  static void start(Carrier carrier) throws IOException {
     lab =
-        Lab.in(directory)
+        Lab.in(Files.createDirectory(directory.resolve(carrier.label())))
+            .over(carrier)
             .expose("digest", EchoService.start(Behaviour.digest()))
             .expose("send", EchoService.start(Behaviour.send(DOWN)))
             .expose("exchange", EchoService.start(Behaviour.exchange(DOWN)))
@@ -43,7 +54,7 @@ class BulkSystemTest {
             .start();
   }
 
-  @AfterAll
+  @AfterParameterizedClassInvocation
   static void stop() {
     lab.close();
   }

@@ -2,6 +2,8 @@ package dev.penstock.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.penstock.protocol.control.Carrier;
+import dev.penstock.protocol.control.CarrierChoice;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -24,14 +26,16 @@ final class Lab implements AutoCloseable {
 
   private static final int CONNECT_TIMEOUT_MILLIS = 5_000;
 
-  private record Exposed(String target, int publicPort) {}
+  private record Exposed(String target, int publicPort, String settings) {}
 
   private final Path directory;
   private final int listenPort = Ports.free();
   private final int gatewayManagement = Ports.free();
   private final int agentManagement = Ports.free();
   private final Map<String, Exposed> services = new LinkedHashMap<>();
+  private String publicSide = "max_connections: 100000";
   private final List<AutoCloseable> owned = new ArrayList<>();
+  private CarrierChoice carriers = CarrierChoice.AUTO;
   private NodeProcess gateway;
   private NodeProcess agent;
 
@@ -44,9 +48,26 @@ final class Lab implements AutoCloseable {
     return new Lab(directory);
   }
 
+  /// Allows only this carrier of streams at the gateway; the agent can all.
+  Lab over(Carrier only) {
+    carriers = only == Carrier.YAMUX ? CarrierChoice.YAMUX : CarrierChoice.JSON;
+    return this;
+  }
+
   /// Exposes a service that somebody else runs.
   Lab expose(String name, String target) {
-    services.put(name, new Exposed(target, Ports.free()));
+    return expose(name, target, "");
+  }
+
+  /// As [#expose(String, String)], with more settings of the service, such as `proxy_protocol: v1`.
+  Lab expose(String name, String target, String settings) {
+    services.put(name, new Exposed(target, Ports.free(), settings));
+    return this;
+  }
+
+  /// Settings below `gateway.public`, in braces or one line, such as `max_connections: 3`.
+  Lab publicSide(String settings) {
+    publicSide = settings;
     return this;
   }
 
@@ -77,6 +98,19 @@ final class Lab implements AutoCloseable {
 
   /// Starts the agent, always with the same settings.
   NodeProcess startAgent() {
+    boolean oneLine = services.values().stream().allMatch(it -> it.settings().isEmpty());
+    agent =
+        NodeProcess.start(
+            directory,
+            agentManagement,
+            Map.of(),
+            oneLine
+                ? agentArguments()
+                : List.of("agent", "--config", write("agent.yaml", agentYaml()).toString()));
+    return agent;
+  }
+
+  private List<String> agentArguments() {
     var arguments =
         new ArrayList<>(
             List.of(
@@ -91,8 +125,7 @@ final class Lab implements AutoCloseable {
       arguments.add("--expose");
       arguments.add(name + "=" + service.target() + "@" + service.publicPort());
     });
-    agent = NodeProcess.start(directory, agentManagement, Map.of(), arguments);
-    return agent;
+    return arguments;
   }
 
   NodeProcess gateway() {
@@ -165,6 +198,10 @@ final class Lab implements AutoCloseable {
         host: 127.0.0.1
         bind: 127.0.0.1
         ports: 10000-35000
+        %s
+      links:
+        protocol: %s
+        register_timeout: 10s
       auth:
         tokens:
           - token: %s
@@ -174,7 +211,38 @@ final class Lab implements AutoCloseable {
     management:
       listen: 127.0.0.1:%d
     """
-        .formatted(listenPort, directory.resolve("data"), TOKEN, OTHER_TOKEN, gatewayManagement);
+        .formatted(
+            listenPort,
+            directory.resolve("data"),
+            publicSide,
+            carriers.label(),
+            TOKEN,
+            OTHER_TOKEN,
+            gatewayManagement);
+  }
+
+  private String agentYaml() {
+    var list = new StringBuilder();
+    services.forEach((name, service) ->
+        list.append(
+            "    - {name: %s, port: %s, target: \"%s\", public_port: %d%s}%n"
+                .formatted(
+                    name,
+                    service.target().substring(service.target().indexOf(':') + 1),
+                    service.target(),
+                    service.publicPort(),
+                    service.settings().isEmpty() ? "" : ", " + service.settings())));
+    return """
+    pipeops:
+      api_url: http://127.0.0.1:%d
+      token: %s
+    management:
+      listen: 127.0.0.1:%d
+    tunnels:
+      services:
+    %s\
+    """
+        .formatted(listenPort, TOKEN, agentManagement, list);
   }
 
   @Override

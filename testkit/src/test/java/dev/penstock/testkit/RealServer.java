@@ -135,6 +135,18 @@ final class RealServer implements AutoCloseable {
 
   /// A web server for the files in its folder.
   static RealServer nginx() {
+    return nginx("", "");
+  }
+
+  /// A web server that wants a header of the PROXY protocol and answers with what it said: the
+  /// client's address, then the port that it connected to.
+  static RealServer nginxBehindProxies() {
+    return nginx(
+        "proxy_protocol",
+        "location / { return 200 \"$proxy_protocol_addr $proxy_protocol_server_port\"; }");
+  }
+
+  private static RealServer nginx(String listen, String body) {
     String program = Programs.require("nginx");
     var server = new RealServer("nginx");
     server.write(
@@ -153,12 +165,13 @@ final class RealServer implements AutoCloseable {
           uwsgi_temp_path %1$s/uwsgi;
           scgi_temp_path %1$s/scgi;
           server {
-            listen 127.0.0.1:%2$d;
+            listen 127.0.0.1:%2$d %3$s;
             root %1$s;
+            %4$s
           }
         }
         """
-            .formatted(server.directory, server.port));
+            .formatted(server.directory, server.port, listen, body));
     return server.start(
         List.of(
             program,
@@ -166,6 +179,30 @@ final class RealServer implements AutoCloseable {
             server.directory.toString(),
             "-c",
             server.file("nginx.conf").toString()));
+  }
+
+  /// A proxy in front of a port of this machine that says for whom it connects.
+  ///
+  /// @param source the address that it connects from
+  /// @param header `send-proxy` or `send-proxy-v2`
+  static RealServer haproxy(int port, String source, String header) {
+    String program = Programs.require("haproxy");
+    var server = new RealServer("haproxy");
+    server.write(
+        "haproxy.cfg",
+        """
+        defaults
+          mode tcp
+          timeout connect 10s
+          timeout client 60s
+          timeout server 60s
+        listen front
+          bind 127.0.0.1:%d
+          source %s
+          server gateway 127.0.0.1:%d %s
+        """
+            .formatted(server.port, source, port, header));
+    return server.start(List.of(program, "-db", "-f", server.file("haproxy.cfg").toString()));
   }
 
   String address() {

@@ -3,6 +3,7 @@ package dev.penstock.testkit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.penstock.protocol.control.Carrier;
 import dev.penstock.testkit.EchoService.Behaviour;
 import java.io.IOException;
 import java.net.Socket;
@@ -16,9 +17,14 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// Readers that stop reading hold up themselves and nobody else, and memory stays bounded.
 @Timeout(value = 180, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@ParameterizedClass
+@EnumSource
 class SlowReadersSystemTest {
   private static final int READERS = 200;
   private static final int PINGS = 2_000;
@@ -29,6 +35,10 @@ class SlowReadersSystemTest {
   private static final long LARGEST_GROWTH = READERS * 2L * 256 * 1_024 + (64L << 20);
 
   @TempDir Path directory;
+
+  /// What carries the streams.
+  @Parameter Carrier carrier;
+
   private final List<Socket> clients = new ArrayList<>();
   private final AtomicLong pushed = new AtomicLong();
   private Lab lab;
@@ -39,6 +49,7 @@ class SlowReadersSystemTest {
   void start() {
     lab =
         Lab.in(directory)
+            .over(carrier)
             .expose("echo", EchoService.start(Behaviour.echo()))
             .expose("flood", EchoService.start(Behaviour.flood()))
             .expose("deaf", EchoService.start(Behaviour.deaf()))
@@ -82,8 +93,8 @@ class SlowReadersSystemTest {
       long gateway = lab.gateway().residentBytes() - gatewayBefore;
       long agent = lab.agent().residentBytes() - agentBefore;
       System.out.printf(
-          "beside %d readers that stopped: ping p99 %s while they fill, %s after; gateway +%d, agent +%d bytes%n",
-          READERS, first, p99, gateway, agent);
+          "%s beside %d readers that stopped: ping p99 %s while they fill, %s after; gateway +%d, agent +%d bytes%n",
+          carrier, READERS, first, p99, gateway, agent);
       assertThat(p99).as(lab::report).isLessThan(P99);
       assertThat(gateway).isLessThan(LARGEST_GROWTH);
       assertThat(agent).isLessThan(LARGEST_GROWTH);

@@ -1,17 +1,22 @@
 package dev.penstock.agent.connect;
 
+import dev.penstock.agent.observe.AgentMeters;
+import dev.penstock.agent.observe.YamuxMeters;
 import dev.penstock.agent.serve.TargetStream;
 import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.ControlMessage.GatewayHello;
 import dev.penstock.protocol.control.ControlMessage.GatewayHelloAck;
 import dev.penstock.protocol.control.ControlMessage.Heartbeat;
+import dev.penstock.protocol.control.ControlMessage.HeartbeatAck;
 import dev.penstock.protocol.control.ControlMessage.Ping;
 import dev.penstock.protocol.control.ControlMessage.Pong;
 import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.link.Link;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.LinkListener;
+import dev.penstock.protocol.link.LinkSample;
 import dev.penstock.protocol.link.LinkStage;
 import dev.penstock.protocol.link.LinkStream;
 import dev.penstock.protocol.net.Loop;
@@ -30,6 +35,7 @@ import org.apache.pekko.actor.typed.PostStop;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
+import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.stream.javadsl.Keep;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -90,10 +96,15 @@ public final class AgentLink {
   private final String clusterId;
   private final Loop loop;
   private final ActorRef<Report> agent;
+  private final Materializer materializer;
   private @Nullable Link link;
   private Set<Capability> agreed = Set.of();
   private boolean up;
   private boolean leaving;
+
+  /// When the heartbeat was sent that is not answered yet; 0 when there is none.
+  private long beatSentAt;
+
   private long upSince = System.nanoTime() - STABLE.toNanos();
   private long downSince = System.nanoTime();
 
@@ -114,6 +125,9 @@ public final class AgentLink {
     this.clusterId = clusterId;
     this.loop = loop;
     this.agent = agent;
+    // Of this actor and not of the system: the graphs of the streams are then supervised on this
+    // loop, and their ends wake no other thread.
+    this.materializer = Materializer.createMaterializer(context);
   }
 
   /// A link that dials at once.
@@ -158,10 +172,14 @@ public final class AgentLink {
       case Arrived(var message) -> arrived(message);
       case Requested(var stream, var header) ->
           context.spawnAnonymous(
-              TargetStream.create(streams, stream, header, agreed),
+              TargetStream.create(streams, stream, header, agreed, materializer),
               DispatcherSelector.fromConfig(loop.dispatcher()));
       case Beat() -> {
         if (link != null) {
+          if (beatSentAt != 0) {
+            streams.meters().heartbeats().unanswered();
+          }
+          beatSentAt = System.nanoTime();
           link.send(
               new Heartbeat(
                   clusterId, outbound.settings().id(), "healthy", "connected", outbound.version()));
@@ -171,7 +189,7 @@ public final class AgentLink {
         if (link != null) {
           link.close(
               WebSocketMessage.Close.POLICY_VIOLATION,
-              "no gateway_hello within "
+              "no usable gateway_hello within "
                   + outbound.webSocket().handshakeTimeout().toMillis()
                   + " ms");
         }
@@ -212,17 +230,20 @@ public final class AgentLink {
   private void dialled(WebSocketConnection connection) {
     var stage =
         new LinkStage(
-            loop, outbound.linkSettings(), outbound.budget(), new ToActor(context.getSelf()));
+            loop,
+            outbound.linkSettings(),
+            outbound.budget(),
+            new ToActor(context.getSelf(), streams.meters()));
     link =
         connection
             .flow()
             .joinMat(stage, Keep.right())
             .withAttributes(loop.attributes())
-            .run(streams.materializer());
+            .run(materializer);
     timers.startSingleTimer(new NoHello(), outbound.webSocket().handshakeTimeout());
   }
 
-  private record ToActor(ActorRef<Command> actor) implements LinkListener {
+  private record ToActor(ActorRef<Command> actor, AgentMeters meters) implements LinkListener {
     @Override
     public void control(ControlMessage message) {
       actor.tell(new Arrived(message));
@@ -235,7 +256,15 @@ public final class AgentLink {
 
     @Override
     public void refused(Refusal refusal) {
+      if (refusal == Refusal.BAD_STREAM_HEADER || refusal == Refusal.STREAM_HEADER_TIMEOUT) {
+        meters.yamux().failed(YamuxMeters.StreamError.HEADER_ERROR);
+      }
       log.atWarn().addKeyValue("reason", refusal).log("refused a stream of the gateway");
+    }
+
+    @Override
+    public void measured(LinkSample sample) {
+      meters.links().measured(sample);
     }
 
     @Override
@@ -249,16 +278,12 @@ public final class AgentLink {
       return;
     }
     switch (message) {
-      case GatewayHello hello when hello.useYamux() && !up -> {
-        agreed = Capability.common(Outbound.CAPABILITIES, hello.capabilities());
-        link.acceptYamux(new GatewayHelloAck(true, Outbound.CAPABILITIES));
-        up = true;
-        timers.cancel(new NoHello());
-        upSince = System.nanoTime();
-        streams.meters().linkUp();
-        timers.startTimerWithFixedDelay(new Beat(), Duration.ZERO, HEARTBEAT);
-        agent.tell(new Report.Up());
-        log.atInfo().addKeyValue("gateway", url.getAuthority()).log("a link is up");
+      case GatewayHello hello when !up -> helloed(link, hello);
+      case HeartbeatAck _ -> {
+        if (beatSentAt != 0) {
+          streams.meters().heartbeats().answered(System.nanoTime() - beatSentAt);
+          beatSentAt = 0;
+        }
       }
       case Ping(String id, String timestamp) -> link.send(new Pong(id, timestamp));
       case ControlMessage.ErrorMessage(var text) ->
@@ -270,9 +295,42 @@ public final class AgentLink {
     }
   }
 
+  private void helloed(Link running, GatewayHello hello) {
+    var capabilities = outbound.capabilities();
+    var carriers = outbound.settings().protocol();
+    var ack = new GatewayHelloAck(hello.useYamux() && carriers.allows(Carrier.YAMUX), capabilities);
+    timers.cancel(new NoHello());
+    running.accept(ack);
+    Carrier carrier = Carrier.agreed(hello, ack);
+    if (carrier == null) {
+      // The gateway closes the link with its reason; should it not, there is no use in waiting.
+      log.atError()
+          .addKeyValue("gateway", url.getAuthority())
+          .addKeyValue("tunnels.protocol", carriers.label())
+          .addKeyValue("gatewayUses", (hello.useYamux() ? Carrier.YAMUX : Carrier.JSON).label())
+          .log("no protocol in common with the gateway for tunnels");
+      timers.startSingleTimer(new NoHello(), outbound.webSocket().handshakeTimeout());
+      return;
+    }
+    agreed = Capability.common(capabilities, hello.capabilities());
+    up = true;
+    upSince = System.nanoTime();
+    streams.meters().linkUp();
+    timers.startTimerWithFixedDelay(new Beat(), Duration.ZERO, HEARTBEAT);
+    agent.tell(new Report.Up());
+    log.atInfo()
+        .addKeyValue("gateway", url.getAuthority())
+        .addKeyValue("protocol", carrier.label())
+        .log("a link is up");
+  }
+
   private void ended(LinkEnd end) {
     link = null;
     timers.cancel(new Beat());
+    if (beatSentAt != 0) {
+      beatSentAt = 0;
+      streams.meters().heartbeats().unanswered();
+    }
     timers.cancel(new NoHello());
     if (up) {
       up = false;

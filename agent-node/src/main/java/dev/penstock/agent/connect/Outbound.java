@@ -31,9 +31,13 @@ public record Outbound(
     LinkSettings linkSettings,
     ByteBudget budget,
     String version) {
-  /// The extensions that this agent names in the query and in its acknowledgement.
-  public static final Set<Capability> CAPABILITIES =
+  private static final Set<Capability> EXTENSIONS =
       Collections.unmodifiableSet(EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS));
+
+  /// The extensions that this agent names in the query and in its acknowledgement.
+  public Set<Capability> capabilities() {
+    return settings.protocol().capabilities(EXTENSIONS);
+  }
 
   /// Opens a WebSocket to the gateway; fails as [WebSocketClient#connect] does.
   CompletionStage<WebSocketConnection> connect(Loop loop, URI url) {

@@ -46,7 +46,8 @@ public final class TunnelClient {
         TunnelRegistration.of(
                 Protocol.TCP, tunnelId(clusterId, service), service.name(), service.target().port())
             .cluster(clusterId)
-            .gateway("", service.name(), service.port());
+            .gateway("", service.name(), service.port())
+            .annotations(service.access().annotations());
     service.publicPort().ifPresent(registration::tunnelPort);
     return HttpCall.postJson(
             outbound.loops(),

@@ -1,14 +1,13 @@
 package dev.penstock.agent.observe;
 
+import dev.penstock.observe.LinkMeters;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.StreamEnd;
 import dev.penstock.protocol.link.Traffic;
 import dev.penstock.protocol.yamux.ByteBudget;
 import io.prometheus.metrics.core.metrics.Counter;
-import io.prometheus.metrics.core.metrics.CounterWithCallback;
 import io.prometheus.metrics.core.metrics.Gauge;
-import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.util.Locale;
@@ -17,6 +16,10 @@ import java.util.Locale;
 /// dashboards of the original agent know. Labels come from closed sets only. Safe for use by
 /// several threads.
 public final class AgentMeters {
+  private static final double[] SECONDS = {
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
+  };
+
   private final Traffic traffic = new Traffic();
   private final Gauge connections;
   private final Counter connectionsTotal;
@@ -26,6 +29,12 @@ public final class AgentMeters {
   private final Gauge links;
   private final Counter linksEnded;
   private final Counter reconnections;
+  private final Histogram dialSeconds;
+  private final Histogram firstByteSeconds;
+  private final LinkMeters linkMeters;
+  private final YamuxMeters yamux;
+  private final DiscoveryMeters discovery;
+  private final HeartbeatMeters heartbeats;
 
   public AgentMeters(PrometheusRegistry registry, ByteBudget budget) {
     connections =
@@ -73,26 +82,48 @@ public final class AgentMeters {
             .name("pipeops_agent_websocket_reconnections_total")
             .help("Links that were opened again after an end.")
             .register(registry);
-    CounterWithCallback.builder()
-        .name("pipeops_agent_tcp_tunnel_bytes_total")
-        .help(
-            "Payload bytes, updated while connections run: sent to the gateway, received from it.")
-        .labelNames("direction")
-        .callback(sample -> {
-          sample.call((double) traffic.toPeer(), "sent");
-          sample.call((double) traffic.fromPeer(), "received");
-        })
-        .register(registry);
-    GaugeWithCallback.builder()
-        .name("penstock_agent_budget_used_bytes")
-        .help("Memory held for slow readers, of all links together.")
-        .callback(sample -> sample.call((double) budget.used()))
-        .register(registry);
-    GaugeWithCallback.builder()
-        .name("penstock_agent_budget_limit_bytes")
-        .help("The bound on memory held for slow readers.")
-        .callback(sample -> sample.call((double) budget.limit()))
-        .register(registry);
+    dialSeconds =
+        Histogram.builder()
+            .name("penstock_agent_dial_seconds")
+            .help("How long services took to accept connections.")
+            .classicOnly()
+            .classicUpperBounds(SECONDS)
+            .register(registry);
+    firstByteSeconds =
+        Histogram.builder()
+            .name("penstock_agent_first_byte_seconds")
+            .help("From a stream's opening until the first byte of its service.")
+            .classicOnly()
+            .classicUpperBounds(SECONDS)
+            .register(registry);
+    LinkMeters.serve(
+        registry,
+        "pipeops_agent_tcp_tunnel_bytes_total",
+        "Payload bytes, updated while connections run: sent to the gateway, received from it.",
+        traffic,
+        "sent",
+        "received");
+    linkMeters = new LinkMeters(registry, "penstock_agent", budget);
+    yamux = new YamuxMeters(registry, traffic);
+    discovery = new DiscoveryMeters(registry);
+    heartbeats = new HeartbeatMeters(registry);
+  }
+
+  /// What the links measure.
+  public LinkMeters links() {
+    return linkMeters;
+  }
+
+  public YamuxMeters yamux() {
+    return yamux;
+  }
+
+  public DiscoveryMeters discovery() {
+    return discovery;
+  }
+
+  public HeartbeatMeters heartbeats() {
+    return heartbeats;
   }
 
   /// Counts payload bytes.
@@ -115,6 +146,15 @@ public final class AgentMeters {
 
   public void dialFailed(DialStatus.Code code) {
     errors.labelValues(code.label()).inc();
+  }
+
+  /// A service accepted a connection.
+  public void dialled(long nanos) {
+    dialSeconds.observe(nanos / 1e9);
+  }
+
+  public void firstByte(long nanos) {
+    firstByteSeconds.observe(nanos / 1e9);
   }
 
   public void streamStarted() {

@@ -1,7 +1,8 @@
 package dev.penstock.agent.serve;
 
 import dev.penstock.agent.observe.AgentMeters;
-import dev.penstock.config.HostPort;
+import dev.penstock.agent.observe.YamuxMeters;
+import dev.penstock.agent.settings.ServiceSettings;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
@@ -41,11 +42,7 @@ public final class TargetStream {
 
   /// What the streams of one agent share.
   public record Shared(
-      EventLoops loops,
-      Targets targets,
-      Duration dialTimeout,
-      AgentMeters meters,
-      Materializer materializer) {}
+      EventLoops loops, Targets targets, Duration dialTimeout, AgentMeters meters) {}
 
   private static final Logger log = LoggerFactory.getLogger(TargetStream.class);
 
@@ -54,6 +51,7 @@ public final class TargetStream {
   private final LinkStream stream;
   private final StreamHeader header;
   private final Set<Capability> agreed;
+  private final Materializer materializer;
   private final long startedAt = System.nanoTime();
 
   private TargetStream(
@@ -61,26 +59,33 @@ public final class TargetStream {
       Shared shared,
       LinkStream stream,
       StreamHeader header,
-      Set<Capability> agreed) {
+      Set<Capability> agreed,
+      Materializer materializer) {
     this.context = context;
     this.shared = shared;
     this.stream = stream;
     this.header = header;
     this.agreed = agreed;
+    this.materializer = materializer;
   }
 
   /// A stream that dials its service at once.
   ///
   /// @param agreed the extensions that both ends of the link named
   public static Behavior<Command> create(
-      Shared shared, LinkStream stream, StreamHeader header, Set<Capability> agreed) {
+      Shared shared,
+      LinkStream stream,
+      StreamHeader header,
+      Set<Capability> agreed,
+      Materializer materializer) {
     return Behaviors.setup(
-        context -> new TargetStream(context, shared, stream, header, agreed).dial());
+        context -> new TargetStream(context, shared, stream, header, agreed, materializer).dial());
   }
 
   private Behavior<Command> dial() {
-    Optional<HostPort> target = shared.targets().of(header.tunnelId());
-    if (target.isEmpty() || header.protocol() != Protocol.TCP) {
+    shared.meters().yamux().opened();
+    Optional<ServiceSettings> found = shared.targets().of(header.tunnelId());
+    if (found.isEmpty() || header.protocol() != Protocol.TCP) {
       return refused(
           new DialStatus(
               DialStatus.Code.UNKNOWN_TUNNEL,
@@ -89,29 +94,34 @@ public final class TargetStream {
                   + " for "
                   + header.protocol().label()));
     }
+    ServiceSettings service = found.get();
     ActorRef<Command> self = context.getSelf();
     Tcp.connect(
             shared.loops(),
             stream.link().loop(),
-            target.get().host(),
-            target.get().port(),
+            service.target().host(),
+            service.target().port(),
             shared.dialTimeout())
         .whenComplete((connection, failed) ->
             self.tell(
                 failed == null ? new Dialled(connection) : new NotDialled(Tcp.failureOf(failed))));
-    return Behaviors.receiveMessage(this::on);
+    return Behaviors.receiveMessage(command -> on(command, service));
   }
 
-  private Behavior<Command> on(Command command) {
+  private Behavior<Command> on(Command command, ServiceSettings service) {
     return switch (command) {
       case Dialled(var connection) -> {
+        // Nothing of the client's may come before it.
+        service.proxyProtocol().ofConnection(header.caller()).ifPresent(connection::writeFirst);
         carry(connection);
         yield Behaviors.same();
       }
       case NotDialled(var why) ->
           refused(new DialStatus(codeOf(why.kind()), String.valueOf(why.getMessage())));
       case Ended(var end) -> {
-        shared.meters().streamEnded(end.cause(), System.nanoTime() - startedAt);
+        long lasted = System.nanoTime() - startedAt;
+        shared.meters().streamEnded(end.cause(), lasted);
+        shared.meters().yamux().ended(lasted);
         log.atDebug()
             .addKeyValue("tunnel", header.tunnelId())
             .addKeyValue("cause", end.cause())
@@ -124,6 +134,7 @@ public final class TargetStream {
   }
 
   private void carry(TcpConnection connection) {
+    shared.meters().dialled(System.nanoTime() - startedAt);
     shared.meters().streamStarted();
     List<ByteBuffer> first =
         agreed.contains(Capability.DIAL_STATUS)
@@ -136,14 +147,20 @@ public final class TargetStream {
                 LinkStream.DialReport.NONE,
                 first,
                 shared.meters().traffic(),
-                new ToActor(context.getSelf())))
+                new ToActor(context.getSelf(), startedAt, shared.meters())))
         .withAttributes(stream.link().loop().attributes())
-        .run(shared.materializer());
+        .run(materializer);
   }
 
-  private record ToActor(ActorRef<Command> actor) implements StreamObserver {
+  private record ToActor(ActorRef<Command> actor, long startedAt, AgentMeters meters)
+      implements StreamObserver {
     @Override
     public void connected() {}
+
+    @Override
+    public void firstSent() {
+      meters.firstByte(System.nanoTime() - startedAt);
+    }
 
     @Override
     public void ended(StreamEnd end) {
@@ -153,6 +170,8 @@ public final class TargetStream {
 
   private Behavior<Command> refused(DialStatus status) {
     shared.meters().dialFailed(status.code());
+    shared.meters().yamux().failed(YamuxMeters.StreamError.DIAL_ERROR);
+    shared.meters().yamux().ended(System.nanoTime() - startedAt);
     log.atInfo()
         .addKeyValue("tunnel", header.tunnelId())
         .addKeyValue("reason", status.code().label())

@@ -10,6 +10,7 @@ import dev.penstock.config.Outside;
 import dev.penstock.config.Secret;
 import dev.penstock.config.Section;
 import dev.penstock.config.WindowSettings;
+import dev.penstock.protocol.control.CarrierChoice;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -35,6 +36,8 @@ import org.jspecify.annotations.Nullable;
 ///   core
 /// @param windows `agent.windows`: memory for what is under way
 /// @param tunnels `tunnels.enabled`: whether the services are exposed; default true
+/// @param protocol `tunnels.protocol`: what carries tunnels, `auto`, `yamux` or `json`; default
+///   `auto`, which is yamux where both ends can
 /// @param connectionTimeout `tunnels.tcp.connection_timeout`: for connecting to a target, 100 ms to
 ///   10 min; default 30 s
 /// @param services `tunnels.services`: what to expose, no two with one name or one port
@@ -51,6 +54,7 @@ public record AgentSettings(
     int eventLoops,
     WindowSettings windows,
     Tunnels tunnels,
+    CarrierChoice protocol,
     Duration connectionTimeout,
     List<ServiceSettings> services,
     HostPort management,
@@ -194,6 +198,7 @@ public record AgentSettings(
     var eventLoops = agent.get("event_loops", Kind.integer(0, 64), 0);
     var windows = WindowSettings.of(agent.section("windows"));
     var enabled = tunnels.get("enabled", Kind.flag(), true) ? Tunnels.ENABLED : Tunnels.DISABLED;
+    var protocol = tunnels.get("protocol", Kind.oneOf(CarrierChoice.class), CarrierChoice.AUTO);
     var connectionTimeout =
         tunnels
             .section("tcp")
@@ -216,6 +221,7 @@ public record AgentSettings(
         eventLoops,
         windows,
         enabled,
+        protocol,
         connectionTimeout,
         services,
         management,

@@ -24,6 +24,8 @@ class AgentMetersTest {
     Arrays.stream(DialStatus.Code.values())
         .filter(code -> code != DialStatus.Code.CONNECTED)
         .forEach(meters::dialFailed);
+    Arrays.stream(YamuxMeters.StreamError.values()).forEach(meters.yamux()::failed);
+    Arrays.stream(HeartbeatMeters.State.values()).forEach(meters.heartbeats()::state);
     assertThat(MetricsPage.section("Agent"))
         .containsExactlyInAnyOrderElementsOf(MetricsPage.of(registry));
   }

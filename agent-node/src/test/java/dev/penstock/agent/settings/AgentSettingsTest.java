@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import dev.penstock.access.AccessRules;
 import dev.penstock.config.ConfigException;
 import dev.penstock.config.ConfigReader;
 import dev.penstock.config.ConfigurationPage;
 import dev.penstock.config.HostPort;
 import dev.penstock.config.Outside;
 import dev.penstock.config.Secret;
+import dev.penstock.protocol.net.ProxyHeader;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -203,6 +205,8 @@ class AgentSettingsTest {
                 ServiceSettings.Protocol.TCP,
                 6379,
                 new HostPort("127.0.0.1", 6379),
-                OptionalInt.empty()));
+                OptionalInt.empty(),
+                ProxyHeader.NONE,
+                AccessRules.EVERYBODY));
   }
 }

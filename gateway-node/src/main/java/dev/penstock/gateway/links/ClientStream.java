@@ -1,5 +1,7 @@
 package dev.penstock.gateway.links;
 
+import dev.penstock.gateway.observe.BadPeers;
+import dev.penstock.gateway.observe.ClientRefusal;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.protocol.control.CallerAddress;
 import dev.penstock.protocol.control.Capability;
@@ -32,17 +34,23 @@ public final class ClientStream {
   private final Client client;
   private final AgentLink link;
   private final GatewayMeters meters;
+  private final BadPeers badPeers;
 
-  private ClientStream(Client client, AgentLink link, GatewayMeters meters) {
+  private ClientStream(Client client, AgentLink link, GatewayMeters meters, BadPeers badPeers) {
     this.client = client;
     this.link = link;
     this.meters = meters;
+    this.badPeers = badPeers;
   }
 
   public static Behavior<Command> create(
-      Client client, AgentLink link, GatewayMeters meters, Materializer materializer) {
+      Client client,
+      AgentLink link,
+      GatewayMeters meters,
+      BadPeers badPeers,
+      Materializer materializer) {
     return Behaviors.setup(context -> {
-      var stream = new ClientStream(client, link, meters);
+      var stream = new ClientStream(client, link, meters, badPeers);
       return stream.open(context.getSelf(), materializer);
     });
   }
@@ -60,23 +68,35 @@ public final class ClientStream {
       return Behaviors.stopped();
     }
     meters.streamOpened();
-    var report =
-        link.can(Capability.DIAL_STATUS)
-            ? LinkStream.DialReport.EXPECTED
-            : LinkStream.DialReport.NONE;
+    var report = reportsDials() ? LinkStream.DialReport.EXPECTED : LinkStream.DialReport.INFERRED;
     client
         .connection()
         .flow()
-        .join(stream.flow(report, client.early(), meters.traffic(), new ToActor(self)))
+        .join(
+            stream.flow(
+                report,
+                client.early(),
+                meters.traffic(),
+                new ToActor(self, client.acceptedAt(), meters)))
         .withAttributes(link.link().loop().attributes())
         .run(materializer);
     return Behaviors.receiveMessage(this::on);
   }
 
-  private record ToActor(ActorRef<Command> actor) implements StreamObserver {
+  private boolean reportsDials() {
+    return link.can(Capability.DIAL_STATUS);
+  }
+
+  private record ToActor(ActorRef<Command> actor, long acceptedAt, GatewayMeters meters)
+      implements StreamObserver {
     @Override
     public void connected() {
       actor.tell(new Connected());
+    }
+
+    @Override
+    public void firstReceived() {
+      meters.firstByte(System.nanoTime() - acceptedAt);
     }
 
     @Override
@@ -117,8 +137,7 @@ public final class ClientStream {
     meters.streamEnded(end.cause());
     DialStatus dial = end.dial();
     if (dial != null) {
-      meters.dialFailed(dial.code());
-      client.owner().tell(new NotCarried(client.after(link, end.early()), dial));
+      dialFailed(dial, end);
     }
     log.atDebug()
         .addKeyValue("tunnel", client.tunnel().identity())
@@ -127,5 +146,24 @@ public final class ClientStream {
         .addKeyValue("bytesToService", end.toPeer())
         .addKeyValue("bytesToClient", end.fromPeer())
         .log("a stream ended");
+  }
+
+  private void dialFailed(DialStatus dial, StreamEnd end) {
+    if (reportsDials()) {
+      meters.dialFailed(dial.code());
+    } else {
+      meters.dialSuspected();
+      if (end.toPeer() > 0 || !client.early().isEmpty()) {
+        // The service may have read what was sent, so nobody else may be told the same.
+        client.connection().reset();
+        badPeers.clientRefused(
+            ClientRefusal.DIAL_FAILED,
+            client.tunnel().identity(),
+            client.connection().remoteAddress(),
+            dial.text());
+        return;
+      }
+    }
+    client.owner().tell(new NotCarried(client.after(link, end.early()), dial));
   }
 }

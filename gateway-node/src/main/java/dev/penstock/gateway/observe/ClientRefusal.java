@@ -10,6 +10,24 @@ public enum ClientRefusal {
   NO_SERVICE,
   /// `gateway.public.max_connections` are open.
   TOO_MANY_CONNECTIONS,
+  /// The client's address is in a `deny` list.
+  SOURCE_DENIED,
+  /// The client's address is in no block of an `allow` list.
+  SOURCE_NOT_ALLOWED,
+  /// The client's source has `max_connections_per_source` connections.
+  SOURCE_TOO_MANY,
+  /// The client's source opened `new_connections_per_second` in a second.
+  SOURCE_TOO_FAST,
+  /// A header of the PROXY protocol is required, and the peer is not trusted.
+  PROXY_UNTRUSTED,
+  /// A header of the PROXY protocol is required, and a trusted peer sent none.
+  PROXY_MISSING,
+  /// A trusted peer's header of the PROXY protocol was malformed.
+  PROXY_MALFORMED,
+  /// A trusted peer's header of the PROXY protocol was not complete in time.
+  PROXY_TIMED_OUT,
+  /// Too many connections of trusted peers wait for their header.
+  PROXY_TOO_MANY,
   /// The client was gone before it was served.
   GONE,
   /// The system could not hand the connection out.

@@ -1,14 +1,13 @@
 package dev.penstock.gateway.observe;
 
+import dev.penstock.observe.LinkMeters;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.StreamEnd;
 import dev.penstock.protocol.link.Traffic;
 import dev.penstock.protocol.yamux.ByteBudget;
 import io.prometheus.metrics.core.metrics.Counter;
-import io.prometheus.metrics.core.metrics.CounterWithCallback;
 import io.prometheus.metrics.core.metrics.Gauge;
-import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.util.Locale;
@@ -16,9 +15,15 @@ import java.util.Locale;
 /// All meters of a gateway, declared once. Labels come from closed sets only. Safe for use by
 /// several threads.
 public final class GatewayMeters {
+  private static final double[] SECONDS = {
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
+  };
+
   private final Traffic traffic = new Traffic();
   private final Gauge links;
   private final Counter linksEnded;
+  private final Counter socketsOpened;
+  private final Counter helloFallbacks;
   private final Gauge tunnels;
   private final Gauge blockedTunnels;
   private final Counter tunnelsMissing;
@@ -27,8 +32,11 @@ public final class GatewayMeters {
   private final Counter streamsEnded;
   private final Counter dialsFailed;
   private final Counter clientsRefused;
+  private final Counter sourcesForgotten;
   private final Counter rejected;
   private final Histogram dialSeconds;
+  private final Histogram firstByteSeconds;
+  private final LinkMeters linkMeters;
 
   public GatewayMeters(PrometheusRegistry registry, ByteBudget budget) {
     links =
@@ -41,6 +49,17 @@ public final class GatewayMeters {
             .name("penstock_gateway_links_ended_total")
             .help("Links that carried streams and ended, by reason.")
             .labelNames("reason")
+            .register(registry);
+    socketsOpened =
+        Counter.builder()
+            .name("penstock_gateway_sockets_opened_total")
+            .help("WebSockets that agents opened, by kind.")
+            .labelNames("socket")
+            .register(registry);
+    helloFallbacks =
+        Counter.builder()
+            .name("penstock_gateway_hello_fallbacks_total")
+            .help("Links that stayed without yamux because the agent did not agree to it in time.")
             .register(registry);
     tunnels =
         Gauge.builder()
@@ -76,7 +95,7 @@ public final class GatewayMeters {
     dialsFailed =
         Counter.builder()
             .name("penstock_gateway_dials_failed_total")
-            .help("Dials that an agent reported as failed, by reason.")
+            .help("Dials of agents that failed, by reason.")
             .labelNames("reason")
             .register(registry);
     clientsRefused =
@@ -84,6 +103,11 @@ public final class GatewayMeters {
             .name("penstock_gateway_clients_refused_total")
             .help("Clients' connections that were reset without being carried, by reason.")
             .labelNames("reason")
+            .register(registry);
+    sourcesForgotten =
+        Counter.builder()
+            .name("penstock_gateway_sources_forgotten_total")
+            .help("Sources whose pace was forgotten early because too many came within a second.")
             .register(registry);
     rejected =
         Counter.builder()
@@ -96,28 +120,28 @@ public final class GatewayMeters {
             .name("penstock_gateway_dial_seconds")
             .help("From a client's connection until the agent had reached the service.")
             .classicOnly()
-            .classicUpperBounds(
-                0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+            .classicUpperBounds(SECONDS)
             .register(registry);
-    CounterWithCallback.builder()
-        .name("penstock_gateway_bytes_total")
-        .help("Payload bytes carried, updated while connections run.")
-        .labelNames("direction")
-        .callback(sample -> {
-          sample.call((double) traffic.toPeer(), "to_service");
-          sample.call((double) traffic.fromPeer(), "to_client");
-        })
-        .register(registry);
-    GaugeWithCallback.builder()
-        .name("penstock_gateway_budget_used_bytes")
-        .help("Memory held for slow readers, of all links together.")
-        .callback(sample -> sample.call((double) budget.used()))
-        .register(registry);
-    GaugeWithCallback.builder()
-        .name("penstock_gateway_budget_limit_bytes")
-        .help("The bound on memory held for slow readers.")
-        .callback(sample -> sample.call((double) budget.limit()))
-        .register(registry);
+    firstByteSeconds =
+        Histogram.builder()
+            .name("penstock_gateway_first_byte_seconds")
+            .help("From a client's connection until the first byte of the service was here.")
+            .classicOnly()
+            .classicUpperBounds(SECONDS)
+            .register(registry);
+    LinkMeters.serve(
+        registry,
+        "penstock_gateway_bytes_total",
+        "Payload bytes carried, updated while connections run.",
+        traffic,
+        "to_service",
+        "to_client");
+    linkMeters = new LinkMeters(registry, "penstock_gateway", budget);
+  }
+
+  /// What the links measure.
+  public LinkMeters links() {
+    return linkMeters;
   }
 
   /// Counts payload bytes.
@@ -135,6 +159,18 @@ public final class GatewayMeters {
 
   public void linkEnded(LinkEnd.Cause cause) {
     linksEnded.labelValues(label(cause)).inc();
+  }
+
+  public void controllerSocketOpened() {
+    socketsOpened.labelValues("controller").inc();
+  }
+
+  public void gatewaySocketOpened() {
+    socketsOpened.labelValues("gateway").inc();
+  }
+
+  public void helloFallback() {
+    helloFallbacks.inc();
   }
 
   public void tunnelBound() {
@@ -171,12 +207,25 @@ public final class GatewayMeters {
     dialsFailed.labelValues(code.label()).inc();
   }
 
+  /// An agent that does not report its dials ended a stream as if one had failed.
+  public void dialSuspected() {
+    dialsFailed.labelValues("suspected").inc();
+  }
+
   public void connected(long nanos) {
     dialSeconds.observe(nanos / 1e9);
   }
 
+  public void firstByte(long nanos) {
+    firstByteSeconds.observe(nanos / 1e9);
+  }
+
   public void clientRefused(ClientRefusal why) {
     clientsRefused.labelValues(label(why)).inc();
+  }
+
+  public void sourceForgotten() {
+    sourcesForgotten.inc();
   }
 
   public void rejected(Rejection why) {

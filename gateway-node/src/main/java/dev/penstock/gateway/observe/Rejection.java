@@ -9,10 +9,27 @@ public enum Rejection {
   /// Nothing that can be understood as an HTTP request came, or not in time.
   BAD_HANDSHAKE,
   NOT_REGISTERED_IN_TIME,
-  NO_HELLO_ACK,
   TOO_MANY_LINKS,
+  TOO_MANY_HANDSHAKES,
+  /// A socket without a yamux session from which nothing came for long.
+  SILENT,
   WEBSOCKET_VIOLATION,
   YAMUX_VIOLATION,
+  /// A link whose ends have no carrier of streams in common.
+  NO_COMMON_PROTOCOL,
+  /// More tunnel messages to answer than the agent reads.
+  TUNNEL_VIOLATION,
+  /// A message of a tunnel in JSON on a link that carries none.
+  UNEXPECTED_TUNNEL_MESSAGE,
+  /// A message of a tunnel in JSON that breaks the rules for its fields; base64 that is none.
+  UNREADABLE_TUNNEL_MESSAGE,
+  /// A gap or a repetition in the data of a stream in JSON.
+  TUNNEL_SEQUENCE,
+  /// More data of a stream in JSON than was credited, or a senseless credit.
+  TUNNEL_CREDIT,
+  TUNNEL_DATA_AFTER_FIN,
+  /// An answer to a dial that nobody waited for, or data before it.
+  TUNNEL_DIAL,
   MALFORMED_MESSAGE,
   NOT_READING,
   FOREIGN_STREAM,

@@ -1,5 +1,6 @@
 package dev.penstock.gateway.rest;
 
+import dev.penstock.access.AccessRules;
 import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.leases.TunnelIdentity;
 import dev.penstock.gateway.observe.BadPeers;
@@ -195,6 +196,7 @@ public final class AgentRest {
     TunnelRegistration registration;
     try {
       registration = TunnelRegistration.decode(body);
+      requireUsable(registration);
     } catch (MalformedMessage e) {
       return badRequest(caller, String.valueOf(e.getMessage()));
     }
@@ -233,6 +235,11 @@ public final class AgentRest {
                       "the end of the tunnel could not be written down; try again later");
             })
         .exceptionally(_ -> notInTime(ANSWER_TIMEOUT));
+  }
+
+  /// What the wire allows but this gateway could not act on.
+  private static void requireUsable(TunnelRegistration registration) throws MalformedMessage {
+    AccessRules.of(registration.annotations());
   }
 
   // --- all tunnels ---
@@ -296,7 +303,17 @@ public final class AgentRest {
                 tunnel.tunnelId(),
                 "tunnel_id: named before in this sync (expected: once)");
           } else {
-            taken.add(tunnel);
+            try {
+              requireUsable(tunnel);
+              taken.add(tunnel);
+            } catch (MalformedMessage e) {
+              reject(
+                  caller,
+                  rejected,
+                  Rejection.BAD_REGISTRATION,
+                  tunnel.tunnelId(),
+                  String.valueOf(e.getMessage()));
+            }
           }
         }
       }

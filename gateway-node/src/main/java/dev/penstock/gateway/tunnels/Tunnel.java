@@ -1,5 +1,6 @@
 package dev.penstock.gateway.tunnels;
 
+import dev.penstock.access.AccessRules;
 import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
 import dev.penstock.gateway.links.AgentLink;
@@ -11,11 +12,15 @@ import dev.penstock.gateway.links.Service;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.ClientRefusal;
 import dev.penstock.gateway.observe.GatewayMeters;
+import dev.penstock.gateway.sources.SourceGuard;
+import dev.penstock.gateway.sources.Verdict;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.net.EventLoops;
 import dev.penstock.protocol.net.Loop;
+import dev.penstock.protocol.net.ProxyFront;
 import dev.penstock.protocol.net.Tcp;
 import dev.penstock.protocol.net.TcpConnection;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
@@ -49,6 +54,8 @@ public final class Tunnel {
   private record GivenBack(NotCarried client) implements Command {}
 
   private record Accepted(TcpConnection connection) implements Command {}
+
+  private record NotAccepted(InetSocketAddress peer, ProxyFront.Refusal why) implements Command {}
 
   private record AcceptFailed(String why) implements Command {}
 
@@ -84,10 +91,15 @@ public final class Tunnel {
   }
 
   /// What the tunnels of one gateway share.
+  ///
+  /// @param front who may say for whom it connects
+  /// @param access bounds of every tunnel's own rules
   public record Shared(
       EventLoops loops,
       Links links,
       Admission admission,
+      ProxyFront front,
+      AccessRules access,
       GatewayMeters meters,
       BadPeers badPeers) {}
 
@@ -102,6 +114,7 @@ public final class Tunnel {
   private final Loop loop;
   private final InetSocketAddress address;
   private final ActorRef<NotCarried> givenBack;
+  private final SourceGuard sources;
   private Service service;
   private Tcp.@Nullable Listener listener;
   private boolean binding = true;
@@ -118,6 +131,8 @@ public final class Tunnel {
     this.loop = loop;
     this.address = address;
     this.service = service;
+    this.sources =
+        new SourceGuard(shared.access(), service.access(), shared.meters()::sourceForgotten);
     this.givenBack = context.messageAdapter(NotCarried.class, GivenBack::new);
   }
 
@@ -144,10 +159,16 @@ public final class Tunnel {
             shared.loops(),
             loop,
             address,
-            new Tcp.Acceptor() {
+            shared.front(),
+            new Tcp.FrontedAcceptor() {
               @Override
               public void accepted(TcpConnection connection) {
                 self.tell(new Accepted(connection));
+              }
+
+              @Override
+              public void refused(InetSocketAddress peer, ProxyFront.Refusal why) {
+                self.tell(new NotAccepted(peer, why));
               }
 
               @Override
@@ -172,6 +193,11 @@ public final class Tunnel {
       }
       case Update(var newService) -> {
         service = newService;
+        sources.rules(newService.access());
+        yield Behaviors.same();
+      }
+      case NotAccepted(var peer, var why) -> {
+        notAccepted(peer, why);
         yield Behaviors.same();
       }
       case AcceptFailed(var why) -> {
@@ -238,15 +264,46 @@ public final class Tunnel {
   }
 
   private void accept(TcpConnection connection) {
+    InetAddress source = connection.remoteAddress().getAddress();
+    Verdict verdict = sources.admit(source, System.nanoTime());
+    ClientRefusal refusal = verdict.refusal();
+    if (refusal != null) {
+      refuse(connection, refusal, "by access rules");
+      return;
+    }
     if (!shared.admission().enter()) {
+      sources.released(source, System.nanoTime());
       refuse(
           connection,
           ClientRefusal.TOO_MANY_CONNECTIONS,
           "gateway.public.max_connections are open");
       return;
     }
-    connection.onClosed(shared.admission()::leave);
+    connection.onClosed(() -> {
+      shared.admission().leave();
+      sources.released(source, System.nanoTime());
+    });
     give(new Client(connection, service, givenBack, List.of(), Set.of(), System.nanoTime()), null);
+  }
+
+  private void notAccepted(InetSocketAddress peer, ProxyFront.Refusal why) {
+    ClientRefusal refusal =
+        switch (why) {
+          case UNTRUSTED -> ClientRefusal.PROXY_UNTRUSTED;
+          case MISSING -> ClientRefusal.PROXY_MISSING;
+          case MALFORMED -> ClientRefusal.PROXY_MALFORMED;
+          case TIMED_OUT -> ClientRefusal.PROXY_TIMED_OUT;
+          case TOO_MANY -> ClientRefusal.PROXY_TOO_MANY;
+          case GONE -> ClientRefusal.GONE;
+        };
+    if (refusal == ClientRefusal.GONE) {
+      // A proxy that looks whether somebody listens, every other second: nothing to write home of.
+      shared.meters().clientRefused(refusal);
+    } else {
+      shared
+          .badPeers()
+          .clientRefused(refusal, service.identity(), peer, "by gateway.public.proxy_protocol");
+    }
   }
 
   private void notCarried(Client client, DialStatus why) {

@@ -1,5 +1,6 @@
 package dev.penstock.gateway.tunnels;
 
+import dev.penstock.access.AccessRules;
 import dev.penstock.gateway.leases.Lease;
 import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.LeaseResult;
@@ -541,7 +542,23 @@ public final class Tunnels {
         known.tunnel.identity(),
         registration.serviceName(),
         registration.serviceNamespace(),
-        registration.servicePort());
+        registration.servicePort(),
+        access(known.tunnel.identity(), registration));
+  }
+
+  /// Registrations are checked before they come here, but what is stored may be older than a check:
+  /// rules that cannot be read let nobody in until the agent registers again.
+  private static AccessRules access(TunnelIdentity identity, TunnelRegistration registration) {
+    try {
+      return AccessRules.of(registration.annotations());
+    } catch (MalformedMessage e) {
+      log.atError()
+          .addKeyValue("cluster", identity.cluster())
+          .addKeyValue("tunnel", identity.tunnelId())
+          .addKeyValue("cause", e.getMessage())
+          .log("the access rules of a tunnel cannot be read; nobody may connect to it");
+      return AccessRules.NOBODY;
+    }
   }
 
   /// Ends the listener, if there is one; `then` runs when its port is free.

@@ -7,6 +7,7 @@ import dev.penstock.protocol.control.ControlMessage.GatewayHello;
 import dev.penstock.protocol.control.ControlMessage.GatewayHelloAck;
 import dev.penstock.protocol.control.ControlMessage.Heartbeat;
 import dev.penstock.protocol.control.ControlMessage.HeartbeatAck;
+import dev.penstock.protocol.control.ControlMessage.InTunnel;
 import dev.penstock.protocol.control.ControlMessage.Ping;
 import dev.penstock.protocol.control.ControlMessage.Pong;
 import dev.penstock.protocol.control.ControlMessage.ProtocolFallback;
@@ -14,6 +15,8 @@ import dev.penstock.protocol.control.ControlMessage.Register;
 import dev.penstock.protocol.control.ControlMessage.RegisterInProgress;
 import dev.penstock.protocol.control.ControlMessage.RegisterSuccess;
 import dev.penstock.protocol.control.ControlMessage.Unknown;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -59,7 +62,13 @@ public final class ControlCodec {
           ERROR,
           GATEWAY_HELLO,
           GATEWAY_HELLO_ACK,
-          PROTOCOL_FALLBACK);
+          PROTOCOL_FALLBACK,
+          TunnelCodec.START,
+          TunnelCodec.DATA,
+          TunnelCodec.CLOSE,
+          TunnelCodec.CREDIT,
+          TunnelCodec.DIAL,
+          TunnelCodec.UDP_DATA);
 
   private final int maxLength;
 
@@ -90,15 +99,28 @@ public final class ControlCodec {
       case GatewayHello hello -> envelope(GATEWAY_HELLO, "", payload(hello));
       case GatewayHelloAck ack -> envelope(GATEWAY_HELLO_ACK, "", payload(ack));
       case ProtocolFallback fallback -> envelope(PROTOCOL_FALLBACK, "", payload(fallback));
+      case InTunnel(var content) ->
+          new String(TunnelCodec.encode(content).array(), StandardCharsets.UTF_8);
       case Unknown(var type, var id) -> envelope(type, id, Json.object());
     };
   }
 
-  /// Reads one text.
+  /// The message of a tunnel as the bytes of one JSON text on the heap: what carries bulk does not
+  /// pass through a text.
+  public ByteBuffer encode(TunnelMessage message) {
+    return TunnelCodec.encode(message);
+  }
+
+  /// Reads one text. A message of a tunnel whose payload breaks the rules is no error of the whole
+  /// but a [TunnelMessage.Unreadable].
   ///
   /// @throws MalformedMessage if the text is too long, is no JSON object, lacks a field that it
   ///   must have, or has one of the wrong type or out of bounds
   public ControlMessage decode(String text) throws MalformedMessage {
+    TunnelMessage plain = text.length() > maxLength ? null : TunnelCodec.decodePlainData(text);
+    if (plain != null) {
+      return new InTunnel(plain);
+    }
     JsonFields envelope = Json.read("message", text, maxLength);
     String type = envelope.requiredText("type", MAX_NAME);
     String id = envelope.text("request_id", MAX_NAME);
@@ -119,11 +141,14 @@ public final class ControlCodec {
           new ProtocolFallback(
               payload.text("unknown_type", MAX_NAME),
               List.copyOf(payload.textSet("supported_types")));
-      default -> new Unknown(type, id);
+      default ->
+          TunnelCodec.TYPES.contains(type)
+              ? new InTunnel(TunnelCodec.decode(type, id, payload, maxLength))
+              : new Unknown(type, id);
     };
   }
 
-  private static String envelope(String type, String requestId, ObjectNode payload) {
+  static String envelope(String type, String requestId, ObjectNode payload) {
     ObjectNode envelope = Json.object().put("type", type);
     if (!requestId.isEmpty()) {
       envelope.put("request_id", requestId);

@@ -143,6 +143,9 @@ public sealed interface ControlMessage {
     }
   }
 
+  /// A message of a tunnel that is carried in JSON.
+  record InTunnel(TunnelMessage content) implements ControlMessage {}
+
   /// A well-formed message of a type that is not listed here; its payload is not kept.
   record Unknown(String type, String requestId) implements ControlMessage {
     public Unknown {

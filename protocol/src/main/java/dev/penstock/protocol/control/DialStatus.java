@@ -47,6 +47,16 @@ public record DialStatus(Code code, String text) {
       return name().toLowerCase(Locale.ROOT);
     }
 
+    /// The code with that [#label]; null when there is none.
+    static @Nullable Code ofLabel(String label) {
+      for (Code code : values()) {
+        if (code.label().equals(label)) {
+          return code;
+        }
+      }
+      return null;
+    }
+
     static @Nullable Code of(int wireNumber) {
       for (Code code : values()) {
         if (code.wireNumber == wireNumber) {

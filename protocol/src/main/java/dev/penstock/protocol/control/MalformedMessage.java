@@ -19,7 +19,7 @@ public final class MalformedMessage extends Exception {
   }
 
   /// For a field whose name was chosen by the peer too: both share the 100 characters.
-  static MalformedMessage ofEntry(String field, String key, String found, String expected) {
+  public static MalformedMessage ofEntry(String field, String key, String found, String expected) {
     return new MalformedMessage(
         field
             + "."

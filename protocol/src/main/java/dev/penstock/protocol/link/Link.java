@@ -3,6 +3,7 @@ package dev.penstock.protocol.link;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.net.Loop;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /// The handle of one running link. Methods are safe for use by any thread unless they say
@@ -27,15 +28,32 @@ public final class Link {
     loop.run(() -> stage.send(message));
   }
 
-  /// Sends `hello` as the gateway; when the agent's acknowledgement arrives the yamux session
-  /// starts before anything behind it is looked at. Once.
-  public void offerYamux(ControlMessage.GatewayHello hello) {
-    loop.run(() -> stage.offerYamux(hello));
+  /// Sends `hello` as the gateway; when the agent's acknowledgement names what both can, the
+  /// session starts before anything behind it is looked at: yamux where both use it, else JSON
+  /// messages where both named [Capability#CREDITS]. Once.
+  public void offer(ControlMessage.GatewayHello hello) {
+    loop.run(() -> stage.offer(hello));
   }
 
-  /// Starts the yamux session and sends `ack` as the agent. Once.
-  public void acceptYamux(ControlMessage.GatewayHelloAck ack) {
-    loop.run(() -> stage.acceptYamux(ack));
+  /// Sends `ack` as the agent, the answer to the gateway's hello, and starts the session that both
+  /// can, as [#offer] does at the other end. Once.
+  public void accept(ControlMessage.GatewayHelloAck ack) {
+    loop.run(() -> stage.accept(ack));
+  }
+
+  /// Lets answers to pings take at least so long before the link is given up.
+  public void tolerateSilence(Duration silence) {
+    loop.run(() -> stage.tolerateSilence(silence));
+  }
+
+  /// Pings the peer now, to learn soon whether it is still there.
+  public void probe() {
+    loop.run(stage::probe);
+  }
+
+  /// Ends a link whose peer's session is known to be dead; streams on it are cut.
+  public void giveUp(String why) {
+    loop.run(() -> stage.giveUp(why));
   }
 
   /// Opens a stream and sends its header. On the loop only.

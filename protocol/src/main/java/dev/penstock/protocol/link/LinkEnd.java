@@ -19,6 +19,8 @@ public record LinkEnd(Cause cause, String detail) {
     WEBSOCKET_VIOLATION,
     /// The peer broke yamux rules.
     YAMUX_VIOLATION,
+    /// The peer broke a rule of tunnels in JSON that concerns the whole link.
+    TUNNEL_VIOLATION,
     /// The peer sent a control message that cannot be understood.
     MALFORMED_MESSAGE,
     /// The peer does not read what it is sent.

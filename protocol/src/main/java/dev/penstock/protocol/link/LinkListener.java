@@ -2,6 +2,7 @@ package dev.penstock.protocol.link;
 
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.json.TunnelFault;
 
 /// What a link tells its owner; called on the link's loop. Implementations hand on to an actor and
 /// return.
@@ -15,6 +16,15 @@ public interface LinkListener {
   /// Something of the peer's was refused without ending the link.
   void refused(Refusal refusal);
 
+  /// What was measured since the last call; about once a second while the link runs.
+  default void measured(LinkSample sample) {}
+
+  /// The peer's session owes the answer to a ping for longer than is usual, and says nothing else.
+  default void silent() {}
+
+  /// The session that was [#silent] says something again.
+  default void speaksAgain() {}
+
   /// The link is over; nothing follows.
   void ended(LinkEnd end);
 
@@ -25,6 +35,35 @@ public interface LinkListener {
     /// A stream whose header was malformed.
     BAD_STREAM_HEADER,
     /// A stream that sent no header in time.
-    STREAM_HEADER_TIMEOUT
+    STREAM_HEADER_TIMEOUT,
+    /// A message of a tunnel on a link that carries none in JSON.
+    UNEXPECTED_TUNNEL_MESSAGE,
+    /// As [TunnelFault#UNREADABLE].
+    UNREADABLE_TUNNEL_MESSAGE,
+    /// As [TunnelFault#SEQUENCE].
+    TUNNEL_SEQUENCE,
+    /// As [TunnelFault#CREDIT].
+    TUNNEL_CREDIT,
+    /// As [TunnelFault#AFTER_FIN].
+    TUNNEL_DATA_AFTER_FIN,
+    /// As [TunnelFault#DIAL].
+    TUNNEL_DIAL,
+    /// As [TunnelFault#DUPLICATE_ID].
+    DUPLICATE_TUNNEL_ID,
+    /// As [TunnelFault#TOO_MANY_STREAMS].
+    TOO_MANY_STREAMS;
+
+    static Refusal of(TunnelFault fault) {
+      return switch (fault) {
+        case UNREADABLE -> UNREADABLE_TUNNEL_MESSAGE;
+        case SEQUENCE -> TUNNEL_SEQUENCE;
+        case CREDIT -> TUNNEL_CREDIT;
+        case AFTER_FIN -> TUNNEL_DATA_AFTER_FIN;
+        case DIAL -> TUNNEL_DIAL;
+        case DUPLICATE_ID -> DUPLICATE_TUNNEL_ID;
+        case TOO_MANY_STREAMS -> TOO_MANY_STREAMS;
+        case FOREIGN_STREAM -> FOREIGN_STREAM;
+      };
+    }
   }
 }

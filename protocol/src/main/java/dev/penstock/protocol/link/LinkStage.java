@@ -1,16 +1,23 @@
 package dev.penstock.protocol.link;
 
+import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.control.ControlCodec;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.MalformedMessage;
 import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.control.StreamHeaderDecoder;
+import dev.penstock.protocol.json.JsonListener;
+import dev.penstock.protocol.json.JsonSession;
+import dev.penstock.protocol.json.JsonStream;
+import dev.penstock.protocol.json.TunnelFault;
 import dev.penstock.protocol.net.Loop;
 import dev.penstock.protocol.net.WebSocketMessage;
 import dev.penstock.protocol.net.WebSocketViolation;
 import dev.penstock.protocol.yamux.ByteBudget;
 import dev.penstock.protocol.yamux.CloseCause;
 import dev.penstock.protocol.yamux.GoAwayCode;
+import dev.penstock.protocol.yamux.MuxSession;
 import dev.penstock.protocol.yamux.OpenResult;
 import dev.penstock.protocol.yamux.ProtocolViolation;
 import dev.penstock.protocol.yamux.Role;
@@ -36,8 +43,9 @@ import org.apache.pekko.stream.stage.OutHandler;
 import org.apache.pekko.stream.stage.TimerGraphStageLogic;
 import org.jspecify.annotations.Nullable;
 
-/// Joins a WebSocket with control messages and a yamux session: text is JSON, binary is yamux.
-/// Translates and carries; the session decides.
+/// Joins a WebSocket with control messages and a session of streams: text is JSON, binary is yamux;
+/// the streams are in yamux or, where that was agreed, in JSON too. Translates and carries; the
+/// session decides.
 ///
 /// Always reads: what the streams' readers leave is bounded by their windows and the byte budget,
 /// so one of them can never stop the others.
@@ -54,6 +62,10 @@ public final class LinkStage
   private static final int BUSY_BYTES = 16 * 1024;
 
   private static final Duration TICK = Duration.ofSeconds(1);
+
+  /// An unanswered ping of this age, and no other byte of the session since, means that the peer is
+  /// [LinkListener#silent]. On a slow way the answer waits behind data.
+  private static final Duration USUAL_ANSWER = Duration.ofSeconds(3);
 
   private final Loop loop;
   private final LinkSettings settings;
@@ -85,14 +97,18 @@ public final class LinkStage
   }
 
   final class Multiplexer extends TimerGraphStageLogic
-      implements InHandler, OutHandler, SessionListener {
+      implements InHandler, OutHandler, SessionListener, JsonListener {
     private final AsyncCallback<Multiplexer> wake = createAsyncCallback(Multiplexer::wakened);
     private final Link link = new Link(loop, this);
     private final ControlCodec codec = new ControlCodec(settings.maxText());
     private final ArrayDeque<String> messages = new ArrayDeque<>();
     private final LinkedHashSet<HeaderReader> headers = new LinkedHashSet<>();
     private final ByteBudget budget = processBudget.child(settings.sessionBudget());
-    private @Nullable YamuxSession session;
+    private @Nullable MuxSession session;
+
+    /// What was said of the session, by us or by the gateway.
+    private ControlMessage.@Nullable GatewayHello hello;
+
     private boolean offered;
     private boolean acceptsStreams;
 
@@ -103,9 +119,13 @@ public final class LinkStage
     private boolean wakePending;
     private boolean ended;
     private boolean busy;
+    private boolean silent;
+    private long lastBytes = System.nanoTime();
+    private Duration keepAliveTimeout = settings.keepAliveTimeout();
     private @Nullable LinkEnd untold;
     private int ticksSinceEnd;
     private long lastPing = System.nanoTime();
+    private final Sampler sampler = new Sampler();
 
     Multiplexer() {
       super(shape);
@@ -135,39 +155,91 @@ public final class LinkStage
       wake();
     }
 
-    void offerYamux(ControlMessage.GatewayHello hello) {
+    void offer(ControlMessage.GatewayHello offer) {
       offered = true;
-      send(hello);
+      hello = offer;
+      send(offer);
     }
 
-    void acceptYamux(ControlMessage.GatewayHelloAck ack) {
+    void accept(ControlMessage.GatewayHelloAck ack) {
       send(ack);
-      startYamux(Role.CLIENT);
+      start(ack);
     }
 
     /// The gateway is the server end and the only one that opens streams.
-    private void startYamux(Role role) {
-      if (ended || session != null) {
+    private void start(ControlMessage.GatewayHelloAck ack) {
+      ControlMessage.GatewayHello said = hello;
+      Carrier carrier = said == null ? null : Carrier.agreed(said, ack);
+      if (said == null || carrier == null || ended || session != null) {
         return;
       }
-      session = new YamuxSession(role, settings.yamux(), budget, this);
-      acceptsStreams = role == Role.CLIENT;
+      acceptsStreams = !offered;
+      session =
+          switch (carrier) {
+            case YAMUX ->
+                new YamuxSession(
+                    offered ? Role.SERVER : Role.CLIENT, settings.yamux(), budget, this);
+            case JSON ->
+                new JsonSession(
+                    offered ? JsonSession.Side.GATEWAY : JsonSession.Side.AGENT,
+                    Capability.common(said.capabilities(), ack.capabilities())
+                            .contains(Capability.DIAL_STATUS)
+                        ? JsonSession.DialAnswers.GIVEN
+                        : JsonSession.DialAnswers.NONE,
+                    settings.yamux(),
+                    budget,
+                    this);
+          };
       session.ping(System.nanoTime());
       wake();
     }
 
+    void tolerateSilence(Duration silence) {
+      if (silence.compareTo(keepAliveTimeout) > 0) {
+        keepAliveTimeout = silence;
+      }
+    }
+
+    void giveUp(String why) {
+      end(
+          new LinkEnd(LinkEnd.Cause.KEEPALIVE_TIMEOUT, why),
+          new WebSocketMessage.Close(WebSocketMessage.Close.POLICY_VIOLATION, why));
+      wake();
+    }
+
+    void probe() {
+      if (session != null && !ended) {
+        lastPing = System.nanoTime();
+        session.ping(lastPing);
+        wake();
+      }
+    }
+
     @Nullable LinkStream open(StreamHeader header) {
-      if (session == null || ended) {
+      if (ended) {
         return null;
       }
       var stream = new LinkStream(link);
-      return switch (session.open(stream)) {
-        case OpenResult.Refused _ -> null;
-        case OpenResult.Opened(var yamux) -> {
-          stream.bind(yamux);
-          stream.write(header.encode());
+      return switch (session) {
+        case YamuxSession yamux ->
+            switch (yamux.open(stream)) {
+              case OpenResult.Refused _ -> null;
+              case OpenResult.Opened(var opened) -> {
+                stream.bind(opened);
+                stream.write(header.encode());
+                yield stream;
+              }
+            };
+        case JsonSession json -> {
+          JsonStream opened = json.open(header, stream);
+          if (opened == null) {
+            yield null;
+          }
+          stream.bind(opened);
+          wake();
           yield stream;
         }
+        case null, default -> null;
       };
     }
 
@@ -210,9 +282,9 @@ public final class LinkStage
           push(out, new WebSocketMessage.Text(text));
           continue;
         }
-        ByteBuffer[] batch = nextBatch();
-        if (batch != null) {
-          push(out, new WebSocketMessage.Binary(batch));
+        WebSocketMessage next = nextOfSession();
+        if (next != null) {
+          push(out, next);
         } else if (closing != null) {
           push(out, closing);
           complete(out);
@@ -222,10 +294,26 @@ public final class LinkStage
       }
     }
 
-    private ByteBuffer @Nullable [] nextBatch() {
+    private @Nullable WebSocketMessage nextOfSession() {
       ByteBuffer[] last = goAway;
       goAway = null;
-      return last != null || session == null ? last : session.nextBatch(BATCH_BYTES);
+      if (last != null) {
+        return new WebSocketMessage.Binary(last);
+      }
+      return switch (session) {
+        case YamuxSession yamux -> {
+          ByteBuffer[] batch = yamux.nextBatch(BATCH_BYTES);
+          yield batch == null ? null : new WebSocketMessage.Binary(batch);
+        }
+        case JsonSession json ->
+            switch (json.next()) {
+              case null -> null;
+              case ControlMessage.InTunnel(var content) ->
+                  new WebSocketMessage.EncodedText(codec.encode(content));
+              case ControlMessage other -> new WebSocketMessage.Text(codec.encode(other));
+            };
+        case null, default -> null;
+      };
     }
 
     @Override
@@ -240,6 +328,9 @@ public final class LinkStage
         switch (message) {
           case WebSocketMessage.Binary(var parts) -> bytes(parts[0]);
           case WebSocketMessage.Text(var text) -> text(text);
+          case WebSocketMessage.EncodedText _ -> {
+            // Outwards only.
+          }
           case WebSocketMessage.Close(int code, String reason) ->
               end(
                   new LinkEnd(
@@ -253,7 +344,7 @@ public final class LinkStage
     }
 
     private void bytes(ByteBuffer bytes) {
-      if (session == null) {
+      if (!(session instanceof YamuxSession yamux)) {
         end(
             new LinkEnd(
                 LinkEnd.Cause.WEBSOCKET_VIOLATION, "binary message before yamux was agreed"),
@@ -263,30 +354,70 @@ public final class LinkStage
         return;
       }
       busy |= bytes.remaining() > BUSY_BYTES;
+      lastBytes = System.nanoTime();
       try {
-        session.onBytes(bytes, System.nanoTime());
+        yamux.onBytes(bytes, lastBytes);
       } catch (ProtocolViolation e) {
         flush();
-        goAway = session.nextBatch(BATCH_BYTES);
-        end(
-            new LinkEnd(LinkEnd.Cause.YAMUX_VIOLATION, String.valueOf(e.getMessage())),
-            new WebSocketMessage.Close(
-                WebSocketMessage.Close.PROTOCOL_ERROR, "yamux: " + e.getMessage()));
+        goAway = yamux.nextBatch(BATCH_BYTES);
+        violated(LinkEnd.Cause.YAMUX_VIOLATION, "yamux: ", e);
       }
     }
 
+    private void violated(LinkEnd.Cause cause, String prefix, ProtocolViolation e) {
+      end(
+          new LinkEnd(cause, String.valueOf(e.getMessage())),
+          new WebSocketMessage.Close(
+              WebSocketMessage.Close.PROTOCOL_ERROR, prefix + e.getMessage()));
+    }
+
     private void text(String text) {
+      busy |= text.length() > BUSY_BYTES;
+      ControlMessage message;
       try {
-        ControlMessage message = codec.decode(text);
-        if (offered && message instanceof ControlMessage.GatewayHelloAck ack && ack.useYamux()) {
-          startYamux(Role.SERVER);
-        }
-        listener.control(message);
+        message = codec.decode(text);
       } catch (MalformedMessage e) {
         end(
             new LinkEnd(LinkEnd.Cause.MALFORMED_MESSAGE, String.valueOf(e.getMessage())),
             new WebSocketMessage.Close(
                 WebSocketMessage.Close.INVALID_PAYLOAD, String.valueOf(e.getMessage())));
+        return;
+      }
+      if (session instanceof JsonSession json && ofSession(json, message)) {
+        lastBytes = System.nanoTime();
+        return;
+      }
+      switch (message) {
+        case ControlMessage.InTunnel _ ->
+            listener.refused(LinkListener.Refusal.UNEXPECTED_TUNNEL_MESSAGE);
+        case ControlMessage.GatewayHello offer when !offered -> {
+          hello = offer;
+          listener.control(offer);
+        }
+        case ControlMessage.GatewayHelloAck ack when offered -> {
+          start(ack);
+          listener.control(ack);
+        }
+        default -> listener.control(message);
+      }
+    }
+
+    /// Gives a message to the session; false when it is none of its business.
+    private boolean ofSession(JsonSession json, ControlMessage message) {
+      long now = System.nanoTime();
+      try {
+        return switch (message) {
+          case ControlMessage.InTunnel(var content) -> {
+            json.onMessage(content, now);
+            yield true;
+          }
+          case ControlMessage.Ping ping -> json.onPing(ping);
+          case ControlMessage.Pong pong -> json.onPong(pong, now);
+          default -> false;
+        };
+      } catch (ProtocolViolation e) {
+        violated(LinkEnd.Cause.TUNNEL_VIOLATION, "tunnels: ", e);
+        return true;
       }
     }
 
@@ -334,21 +465,34 @@ public final class LinkStage
         listener.refused(LinkListener.Refusal.STREAM_HEADER_TIMEOUT);
       }
       if (session != null) {
+        listener.measured(sampler.sample(session));
         Long sent = session.pingSentNanos();
+        tellSilence(sent != null && Math.min(now - sent, now - lastBytes) > USUAL_ANSWER.toNanos());
         if (sent == null) {
           pingWhenDue(session, now);
-        } else if (now - sent > settings.keepAliveTimeout().toNanos()) {
+        } else if (now - sent > keepAliveTimeout.toNanos()) {
           end(
               new LinkEnd(LinkEnd.Cause.KEEPALIVE_TIMEOUT, "no answer to a ping"),
               new WebSocketMessage.Close(
-                  WebSocketMessage.Close.POLICY_VIOLATION, "no answer to a yamux ping"));
+                  WebSocketMessage.Close.POLICY_VIOLATION, "no answer to a ping"));
         }
       }
       flush();
     }
 
+    private void tellSilence(boolean now) {
+      if (now != silent) {
+        silent = now;
+        if (now) {
+          listener.silent();
+        } else {
+          listener.speaksAgain();
+        }
+      }
+    }
+
     /// A busy link measures its way every second, an idle one only shows that it lives.
-    private void pingWhenDue(YamuxSession running, long now) {
+    private void pingWhenDue(MuxSession running, long now) {
       if (busy || now - lastPing >= settings.keepAliveInterval().toNanos()) {
         busy = false;
         lastPing = now;
@@ -382,6 +526,21 @@ public final class LinkStage
       if (untold != null) {
         listener.ended(untold);
       }
+    }
+
+    // --- JsonListener ---
+
+    @Override
+    public void opened(JsonStream stream, StreamHeader header) {
+      var accepted = new LinkStream(link);
+      accepted.bind(stream);
+      stream.listen(accepted);
+      listener.requested(accepted, header);
+    }
+
+    @Override
+    public void faulty(TunnelFault fault) {
+      listener.refused(LinkListener.Refusal.of(fault));
     }
 
     // --- SessionListener ---

@@ -1,9 +1,10 @@
 package dev.penstock.protocol.link;
 
 import dev.penstock.protocol.yamux.CloseCause;
+import dev.penstock.protocol.yamux.MuxStream;
 import dev.penstock.protocol.yamux.StreamListener;
-import dev.penstock.protocol.yamux.YamuxStream;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.List;
 import org.apache.pekko.NotUsed;
@@ -16,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 /// can be.
 public final class LinkStream implements StreamListener {
   private final Link link;
-  private @Nullable YamuxStream yamux;
+  private @Nullable MuxStream mux;
   private @Nullable ByteBuffer head;
   private @Nullable ArrayDeque<ByteBuffer> tail;
   private boolean unsent;
@@ -28,11 +29,6 @@ public final class LinkStream implements StreamListener {
 
   LinkStream(Link link) {
     this.link = link;
-  }
-
-  /// The yamux stream id, unsigned.
-  public int id() {
-    return yamux().id();
   }
 
   public Link link() {
@@ -50,7 +46,16 @@ public final class LinkStream implements StreamListener {
   /// Whether the peer tells how its dial went before it sends bytes of the service.
   public enum DialReport {
     EXPECTED,
-    NONE
+    /// It tells nothing, but when its dial failed it ends its direction without a byte, as the
+    /// original agent does. Such an end is taken for a failed dial when it comes within
+    /// [#DIAL_WINDOW] and our direction has not ended: a service that answers the end of its input
+    /// with its own has done nothing wrong.
+    INFERRED,
+    NONE;
+
+    /// The 30 s that an original agent gives a dial, and what it takes to tell of it. A service
+    /// that ends later without having said a word is believed.
+    public static final Duration DIAL_WINDOW = Duration.ofSeconds(35);
   }
 
   /// Sends last words and ends our direction; what the peer still sends is dropped.
@@ -72,22 +77,22 @@ public final class LinkStream implements StreamListener {
   /// Ends both directions at once.
   public void reset() {
     if (closed == null) {
-      yamux().reset();
+      mux().reset();
       link.wake();
     }
   }
 
   // --- for StreamFlow and LinkStage, on the loop ---
 
-  void bind(YamuxStream stream) {
-    yamux = stream;
+  void bind(MuxStream stream) {
+    mux = stream;
   }
 
-  YamuxStream yamux() {
-    if (yamux == null) {
+  MuxStream mux() {
+    if (mux == null) {
       throw new IllegalStateException("stream used before it was opened");
     }
-    return yamux;
+    return mux;
   }
 
   void attach(Runnable changed) {
@@ -117,7 +122,7 @@ public final class LinkStream implements StreamListener {
       held = bytes;
     } else {
       unsent = true;
-      yamux().write(bytes);
+      mux().write(bytes);
       link.wake();
     }
   }
@@ -129,7 +134,7 @@ public final class LinkStream implements StreamListener {
     if (held != null) {
       finishAfterHeld = true;
     } else {
-      yamux().finish();
+      mux().finish();
       link.wake();
     }
   }
@@ -147,7 +152,7 @@ public final class LinkStream implements StreamListener {
 
   private void consumed(int bytes) {
     if (closed == null && bytes > 0) {
-      yamux().consumed(bytes, System.nanoTime());
+      mux().consumed(bytes, System.nanoTime());
       link.wakeIfOutput();
     }
   }
@@ -195,9 +200,9 @@ public final class LinkStream implements StreamListener {
     if (next != null) {
       held = null;
       unsent = true;
-      yamux().write(next);
+      mux().write(next);
       if (finishAfterHeld) {
-        yamux().finish();
+        mux().finish();
       }
       changed();
     } else if (onChange instanceof WaitsForWritable waiting && waiting.waitsForWritable()) {

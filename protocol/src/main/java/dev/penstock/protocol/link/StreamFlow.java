@@ -84,6 +84,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
         first.isEmpty() ? null : new ArrayDeque<>(first);
     private boolean inputFinished;
     private boolean told;
+    private final long openedAt = System.nanoTime();
     private long toPeer;
     private long fromPeer;
 
@@ -119,7 +120,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
       if (dialling != null && !dialDecided(dialling)) {
         return;
       }
-      if (endedUnderUs()) {
+      if (endedUnderUs() || dialSeemsFailed()) {
         return;
       }
       if (isAvailable(out)) {
@@ -185,6 +186,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
             case RESET_BY_PEER -> StreamEnd.Cause.RESET_BY_PEER;
             case RESET_LOCALLY -> StreamEnd.Cause.RESET_HERE;
             case OVER_BUDGET -> StreamEnd.Cause.OVER_BUDGET;
+            case PEER_FAULT -> StreamEnd.Cause.PEER_FAULT;
             case SESSION_ENDED -> StreamEnd.Cause.LINK_LOST;
           };
       if (cause == null) {
@@ -195,9 +197,33 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
       return true;
     }
 
+    /// Whether the peer's way to end the stream is taken for a failed dial; then the stage ended.
+    private boolean dialSeemsFailed() {
+      if (report != DialReport.INFERRED
+          || fromPeer > 0
+          || inputFinished
+          || !stream.atEnd()
+          || isClosed(out)
+          || System.nanoTime() - openedAt > DialReport.DIAL_WINDOW.toNanos()) {
+        return false;
+      }
+      stream.reset();
+      end(
+          StreamEnd.Cause.DIAL_FAILED,
+          new DialStatus(
+              DialStatus.Code.FAILED,
+              "the agent ended the stream without a byte, as it does when a dial failed"),
+          List.of());
+      failStage(new Detach());
+      return true;
+    }
+
     private void deliver() {
       ByteBuffer bytes = stream.poll();
       if (bytes != null) {
+        if (fromPeer == 0) {
+          observer.firstReceived();
+        }
         fromPeer += bytes.remaining();
         traffic.addFromPeer(bytes.remaining());
         push(out, bytes);
@@ -240,6 +266,9 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     public void onPush() {
       ByteBuffer bytes = grab(in);
       int size = bytes.remaining();
+      if (toPeer == 0) {
+        observer.firstSent();
+      }
       toPeer += size;
       traffic.addToPeer(size);
       send(bytes);
@@ -252,7 +281,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
 
     @Override
     public void onPull() {
-      if (dialling == null) {
+      if (dialling == null && !dialSeemsFailed()) {
         deliver();
       }
     }

@@ -5,6 +5,12 @@ public interface StreamObserver {
   /// The peer reached the service. Told only where `dial-status` was agreed.
   void connected();
 
+  /// The first payload left for the peer.
+  default void firstSent() {}
+
+  /// The first payload came from the peer.
+  default void firstReceived() {}
+
   /// The stream is over; told exactly once.
   void ended(StreamEnd end);
 }

@@ -44,17 +44,21 @@ public abstract sealed class Connection<T> permits TcpConnection, WebSocketConne
     this.loops = loops;
     this.channel = channel;
     this.readAhead = readAhead;
-    this.remoteAddress = channel.remoteAddress();
-    this.localAddress = channel.localAddress();
+    this.remoteAddress = ProxyHeaderReader.remoteAddress(channel);
+    this.localAddress = ProxyHeaderReader.localAddress(channel);
     options.applyTo(channel, loops.readSize(options));
     channel.pipeline().addLast("connection", new Inbound());
     channel.closeFuture().addListener(_ -> closed.complete(null));
   }
 
+  /// The peer's address, or the client's where a trusted peer said it with a header of the PROXY
+  /// protocol.
   public final InetSocketAddress remoteAddress() {
     return remoteAddress;
   }
 
+  /// The socket's own address, or the one that the client connected to where a trusted peer said it
+  /// with a header of the PROXY protocol.
   public final InetSocketAddress localAddress() {
     return localAddress;
   }

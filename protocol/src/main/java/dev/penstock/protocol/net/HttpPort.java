@@ -99,26 +99,72 @@ public final class HttpPort {
       Function<UpgradeRequest, UpgradeAnswer> upgrades,
       Function<InetSocketAddress, Flow<HttpRequest, HttpResponse, NotUsed>> rest,
       Refusals refusals) {
+    return bind(system, loops, address, tls, settings, upgrades, rest, refusals, ProxyFront.OFF);
+  }
+
+  /// As the other, for connections that a proxy may have made on behalf of others.
+  public static CompletionStage<Tcp.Listener> bind(
+      ActorSystem system,
+      EventLoops loops,
+      InetSocketAddress address,
+      @Nullable Tls tls,
+      WebSocketSettings settings,
+      Function<UpgradeRequest, UpgradeAnswer> upgrades,
+      Function<InetSocketAddress, Flow<HttpRequest, HttpResponse, NotUsed>> rest,
+      Refusals refusals,
+      ProxyFront front) {
     var port = new HttpPort(system, loops, tls, settings, upgrades, rest, refusals);
     return Tcp.listen(
         loops,
         loops.get(0),
         address,
-        port::accepted,
+        port.behind(front),
         why -> refusals.refused(address, "accept_failed", why));
   }
 
+  private Consumer<SocketChannel> behind(ProxyFront front) {
+    if (front.mode() == ProxyFront.Mode.OFF) {
+      return channel -> {
+        channel.config().setAutoRead(true);
+        accepted(channel);
+      };
+    }
+    var reader =
+        new ProxyHeaderReader(
+            front,
+            new ProxyHeaderReader.Outcome() {
+              @Override
+              public void accepted(SocketChannel channel) {
+                HttpPort.this.accepted(channel);
+              }
+
+              @Override
+              public void refused(InetSocketAddress peer, ProxyFront.Refusal why) {
+                // A proxy that only looks whether somebody listens did nothing wrong.
+                if (why != ProxyFront.Refusal.GONE) {
+                  refusals.refused(
+                      peer, "proxy_" + why.name().toLowerCase(Locale.ROOT), "PROXY protocol");
+                }
+              }
+            });
+    return channel -> {
+      channel.config().setAutoRead(true);
+      reader.take(channel, loops.next());
+    };
+  }
+
   private void accepted(SocketChannel channel) {
-    channel.config().setAutoRead(true);
     if (tls != null) {
       channel.pipeline().addLast("tls", tls.context().newHandler(channel.alloc()));
     }
     channel.pipeline().addLast("first-request", new FirstRequest(new Deadline()));
-    loops.next().eventLoop().register(channel);
+    if (!channel.isRegistered()) {
+      loops.next().eventLoop().register(channel);
+    }
   }
 
   private void cut(Channel channel, String kind, String why) {
-    refusals.refused((InetSocketAddress) channel.remoteAddress(), kind, why);
+    refusals.refused(ProxyHeaderReader.remoteAddress((SocketChannel) channel), kind, why);
     channel.close();
   }
 
@@ -286,7 +332,7 @@ public final class HttpPort {
               uri.parameters(),
               request.headers().get(HttpHeaderNames.AUTHORIZATION),
               request.headers().get(HttpHeaderNames.HOST),
-              channel.remoteAddress(),
+              ProxyHeaderReader.remoteAddress(channel),
               tls != null);
       switch (upgrades.apply(seen)) {
         case UpgradeAnswer.Refuse refusal -> refuse(context, refusal);

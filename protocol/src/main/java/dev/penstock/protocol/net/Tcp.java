@@ -86,6 +86,48 @@ public final class Tcp {
         acceptor::acceptFailed);
   }
 
+  /// What a listener behind a [ProxyFront] tells; called on its loop.
+  public interface FrontedAcceptor extends Acceptor {
+    /// A connection was cut before it was accepted.
+    void refused(InetSocketAddress peer, ProxyFront.Refusal why);
+  }
+
+  /// As [#listen(EventLoops, Loop, InetSocketAddress, Acceptor)], for connections that a proxy may
+  /// have made on behalf of others. With [ProxyFront#OFF] it is the same.
+  public static CompletionStage<Listener> listen(
+      EventLoops loops,
+      Loop loop,
+      InetSocketAddress address,
+      ProxyFront front,
+      FrontedAcceptor acceptor) {
+    if (front.mode() == ProxyFront.Mode.OFF) {
+      return listen(loops, loop, address, acceptor);
+    }
+    var reader =
+        new ProxyHeaderReader(
+            front,
+            new ProxyHeaderReader.Outcome() {
+              @Override
+              public void accepted(SocketChannel channel) {
+                acceptor.accepted(new TcpConnection(loops, channel, SocketOptions.STREAM));
+              }
+
+              @Override
+              public void refused(InetSocketAddress peer, ProxyFront.Refusal why) {
+                acceptor.refused(peer, why);
+              }
+            });
+    return listen(
+        loops,
+        loop,
+        address,
+        channel -> {
+          channel.config().setAutoRead(false);
+          reader.take(channel, loop);
+        },
+        acceptor::acceptFailed);
+  }
+
   static CompletionStage<Listener> listen(
       EventLoops loops,
       Loop loop,

@@ -18,6 +18,12 @@ public final class TcpConnection extends Connection<ByteBuffer> {
     super(loops, channel, options, READ_AHEAD);
   }
 
+  /// Writes at once, ahead of everything that the flow will. To be called on the [#loop], before
+  /// the flow runs.
+  public void writeFirst(ByteBuffer bytes) {
+    write(bytes);
+  }
+
   @Override
   int sizeOf(ByteBuffer bytes) {
     return bytes.remaining();

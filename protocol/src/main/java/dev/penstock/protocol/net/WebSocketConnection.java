@@ -45,6 +45,7 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
     return switch (message) {
       case WebSocketMessage.Binary(var parts) -> parts[0].remaining();
       case WebSocketMessage.Text(var characters) -> characters.length();
+      case WebSocketMessage.EncodedText(var bytes) -> bytes.remaining();
       case WebSocketMessage.Close _ -> 0;
     };
   }
@@ -54,6 +55,7 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
     return switch (message) {
       case WebSocketMessage.Binary(var parts) -> frames.binary(parts);
       case WebSocketMessage.Text(var text) -> frames.text(text);
+      case WebSocketMessage.EncodedText(var text) -> frames.text(text);
       case WebSocketMessage.Close(int code, String reason) -> {
         closeSent = true;
         yield frames.close(code, reason);

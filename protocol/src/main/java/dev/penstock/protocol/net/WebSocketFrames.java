@@ -31,6 +31,10 @@ final class WebSocketFrames {
     return frame(WebSocketParser.TEXT, ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
   }
 
+  ByteBuf text(ByteBuffer utf8) {
+    return frame(WebSocketParser.TEXT, utf8);
+  }
+
   ByteBuf pong(byte[] payload) {
     return frame(WebSocketParser.PONG, ByteBuffer.wrap(payload));
   }

@@ -20,17 +20,18 @@ final class WebSocketMask {
 
   private WebSocketMask() {}
 
-  /// Masks `bytes` in place.
+  /// Masks `bytes[offset .. offset + length)` in place.
   ///
   /// @param key the masking key, its first byte highest
   /// @param phase how many payload bytes of the frame went before
-  static void apply(byte[] bytes, int key, long phase) {
+  static void apply(byte[] bytes, int offset, int length, int key, long phase) {
     long mask = eight(key, phase);
-    int longs = bytes.length & -Long.BYTES;
-    for (int at = 0; at < longs; at += Long.BYTES) {
+    int end = offset + length;
+    int longs = offset + (length & -Long.BYTES);
+    for (int at = offset; at < longs; at += Long.BYTES) {
       LONGS.set(bytes, at, (long) LONGS.get(bytes, at) ^ mask);
     }
-    for (int at = longs; at < bytes.length; at++) {
+    for (int at = longs; at < end; at++) {
       bytes[at] ^= byteOf(mask, at - longs);
     }
   }

@@ -7,6 +7,10 @@ public sealed interface WebSocketMessage {
   /// One whole text message.
   record Text(String text) implements WebSocketMessage {}
 
+  /// One whole text message outwards, as its bytes in UTF-8 on the heap: for what never was a
+  /// [String]. It is received as [Text].
+  record EncodedText(ByteBuffer text) implements WebSocketMessage {}
+
   /// Bytes of binary messages. Outwards: one message, the parts one after the other. Inwards: one
   /// frame, that is a message or a fragment of one, because a byte stream has no use for their
   /// boundaries.

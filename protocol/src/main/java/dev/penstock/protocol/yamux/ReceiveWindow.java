@@ -7,8 +7,8 @@ import static dev.penstock.protocol.yamux.SessionSettings.INITIAL_WINDOW;
 /// Invariant: `0 <= credit`, `0 <= unread`, `credit + unread <= limit`. The budget holds
 /// [#charged]: the growth beyond [SessionSettings#INITIAL_WINDOW] in full, because the peer may use
 /// it at any time, and of the initial window the bytes that are unread. That is never less than
-/// `unread`.
-final class ReceiveWindow {
+/// `unread`. Not thread-safe.
+public final class ReceiveWindow {
   /// A half window drained in less than this many round trips may have been limited by the window.
   private static final int FAST_ROUND_TRIPS = 4;
 
@@ -19,21 +19,24 @@ final class ReceiveWindow {
   /// When the drain that the next update will measure began.
   private long epochStart;
 
-  int limit() {
+  /// The present bound in bytes.
+  public int limit() {
     return limit;
   }
 
-  int credit() {
+  /// Bytes that the peer may still send.
+  public int credit() {
     return credit;
   }
 
-  int unread() {
+  /// Bytes that came and were not consumed.
+  public int unread() {
     return unread;
   }
 
   /// Takes `bytes`, at most [#credit]; or nothing, and returns false, because the budget is
   /// exhausted.
-  boolean received(int bytes, long now, ByteBudget budget) {
+  public boolean received(int bytes, long now, ByteBudget budget) {
     int charge = Math.min(unread + bytes, INITIAL_WINDOW) - Math.min(unread, INITIAL_WINDOW);
     if (charge > 0 && !budget.tryReserve(charge)) {
       return false;
@@ -47,7 +50,7 @@ final class ReceiveWindow {
   }
 
   /// The reader took `bytes`, at most [#unread].
-  void consumed(int bytes, ByteBudget budget) {
+  public void consumed(int bytes, ByteBudget budget) {
     int before = Math.min(unread, INITIAL_WINDOW);
     unread -= bytes;
     int release = before - Math.min(unread, INITIAL_WINDOW);
@@ -59,7 +62,8 @@ final class ReceiveWindow {
   /// The credit to give back now, 0 while that is less than half the window: small updates cost
   /// frames. Doubles the window first when it was drained fast, the budget allows (half of it is
   /// kept for bytes that do arrive) and the round-trip time is known.
-  int grant(long now, long rttNanos, int maxWindow, ByteBudget budget, SessionCounters counters) {
+  public int grant(
+      long now, long rttNanos, int maxWindow, ByteBudget budget, SessionCounters counters) {
     if (limit - unread - credit < limit / 2) {
       return 0;
     }
@@ -79,7 +83,7 @@ final class ReceiveWindow {
   }
 
   /// Gives all budget back; the window is of no use afterwards.
-  void close(ByteBudget budget) {
+  public void close(ByteBudget budget) {
     budget.release(charged());
     limit = INITIAL_WINDOW;
     credit = 0;

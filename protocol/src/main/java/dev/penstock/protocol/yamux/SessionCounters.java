@@ -15,4 +15,9 @@ public final class SessionCounters {
   public long windowGrowths;
 
   public long windowGrowthsDenied;
+
+  /// Pings that were answered, and how long the last of them took.
+  public int pongs;
+
+  public long lastRttNanos;
 }

@@ -6,11 +6,11 @@ import java.nio.ByteBuffer;
 /// its methods; every method of the session and its streams may be called from here.
 public interface StreamListener {
   /// Bytes arrived, in order. The buffer is given away; its credit returns with
-  /// [YamuxStream#consumed].
+  /// [MuxStream#consumed].
   void received(ByteBuffer bytes);
 
-  /// The last [YamuxStream#write] was taken over whole into frames; the next one may come, at once
-  /// if the listener likes. Not called after [YamuxStream#finish].
+  /// The last [MuxStream#write] was taken over whole into frames; the next one may come, at once if
+  /// the listener likes. Not called after [MuxStream#finish].
   void writable();
 
   /// The peer finished its direction (FIN): no more [#received].

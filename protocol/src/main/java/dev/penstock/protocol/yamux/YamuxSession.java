@@ -1,7 +1,6 @@
 package dev.penstock.protocol.yamux;
 
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /// The state machine of one yamux session: bytes and calls in, bytes and callbacks out; no I/O, no
@@ -13,10 +12,7 @@ import org.jspecify.annotations.Nullable;
 /// refused and forgotten streams leave no trace. Listeners may call every method from inside a
 /// callback, except the one that called them: [#onBytes] from [StreamListener#received],
 /// [#nextBatch] from [StreamListener#writable].
-public final class YamuxSession {
-  /// A new round-trip time counts for 1/8 (RFC 6298 §2).
-  private static final int RTT_SAMPLES = 8;
-
+public final class YamuxSession implements MuxSession {
   private final Role role;
   private final SessionSettings settings;
   private final ByteBudget budget;
@@ -52,11 +48,7 @@ public final class YamuxSession {
 
   private long now;
   private int pingValue;
-  private boolean pingUnanswered;
-  private long pingSent;
-  private final long[] rttSamples = new long[RTT_SAMPLES];
-  private int pongs;
-  private long rtt;
+  private final RoundTrip roundTrip = new RoundTrip();
 
   private enum Life {
     RUNNING,
@@ -161,30 +153,33 @@ public final class YamuxSession {
   }
 
   /// Whether [#nextBatch] is worth a call; it may still give nothing when only empty writes wait.
+  @Override
   public boolean hasOutput() {
     return !control.isEmpty() || (life == Life.RUNNING && !ready.isEmpty());
   }
 
   /// Sends a ping; the answer updates [#rttNanos]. Does nothing while one is unanswered.
+  @Override
   public void ping(long now) {
-    if (pingUnanswered || life != Life.RUNNING) {
+    if (roundTrip.isUnanswered() || life != Life.RUNNING) {
       return;
     }
-    pingUnanswered = true;
-    pingSent = now;
+    roundTrip.sent(now);
     pingValue++;
     control.add(FrameType.PING, FrameHeader.SYN, 0, pingValue);
   }
 
   /// The round-trip time in nanoseconds: the least of the last 8 pings, because what is more is
   /// queues and not the way; 0 before the first answer.
+  @Override
   public long rttNanos() {
-    return rtt;
+    return roundTrip.nanos();
   }
 
   /// When the ping that is still unanswered was sent; null when none is.
+  @Override
   public @Nullable Long pingSentNanos() {
-    return pingUnanswered ? pingSent : null;
+    return roundTrip.sentNanos();
   }
 
   /// Tells the peer to open no more streams; existing ones go on.
@@ -198,12 +193,13 @@ public final class YamuxSession {
 
   /// The transport is gone, or is about to be closed: every stream is told
   /// [CloseCause#SESSION_ENDED] and all budget is given back. Nothing is sent any more.
+  @Override
   public void end() {
     if (life == Life.ENDED) {
       return;
     }
     life = Life.ENDED;
-    pingUnanswered = false;
+    roundTrip.forget();
     for (YamuxStream stream : streams.all()) {
       stream.close(CloseCause.SESSION_ENDED);
     }
@@ -216,6 +212,7 @@ public final class YamuxSession {
   }
 
   /// Counts what was odd but not fatal, for meters.
+  @Override
   public SessionCounters counters() {
     return counters;
   }
@@ -237,7 +234,7 @@ public final class YamuxSession {
   }
 
   int grant(ReceiveWindow window, long now) {
-    return window.grant(now, rtt, settings.maxWindow(), budget, counters);
+    return window.grant(now, roundTrip.nanos(), settings.maxWindow(), budget, counters);
   }
 
   void accepted(YamuxStream stream) {
@@ -406,10 +403,8 @@ public final class YamuxSession {
       if ((flags & FrameHeader.SYN) != 0) {
         refuseFlood();
         control.add(FrameType.PING, FrameHeader.ACK, 0, value);
-      } else if (pingUnanswered && value == pingValue) {
-        pingUnanswered = false;
-        rttSamples[pongs++ % RTT_SAMPLES] = Math.max(1, now - pingSent);
-        rtt = Arrays.stream(rttSamples, 0, Math.min(pongs, RTT_SAMPLES)).min().orElse(0);
+      } else if (roundTrip.isUnanswered() && value == pingValue) {
+        roundTrip.answered(now, counters);
       }
     }
 

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 /// One stream of a [YamuxSession]. Not thread-safe: only the session's owner thread calls. About
 /// 120 bytes while idle; received bytes are never kept here, and of those to send only the one
 /// buffer of the unsent [#write].
-public final class YamuxStream {
+public final class YamuxStream implements MuxStream {
   private static final StreamListener UNSET = new Unset();
 
   private final YamuxSession session;
@@ -65,6 +65,7 @@ public final class YamuxStream {
   /// is over.
   ///
   /// @throws IllegalStateException after [#finish], or while a write is unsent
+  @Override
   public void write(ByteBuffer bytes) {
     if (state == StreamState.CLOSED) {
       return;
@@ -82,6 +83,7 @@ public final class YamuxStream {
 
   /// Finishes our direction: FIN after the last byte, once; accepts the stream if nobody did.
   /// Calling again does nothing.
+  @Override
   public void finish() {
     if (finishing || state == StreamState.CLOSED) {
       return;
@@ -96,6 +98,7 @@ public final class YamuxStream {
   /// Ends both directions at once: unsent bytes are dropped, RST goes out, unread bytes are given
   /// up. [StreamListener#closed] is called before this returns. Does nothing when the stream is
   /// over.
+  @Override
   public void reset() {
     abort(CloseCause.RESET_LOCALLY);
   }
@@ -105,6 +108,7 @@ public final class YamuxStream {
   ///
   /// @param now nanoseconds of a monotonic clock, the same as given to the session
   /// @throws IllegalArgumentException more than is [#unread]
+  @Override
   public void consumed(int bytes, long now) {
     if (state == StreamState.CLOSED) {
       return;
@@ -125,6 +129,7 @@ public final class YamuxStream {
   }
 
   /// Received bytes that nobody has consumed yet.
+  @Override
   public int unread() {
     return window.unread();
   }

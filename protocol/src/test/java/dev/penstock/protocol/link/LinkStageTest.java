@@ -8,12 +8,16 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.penstock.protocol.control.Carrier;
+import dev.penstock.protocol.control.CarrierChoice;
+import dev.penstock.protocol.control.ControlCodec;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.ControlMessage.GatewayHello;
 import dev.penstock.protocol.control.ControlMessage.GatewayHelloAck;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.control.TunnelMessage;
 import dev.penstock.protocol.link.LinkListener.Refusal;
 import dev.penstock.protocol.link.LinkStream.DialReport;
 import dev.penstock.protocol.net.ConnectionLost;
@@ -26,6 +30,7 @@ import dev.penstock.protocol.net.WebSocketClient;
 import dev.penstock.protocol.net.WebSocketMessage;
 import dev.penstock.protocol.net.WebSocketMessage.Binary;
 import dev.penstock.protocol.net.WebSocketMessage.Close;
+import dev.penstock.protocol.net.WebSocketMessage.EncodedText;
 import dev.penstock.protocol.net.WebSocketMessage.Text;
 import dev.penstock.protocol.net.WebSocketSettings;
 import dev.penstock.protocol.yamux.ByteBudget;
@@ -48,6 +53,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// Two links joined by a real WebSocket, and one link whose other end is held by hand.
 final class LinkStageTest {
@@ -101,12 +108,20 @@ final class LinkStageTest {
   }
 
   private static GatewayHello hello() {
-    return new GatewayHello(
-        true, GatewayHello.MIN_WINDOW, Duration.ofSeconds(30), Duration.ofSeconds(10), Set.of());
+    return hello(CarrierChoice.YAMUX);
   }
 
-  /// Joins two links by a WebSocket over loopback and agrees on yamux.
-  private void linked(LinkSettings settings) throws Exception {
+  private static GatewayHello hello(CarrierChoice choice) {
+    return new GatewayHello(
+        choice.allows(Carrier.YAMUX),
+        GatewayHello.MIN_WINDOW,
+        Duration.ofSeconds(30),
+        Duration.ofSeconds(10),
+        choice.capabilities(Set.of()));
+  }
+
+  /// Joins two links by a WebSocket over loopback and agrees on what carries streams.
+  private void linked(Carrier carrier, LinkSettings settings) throws Exception {
     server = new HttpServer(node, null, WebSocketSettings.defaults());
     var client =
         await(
@@ -130,9 +145,10 @@ final class LinkStageTest {
             .joinMat(new LinkStage(client.loop(), settings, budget, agentTold), Keep.right())
             .withAttributes(client.loop().attributes())
             .run(node.actors());
-    gateway.offerYamux(hello());
+    var choice = carrier == Carrier.YAMUX ? CarrierChoice.YAMUX : CarrierChoice.JSON;
+    gateway.offer(hello(CarrierChoice.AUTO));
     assertThat(agentTold.nextControl()).isInstanceOf(GatewayHello.class);
-    agent.acceptYamux(new GatewayHelloAck(true, Set.of()));
+    agent.accept(new GatewayHelloAck(choice.allows(Carrier.YAMUX), choice.capabilities(Set.of())));
     assertThat(gatewayTold.nextControl()).isInstanceOf(GatewayHelloAck.class);
   }
 
@@ -169,9 +185,10 @@ final class LinkStageTest {
     return stream.flow(DialReport.NONE, List.of(), new Traffic(), told);
   }
 
-  @Test
-  void aStreamCarriesBytesBothWaysAndEndsWhenBothEnded() throws Exception {
-    linked(DEFAULTS);
+  @ParameterizedTest
+  @EnumSource
+  void aStreamCarriesBytesBothWaysAndEndsWhenBothEnded(Carrier carrier) throws Exception {
+    linked(carrier, DEFAULTS);
     var here = carry(opened(), gatewayTold);
     var request = agentTold.nextRequest();
     assertThat(request.header()).isEqualTo(HEADER);
@@ -191,9 +208,10 @@ final class LinkStageTest {
     Awaitility.await().untilAsserted(() -> assertThat(on(gateway, gateway::rttNanos)).isPositive());
   }
 
-  @Test
-  void theAgentsSideMayEndFirst() throws Exception {
-    linked(DEFAULTS);
+  @ParameterizedTest
+  @EnumSource
+  void theAgentsSideMayEndFirst(Carrier carrier) throws Exception {
+    linked(carrier, DEFAULTS);
     var here = carry(opened(), gatewayTold);
     var there = carry(agentTold.nextRequest().stream(), agentTold);
     there.put(bytes("banner"));
@@ -207,9 +225,10 @@ final class LinkStageTest {
     assertThat(gatewayTold.nextStreamEnd().cause()).isEqualTo(StreamEnd.Cause.FINISHED);
   }
 
-  @Test
-  void bulkIsEchoedWhole() throws Exception {
-    linked(DEFAULTS);
+  @ParameterizedTest
+  @EnumSource
+  void bulkIsEchoedWhole(Carrier carrier) throws Exception {
+    linked(carrier, DEFAULTS);
     var here = carry(opened(), gatewayTold);
     flow(agentTold.nextRequest().stream(), agentTold)
         .join(Flow.<ByteBuffer>create())
@@ -241,9 +260,10 @@ final class LinkStageTest {
     assertThat(agentTold.nextStreamEnd().cause()).isEqualTo(StreamEnd.Cause.FINISHED);
   }
 
-  @Test
-  void aFailureHereResetsThere() throws Exception {
-    linked(DEFAULTS);
+  @ParameterizedTest
+  @EnumSource
+  void aFailureHereResetsThere(Carrier carrier) throws Exception {
+    linked(carrier, DEFAULTS);
     var here = carry(opened(), gatewayTold);
     var there = carry(agentTold.nextRequest().stream(), agentTold);
     here.fail(new ConnectionLost("the client is gone"));
@@ -252,9 +272,10 @@ final class LinkStageTest {
     assertThat(agentTold.nextStreamEnd().cause()).isEqualTo(StreamEnd.Cause.RESET_BY_PEER);
   }
 
-  @Test
-  void aFailureThereResetsHere() throws Exception {
-    linked(DEFAULTS);
+  @ParameterizedTest
+  @EnumSource
+  void aFailureThereResetsHere(Carrier carrier) throws Exception {
+    linked(carrier, DEFAULTS);
     var here = carry(opened(), gatewayTold);
     var there = carry(agentTold.nextRequest().stream(), agentTold);
     there.cancel();
@@ -263,9 +284,10 @@ final class LinkStageTest {
     assertThat(gatewayTold.nextStreamEnd().cause()).isEqualTo(StreamEnd.Cause.RESET_BY_PEER);
   }
 
-  @Test
-  void aReportedDialIsToldAndItsBytesFollow() throws Exception {
-    linked(DEFAULTS);
+  @ParameterizedTest
+  @EnumSource
+  void aReportedDialIsToldAndItsBytesFollow(Carrier carrier) throws Exception {
+    linked(carrier, DEFAULTS);
     var here = carry(opened(), DialReport.EXPECTED, List.of(), gatewayTold);
     here.put(bytes("early"));
     var there =
@@ -286,9 +308,10 @@ final class LinkStageTest {
     assertThat(end.early()).isEmpty();
   }
 
-  @Test
-  void aFailedDialDetachesAndTheEarlyBytesCanBeSaidAgain() throws Exception {
-    linked(DEFAULTS);
+  @ParameterizedTest
+  @EnumSource
+  void aFailedDialDetachesAndTheEarlyBytesCanBeSaidAgain(Carrier carrier) throws Exception {
+    linked(carrier, DEFAULTS);
     var here = carry(opened(), DialReport.EXPECTED, List.of(), gatewayTold);
     here.put(bytes("early "));
     here.put(bytes("bytes"));
@@ -327,16 +350,17 @@ final class LinkStageTest {
     return all.toString();
   }
 
-  @Test
-  void aRefusalAfterTheEndOfTheOtherSideLeavesNothingBehind() throws Exception {
-    linked(DEFAULTS);
+  @ParameterizedTest
+  @EnumSource
+  void aRefusalAfterTheEndOfTheOtherSideLeavesNothingBehind(Carrier carrier) throws Exception {
+    linked(carrier, DEFAULTS);
     var here = carry(opened(), gatewayTold);
     here.put(bytes("all I have to say"));
     here.finish();
     var refused = agentTold.nextRequest().stream();
     Awaitility.await()
         .atMost(PATIENCE)
-        .until(() -> on(agent, () -> refused.peek() != null && refused.yamux().unread() == 17));
+        .until(() -> on(agent, () -> refused.peek() != null && refused.mux().unread() == 17));
     Awaitility.await().atMost(PATIENCE).until(() -> budget.used() > 0);
     on(
         agent,
@@ -351,9 +375,10 @@ final class LinkStageTest {
     assertThat(budget.used()).isEqualTo(0);
   }
 
-  @Test
-  void earlyBytesSurviveALinkThatWasLostBeforeTheyWereSaidAgain() throws Exception {
-    linked(DEFAULTS);
+  @ParameterizedTest
+  @EnumSource
+  void earlyBytesSurviveALinkThatWasLostBeforeTheyWereSaidAgain(Carrier carrier) throws Exception {
+    linked(carrier, DEFAULTS);
     LinkStream stream = opened();
     agent.close(Close.GOING_AWAY, "bye");
     assertThat(gatewayTold.nextEnd().cause()).isEqualTo(LinkEnd.Cause.CLOSED_BY_PEER);
@@ -365,9 +390,10 @@ final class LinkStageTest {
     assertThat(textOf(end.early())).isEqualTo("one two three");
   }
 
-  @Test
-  void demandStopsWhenTooMuchWasSaidBeforeTheDial() throws Exception {
-    linked(DEFAULTS);
+  @ParameterizedTest
+  @EnumSource
+  void demandStopsWhenTooMuchWasSaidBeforeTheDial(Carrier carrier) throws Exception {
+    linked(carrier, DEFAULTS);
     var here = carry(opened(), DialReport.EXPECTED, List.of(), gatewayTold);
     int taken = 0;
     var last = here.offer(ByteBuffer.allocate(4096)).toCompletableFuture();
@@ -394,9 +420,10 @@ final class LinkStageTest {
     assertThat(here.take()).isNull();
   }
 
-  @Test
-  void aLostLinkEndsAllItsStreams() throws Exception {
-    linked(DEFAULTS);
+  @ParameterizedTest
+  @EnumSource
+  void aLostLinkEndsAllItsStreams(Carrier carrier) throws Exception {
+    linked(carrier, DEFAULTS);
     var streams = new ArrayList<Hands<ByteBuffer>>();
     for (int i = 0; i < 3; i++) {
       streams.add(carry(opened(), gatewayTold));
@@ -415,9 +442,10 @@ final class LinkStageTest {
     assertThat(gatewayTold.ends).isEmpty();
   }
 
-  @Test
-  void aStreamNobodyReadsDoesNotStallTheOthers() throws Exception {
-    linked(DEFAULTS);
+  @ParameterizedTest
+  @EnumSource
+  void aStreamNobodyReadsDoesNotStallTheOthers(Carrier carrier) throws Exception {
+    linked(carrier, DEFAULTS);
     var stuck = carry(opened(), gatewayTold);
     agentTold.nextRequest();
     int written = 0;
@@ -447,8 +475,56 @@ final class LinkStageTest {
   }
 
   @Test
+  void aStreamInJsonOpenedByTheAgentIsRefused() throws Exception {
+    linked(Carrier.JSON, DEFAULTS);
+    assertThat(on(agent, () -> agent.open(HEADER) == null)).isTrue();
+    agent.send(new ControlMessage.InTunnel(new TunnelMessage.Start("7", HEADER, 0, 1)));
+    assertThat(gatewayTold.nextRefusal()).isEqualTo(Refusal.FOREIGN_STREAM);
+    carry(opened(), gatewayTold);
+    assertThat(agentTold.nextRequest().header()).isEqualTo(HEADER);
+  }
+
+  @Test
+  void messagesOfTunnelsAreRefusedWhereTheyWereNotAgreedAndTheLinkGoesOn() throws Exception {
+    linked(Carrier.YAMUX, DEFAULTS);
+    agent.send(new ControlMessage.InTunnel(new TunnelMessage.Close("7", "service_closed", "")));
+    assertThat(gatewayTold.nextRefusal()).isEqualTo(Refusal.UNEXPECTED_TUNNEL_MESSAGE);
+    carry(opened(), gatewayTold);
+    assertThat(agentTold.nextRequest().header()).isEqualTo(HEADER);
+  }
+
+  @Test
+  void dataThatIsNoBase64ResetsItsStreamAndNoOther() throws Exception {
+    var peer = held(DEFAULTS);
+    gateway.offer(hello(CarrierChoice.JSON));
+    assertThat(peer.take()).isInstanceOf(Text.class);
+    peer.put(
+        new Text(
+            """
+            {"type":"gateway_hello_ack","payload":{"use_yamux":false,"capabilities":["credits"]}}\
+            """));
+    assertThat(gatewayTold.nextControl()).isInstanceOf(GatewayHelloAck.class);
+    var first = carry(opened(), gatewayTold);
+    var second = carry(opened(), gatewayTold);
+    for (String id : List.of("1", "2")) {
+      peer.put(
+          new Text(
+              """
+              {"type":"tcp_tunnel_data","request_id":"%s","payload":{"seq":0,"data":"%s"}}\
+              """
+                  .formatted(id, id.equals("1") ? "a*c=" : "b2s=")));
+    }
+    assertThat(takeText(second, 2)).isEqualTo("ok");
+    assertThatThrownBy(first::take).isInstanceOf(ConnectionLost.class);
+    assertThat(gatewayTold.nextRefusal()).isEqualTo(Refusal.UNREADABLE_TUNNEL_MESSAGE);
+    assertThat(gatewayTold.nextStreamEnd().cause()).isEqualTo(StreamEnd.Cause.PEER_FAULT);
+    assertThat(gatewayTold.ends).isEmpty();
+    peer.cancel();
+  }
+
+  @Test
   void aStreamOpenedByTheAgentIsReset() throws Exception {
-    linked(DEFAULTS);
+    linked(Carrier.YAMUX, DEFAULTS);
     var foreign = on(agent, () -> agent.open(HEADER));
     var there = carry(foreign, agentTold);
     assertThatThrownBy(there::take).isInstanceOf(ConnectionLost.class);
@@ -487,7 +563,7 @@ final class LinkStageTest {
   /// A peer that agreed on yamux with the gateway's end.
   private Hands<WebSocketMessage> heldWithYamux(LinkSettings settings) {
     var peer = held(settings);
-    gateway.offerYamux(hello());
+    gateway.offer(hello());
     assertThat(peer.take()).isInstanceOf(Text.class);
     peer.put(
         new Text(
@@ -500,7 +576,9 @@ final class LinkStageTest {
   /// A peer that is the gateway of an agent's end.
   private Hands<WebSocketMessage> heldAsAgent(LinkSettings settings) {
     var peer = held(settings);
-    gateway.acceptYamux(new GatewayHelloAck(true, Set.of()));
+    peer.put(new Text(new ControlCodec().encode(hello())));
+    assertThat(gatewayTold.nextControl()).isInstanceOf(GatewayHello.class);
+    gateway.accept(new GatewayHelloAck(true, Set.of()));
     assertThat(peer.take()).isInstanceOf(Text.class);
     return peer;
   }
@@ -530,7 +608,7 @@ final class LinkStageTest {
         case Close close -> {
           return new Last(all.flip(), close);
         }
-        case Text _ -> {}
+        case Text _, EncodedText _ -> {}
       }
     }
   }
@@ -629,6 +707,28 @@ final class LinkStageTest {
     var peer = heldWithYamux(IMPATIENT);
     assertThat(readAll(peer).close().code()).isEqualTo(Close.POLICY_VIOLATION);
     assertThat(gatewayTold.nextEnd().cause()).isEqualTo(LinkEnd.Cause.KEEPALIVE_TIMEOUT);
+  }
+
+  @Test
+  void aPeerThatIsToleratedLongerKeepsTheLink() {
+    var peer = heldWithYamux(IMPATIENT);
+    gateway.tolerateSilence(Duration.ofMinutes(1));
+    Awaitility.await().atMost(PATIENCE).until(() -> gatewayTold.silences.contains("silent"));
+    assertThat(gatewayTold.ends).isEmpty();
+    peer.put(frame(2, 2, 0, 1));
+    Awaitility.await().atMost(PATIENCE).until(() -> gatewayTold.silences.contains("speaks again"));
+    assertThat(gatewayTold.ends).isEmpty();
+  }
+
+  @Test
+  void aLinkThatIsGivenUpTellsThePeerWhy() {
+    var peer = heldWithYamux(DEFAULTS);
+    gateway.giveUp("dead");
+    var last = readAll(peer).close();
+    assertThat(last.code()).isEqualTo(Close.POLICY_VIOLATION);
+    assertThat(last.reason()).isEqualTo("dead");
+    assertThat(gatewayTold.nextEnd())
+        .isEqualTo(new LinkEnd(LinkEnd.Cause.KEEPALIVE_TIMEOUT, "dead"));
   }
 
   @Test
