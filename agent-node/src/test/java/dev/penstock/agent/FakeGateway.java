@@ -113,7 +113,7 @@ final class FakeGateway implements Closeable {
                     null,
                     WebSocketSettings.defaults(),
                     this::upgrade,
-                    Flow.of(HttpRequest.class).mapAsync(1, this::rest),
+                    _ -> Flow.of(HttpRequest.class).mapAsync(1, this::rest),
                     (_, _, _) -> {}))
             .address()
             .getPort();

@@ -2,9 +2,10 @@ package dev.penstock.gateway;
 
 import dev.penstock.config.Secret;
 import dev.penstock.gateway.auth.Tokens;
-import dev.penstock.gateway.leases.FileLeaseStore;
+import dev.penstock.gateway.leases.DatabaseLeaseStore;
 import dev.penstock.gateway.leases.LeaseStore;
 import dev.penstock.gateway.leases.Leases;
+import dev.penstock.gateway.leases.Quota;
 import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.LinkPort;
@@ -58,6 +59,10 @@ import org.slf4j.LoggerFactory;
 public final class Gateway implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Gateway.class);
   private static final Duration START_TIMEOUT = Duration.ofSeconds(30);
+
+  /// For binding the ports of all tunnels, of which there may be tens of thousands.
+  private static final Duration RESTORE_TIMEOUT = Duration.ofMinutes(5);
+
   private static final Duration GOODBYE = Duration.ofMillis(300);
 
   private final NodeSystem node;
@@ -86,10 +91,14 @@ public final class Gateway implements AutoCloseable {
   /// @throws IOException the data directory cannot be used
   public static Gateway start(GatewaySettings settings) throws IOException {
     Tls tls = tls(settings);
-    var store = FileLeaseStore.open(settings.dataDir());
+    var store = DatabaseLeaseStore.open(settings.dataDir());
     NodeSystem node = null;
     try {
-      var leases = Leases.open(store, settings.publicSide().ports());
+      var leases =
+          Leases.open(
+              store,
+              settings.publicSide().ports(),
+              Quota.ofTunnels(settings.publicSide().maxTunnelsPerCluster()));
       leases.warnings().forEach(log::warn);
       node = NodeSystem.start("gateway", settings.eventLoops());
       return new Starting(settings, node, tls, store, leases).start();
@@ -182,6 +191,7 @@ public final class Gateway implements AutoCloseable {
                       tunnelShared,
                       leases,
                       settings.publicSide().bind(),
+                      settings.publicSide().syncGrace(),
                       () -> restored.complete(null))),
               "tunnels",
               DispatcherSelector.blocking());
@@ -211,7 +221,7 @@ public final class Gateway implements AutoCloseable {
                   settings.management().resolve(),
                   registry,
                   () -> restored.isDone() ? List.of() : List.of("binding the leased ports")));
-      await(restored);
+      await(restored, RESTORE_TIMEOUT);
       Tcp.Listener listener =
           await(
               "gateway.listen",
@@ -221,12 +231,12 @@ public final class Gateway implements AutoCloseable {
           .addKeyValue("listen", listener.address())
           .addKeyValue("management", management.address())
           .addKeyValue("transport", node.loops().transport())
-          .addKeyValue("leases", leases.leases().size())
+          .addKeyValue("tunnels", leases.tunnels().size())
           .log("the gateway is up");
       return new Gateway(node, store, management, listener, supervisor);
     }
 
-    /// Every lease whose port cannot be bound is given up: an address that is not of this machine
+    /// A port that cannot be bound is tried again for ever: an address that is not of this machine
     /// must be noticed before that.
     private void requirePublicAddress() throws IOException {
       String bind = settings.publicSide().bind();
@@ -279,7 +289,7 @@ public final class Gateway implements AutoCloseable {
               settings.links().maxTextMessage(),
               settings.links().handshakeTimeout()),
           port::answer,
-          Flow.of(HttpRequest.class).mapAsync(1, rest::handle),
+          peer -> Flow.of(HttpRequest.class).mapAsync(1, request -> rest.handle(request, peer)),
           (peer, kind, why) -> badPeers.rejected(Rejection.BAD_HANDSHAKE, peer, kind + ": " + why),
           settings.proxyProtocol().front());
     }
@@ -336,13 +346,17 @@ public final class Gateway implements AutoCloseable {
     }
 
     private static <T> T await(CompletionStage<T> stage) throws IOException {
+      return await(stage, START_TIMEOUT);
+    }
+
+    private static <T> T await(CompletionStage<T> stage, Duration timeout) throws IOException {
       try {
-        return stage.toCompletableFuture().get(START_TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+        return stage.toCompletableFuture().get(timeout.toSeconds(), TimeUnit.SECONDS);
       } catch (ExecutionException | CompletionException e) {
         Throwable cause = e.getCause() == null ? e : e.getCause();
         throw cause instanceof IOException io ? io : new IOException(cause.getMessage(), cause);
       } catch (TimeoutException e) {
-        throw new IOException("not started within " + START_TIMEOUT.toSeconds() + " s", e);
+        throw new IOException("not started within " + timeout.toSeconds() + " s", e);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         throw new IOException("interrupted", e);

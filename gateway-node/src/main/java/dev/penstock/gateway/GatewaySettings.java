@@ -85,6 +85,11 @@ public record GatewaySettings(
   ///   1-65535, default 10000-35000
   /// @param maxConnections `gateway.public.max_connections`: users' connections at a time, 1 to
   ///   10000000; default 100000
+  /// @param maxTunnelsPerCluster `gateway.public.max_tunnels_per_cluster`: registered tunnels of
+  ///   one cluster at a time, 1 to 65535; default 20000
+  /// @param syncGrace `gateway.public.sync_grace`: how long a tunnel that syncs named lasts once
+  ///   they no longer do, 0 s to 24 h; default 15 min, three times the period of the original's
+  ///   syncs
   /// @param proxyProtocol `gateway.public.proxy_protocol`: proxies in front of the ports
   /// @param access `gateway.public.access`: who may connect, the bounds of every tunnel's own rules
   /// @param idleTimeout `gateway.public.idle_timeout`: without bytes either way, after which a
@@ -95,6 +100,8 @@ public record GatewaySettings(
       String bind,
       PortRange ports,
       int maxConnections,
+      int maxTunnelsPerCluster,
+      Duration syncGrace,
       ProxySettings proxyProtocol,
       AccessRules access,
       Duration idleTimeout) {
@@ -104,6 +111,11 @@ public record GatewaySettings(
           section.get("bind", Kind.host(), "127.0.0.1"),
           section.get("ports", Kind.portRange(), new PortRange(10_000, 35_000)),
           section.get("max_connections", Kind.integer(1, 10_000_000), 100_000),
+          section.get("max_tunnels_per_cluster", Kind.integer(1, 65_535), 20_000),
+          section.get(
+              "sync_grace",
+              Kind.duration(Duration.ZERO, Duration.ofHours(24)),
+              Duration.ofMinutes(15)),
           ProxySettings.of(section.section("proxy_protocol")),
           AccessRules.of(section.section("access")),
           section.get(

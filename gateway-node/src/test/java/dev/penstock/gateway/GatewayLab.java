@@ -1,5 +1,7 @@
 package dev.penstock.gateway;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.penstock.node.NodeSystem;
 import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.TunnelRegistered;
@@ -21,6 +23,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /// A gateway in this process, on ports of the system's choice, and the means to be its agents,
 /// clients and operators. Tokens are `s3cret` of cluster `lab` and `other` of cluster `shop`.
@@ -28,6 +31,7 @@ public final class GatewayLab implements AutoCloseable {
   public static final String TOKEN = "s3cret";
   public static final String OTHER_TOKEN = "other";
 
+  private static final ObjectMapper JSON = new ObjectMapper();
   private static final int PATIENCE_MILLIS = 10_000;
 
   private final Path directory;
@@ -130,6 +134,44 @@ public final class GatewayLab implements AutoCloseable {
         HttpRequest.newBuilder(tunnels(cluster))
             .header("Authorization", "Bearer " + token)
             .POST(HttpRequest.BodyPublishers.ofString(body))
+            .build());
+  }
+
+  /// Sends all tunnels of cluster `lab`, as they are written.
+  public HttpResponse<String> sync(String body) {
+    return send(
+        HttpRequest.newBuilder(URI.create(tunnels("lab") + "/sync"))
+            .header("Authorization", "Bearer " + TOKEN)
+            .POST(HttpRequest.BodyPublishers.ofString(body))
+            .build());
+  }
+
+  /// Sends these tunnels as all of cluster `lab`; returns the answer, which must be 200.
+  public JsonNode sync(List<TunnelRegistration> tunnels) throws IOException {
+    String entries =
+        tunnels.stream().map(TunnelRegistration::encode).collect(Collectors.joining(","));
+    HttpResponse<String> answer = sync("{\"cluster_uuid\":\"lab\",\"tunnels\":[" + entries + "]}");
+    if (answer.statusCode() != 200) {
+      throw new AssertionError(answer.statusCode() + " " + answer.body());
+    }
+    return JSON.readTree(answer.body());
+  }
+
+  /// What the gateway lists for the owner of the cluster's token.
+  public JsonNode list(String cluster) throws IOException {
+    return JSON.readTree(
+        send(HttpRequest.newBuilder(tunnels(cluster))
+                .header("Authorization", "Bearer " + (cluster.equals("lab") ? TOKEN : OTHER_TOKEN))
+                .build())
+            .body());
+  }
+
+  /// Deregisters by cluster `lab`'s token.
+  public HttpResponse<String> delete(String cluster, String tunnelId) {
+    return send(
+        HttpRequest.newBuilder(URI.create(tunnels(cluster) + "/" + tunnelId))
+            .header("Authorization", "Bearer " + TOKEN)
+            .DELETE()
             .build());
   }
 

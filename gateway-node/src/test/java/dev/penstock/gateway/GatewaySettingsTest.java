@@ -59,6 +59,8 @@ class GatewaySettingsTest {
                 "127.0.0.1",
                 new PortRange(10_000, 35_000),
                 100_000,
+                20_000,
+                Duration.ofMinutes(15),
                 new ProxySettings(ProxyFront.Mode.OFF, List.of(), Duration.ofSeconds(5)),
                 AccessRules.EVERYBODY,
                 Duration.ZERO));

@@ -94,17 +94,39 @@ class GatewayTest {
   }
 
   @Test
-  void aLeasedPortThatAnotherProgramTookDoesNotKeepTheGatewayFromStarting() throws Exception {
+  void aPortThatAnotherProgramTookIsKeptForItsTunnelAndBoundWhenItIsFree() throws Exception {
     int port;
     try (var lab = GatewayLab.in(directory).start()) {
       port = lab.expose("redis");
     }
-    try (var taken = new ServerSocket(port, 1, InetAddress.getLoopbackAddress());
+    try (var again = GatewayLab.in(directory)) {
+      try (var _ = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+        again.start();
+        assertThat(again.metric("penstock_gateway_tunnels_blocked")).isEqualTo(1);
+        var answer = again.post(GatewayLab.TOKEN, "lab", tunnel("redis", 1).build().encode());
+        assertThat(answer.statusCode()).isEqualTo(503);
+        assertThat(answer.body())
+            .contains("public port: " + port + " cannot be bound", "already in use", "kept");
+        assertThat(again.list("lab").get(0).get("listening").booleanValue()).isFalse();
+        assertThat(again.expose(tunnel("web", port - 10_000))).isNotEqualTo(port);
+      }
+      again.awaitMetric("penstock_gateway_tunnels_blocked", 0);
+      assertThat(again.expose("redis")).isEqualTo(port);
+      assertThat(GatewayLab.listens(port)).isTrue();
+    }
+  }
+
+  @Test
+  void aBlockedTunnelCanBeDeregistered() throws Exception {
+    int port;
+    try (var lab = GatewayLab.in(directory).start()) {
+      port = lab.expose("redis");
+    }
+    try (var _ = new ServerSocket(port, 1, InetAddress.getLoopbackAddress());
         var again = GatewayLab.in(directory).start()) {
-      int other = again.expose(tunnel("redis", port - 10_000));
-      assertThat(other).isNotEqualTo(taken.getLocalPort());
-      assertThat(GatewayLab.listens(other)).isTrue();
-      assertThat(again.expose(tunnel("web", freePort() - 10_000))).isPositive();
+      assertThat(again.delete("lab", "tcp-redis").statusCode()).isEqualTo(204);
+      assertThat(again.metric("penstock_gateway_tunnels_blocked")).isZero();
+      assertThat(again.list("lab")).isEmpty();
     }
   }
 }

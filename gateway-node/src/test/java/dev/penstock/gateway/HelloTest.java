@@ -99,7 +99,7 @@ class HelloTest {
                 null,
                 WebSocketSettings.defaults(),
                 port::answer,
-                Flow.of(HttpRequest.class).map(_ -> HttpResponse.create()),
+                _ -> Flow.of(HttpRequest.class).map(_ -> HttpResponse.create()),
                 (_, _, _) -> {}));
     url = "ws://127.0.0.1:" + listener.address().getPort() + "/ws";
   }

@@ -14,10 +14,12 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.URI;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -135,9 +137,30 @@ class RegistrationTest {
   }
 
   @Test
-  void aDatagramTunnelIsRefused() throws Exception {
-    var udp = TunnelRegistration.of(Protocol.UDP, "udp-dns", "dns", 53).build().encode();
-    assertProblem(lab.post(TOKEN, "lab", udp), 400, "protocol: udp (expected: tcp)");
+  void aDatagramTunnelMayShareANumberWithATcpTunnel() throws Exception {
+    int port = lab.expose("dns");
+    var udp =
+        TunnelRegistration.of(Protocol.UDP, "udp-dns", "dns", 53)
+            .gateway("", "dns", port - 10_000)
+            .build();
+    var answer = lab.post(TOKEN, "lab", udp.encode());
+    assertThat(TunnelRegistered.decode(answer.body()))
+        .isEqualTo(new TunnelRegistered("udp-dns", Protocol.UDP, port, "127.0.0.1:" + port));
+  }
+
+  @Test
+  void anIdOfOneProtocolIsNotThatOfAnother() throws Exception {
+    lab.expose("redis");
+    var udp = TunnelRegistration.of(Protocol.UDP, "tcp-redis", "redis", 53).build().encode();
+    assertProblem(lab.post(TOKEN, "lab", udp), 409, "protocol: udp (expected: tcp");
+  }
+
+  @Test
+  void aBodyThatNamesAnotherClusterIsForbidden() throws Exception {
+    assertProblem(register(tunnel("redis", 6379).cluster("shop")), 403, "cluster_uuid");
+    assertThat(lab.list("lab")).isEmpty();
+    assertThat(lab.metric("penstock_gateway_rejected_total{reason=\"foreign_cluster\"}"))
+        .isEqualTo(1);
   }
 
   @Test
@@ -157,7 +180,10 @@ class RegistrationTest {
                 .build()),
         401,
         "no token");
-    assertProblem(lab.post("wrong", "lab", "{}"), 401, "not known here");
+    var wrong = lab.post("wrong", "lab", "{}");
+    assertProblem(wrong, 401, "not known here");
+    assertThat(wrong.headers().firstValue("www-authenticate"))
+        .hasValue("Bearer realm=\"penstock\"");
     assertThat(lab.metric("penstock_gateway_rejected_total{reason=\"no_token\"}")).isEqualTo(1);
     assertThat(lab.metric("penstock_gateway_rejected_total{reason=\"wrong_token\"}")).isEqualTo(1);
   }
@@ -169,14 +195,18 @@ class RegistrationTest {
   }
 
   @Test
-  void anotherMethodIsRefusedWithTheOneThatIsTaken() throws Exception {
-    var answer =
-        lab.send(
-            HttpRequest.newBuilder(lab.tunnels("lab"))
-                .header("Authorization", "Bearer " + TOKEN)
-                .build());
-    assertProblem(answer, 405, "GET (expected: POST)");
-    assertThat(answer.headers().firstValue("allow")).hasValue("POST");
+  void anotherMethodIsRefusedWithThoseThatAreTaken() throws Exception {
+    for (var row :
+        Map.of("", "GET, POST", "/sync", "POST, DELETE", "/tcp-x", "DELETE").entrySet()) {
+      var answer =
+          lab.send(
+              HttpRequest.newBuilder(URI.create(lab.tunnels("lab") + row.getKey()))
+                  .header("Authorization", "Bearer " + TOKEN)
+                  .method("PUT", HttpRequest.BodyPublishers.noBody())
+                  .build());
+      assertProblem(answer, 405, "PUT (expected: " + row.getValue().replace(", ", " or ") + ")");
+      assertThat(answer.headers().firstValue("allow")).hasValue(row.getValue());
+    }
   }
 
   @Test
@@ -207,8 +237,10 @@ class RegistrationTest {
               """
                   .getBytes(StandardCharsets.US_ASCII));
       var status = new String(socket.getInputStream().readNBytes(12), StandardCharsets.US_ASCII);
-      assertThat(status).isEqualTo("HTTP/1.1 400");
+      assertThat(status).isEqualTo("HTTP/1.1 413");
     }
+    assertThat(lab.metric("penstock_gateway_rejected_total{reason=\"body_too_large\"}"))
+        .isEqualTo(1);
     lab.expose("redis");
   }
 }

@@ -6,11 +6,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.penstock.config.PortRange;
 import dev.penstock.gateway.FakeAgent.Service;
-import dev.penstock.gateway.leases.FileLeaseStore;
+import dev.penstock.gateway.leases.DatabaseLeaseStore;
 import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.Leases;
+import dev.penstock.gateway.leases.PortWish;
+import dev.penstock.gateway.leases.Quota;
 import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
+import dev.penstock.gateway.leases.TunnelRecord;
 import dev.penstock.protocol.control.CallerAddress;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -19,7 +22,6 @@ import java.net.Socket;
 import java.net.SocketException;
 import java.nio.file.Path;
 import java.util.Map;
-import java.util.OptionalInt;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -206,14 +208,14 @@ class SourceTest {
         GatewayLab.tunnel("redis", port - 10_000)
             .annotations(Map.of("penstock.dev/allow", "everybody"))
             .build();
-    try (var store = FileLeaseStore.open(directory.resolve("data"))) {
-      Leases.open(store, new PortRange(10_000, 65_535))
+    try (var store = DatabaseLeaseStore.open(directory.resolve("data"))) {
+      Leases.open(store, new PortRange(10_000, 65_535), Quota.ofTunnels(1))
           .lease(
               new LeaseRequest(
                   new TunnelIdentity("lab", tunnel.tunnelId()),
                   Transport.TCP,
-                  tunnel.gatewayPort(),
-                  OptionalInt.empty(),
+                  new PortWish.Near(tunnel.gatewayPort()),
+                  TunnelRecord.Origin.REGISTRATION,
                   tunnel.encode()));
     }
     lab = GatewayLab.in(directory).start();

@@ -132,6 +132,18 @@ class ArchitectureTest {
           .because("event loops and buffers have one owner");
 
   @ArchTest
+  static final ArchRule ONLY_LEASES_SEE_THE_DATABASE =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.penstock..")
+          .and()
+          .resideOutsideOfPackage("dev.penstock.gateway.leases..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage("java.sql..", "javax.sql..", "org.h2..")
+          .because("what lasts is behind LeaseStore");
+
+  @ArchTest
   static final ArchRule YAMUX_AND_CONTROL_ARE_THE_BOTTOM =
       noClasses()
           .that()

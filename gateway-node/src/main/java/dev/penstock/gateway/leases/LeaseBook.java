@@ -5,86 +5,134 @@ import dev.penstock.gateway.leases.LeaseResult.Change;
 import dev.penstock.gateway.leases.LeaseResult.Conflict;
 import dev.penstock.gateway.leases.LeaseResult.Exhausted;
 import dev.penstock.gateway.leases.LeaseResult.Granted;
+import dev.penstock.gateway.leases.LeaseResult.OverQuota;
+import dev.penstock.gateway.leases.TunnelRecord.Origin;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// Who has which public port; the rules and nothing else: no file, no socket, no clock. One owner.
+/// Which tunnel there is and who has which public port; the rules and nothing else: no file, no
+/// socket, no clock. One owner.
 ///
-/// An identity has at most one lease per transport and is given the same port whenever it asks,
-/// until the lease is released. A new one is given the port wanted by number or nothing; without
-/// such a wish, 10000 + its listener port or the next free one above that, around the end of the
-/// range.
+/// An identity has at most one lease and is given the same port whenever it asks, until it is
+/// released; it keeps the lease while it needs no port. A new lease is for the port wanted by
+/// number or there is none; without such a wish, for 10000 + the listener port or the next free one
+/// above that, around the end of the range.
 public final class LeaseBook {
   private final PortRange range;
-  private final Map<Key, Lease> byIdentity = new HashMap<>();
-  private final Map<Transport, Map<Integer, Lease>> byPort = new EnumMap<>(Transport.class);
+  private final Quota quota;
+  private final Map<TunnelIdentity, TunnelRecord> byIdentity = new HashMap<>();
+  private final Map<String, Usage> byCluster = new HashMap<>();
+  private final Map<Transport, Map<Integer, TunnelRecord>> byPort = new EnumMap<>(Transport.class);
   private final Map<Transport, PortAllocator> ports = new EnumMap<>(Transport.class);
   private final Map<Transport, Set<Integer>> unbindable = new EnumMap<>(Transport.class);
-  private final List<Lease> outOfRange = new ArrayList<>();
+  private final List<TunnelRecord> outOfRange = new ArrayList<>();
   private long highestFencing;
 
-  private record Key(TunnelIdentity identity, Transport transport) {}
+  private record Usage(int tunnels, long characters) {
+    static final Usage NONE = new Usage(0, 0);
 
-  /// @param leases those of before, no two of one identity or one port
+    Usage plus(int count, long more) {
+      return new Usage(tunnels + count, characters + more);
+    }
+  }
+
+  /// @param tunnels those of before, no two of one identity or one port; a lease out of the range
+  ///   does not hold
   /// @param highestFencing the highest number that was ever granted
-  public LeaseBook(PortRange range, Collection<Lease> leases, long highestFencing) {
+  public LeaseBook(
+      PortRange range, Quota quota, Collection<TunnelRecord> tunnels, long highestFencing) {
     this.range = range;
+    this.quota = quota;
     this.highestFencing = highestFencing;
     for (Transport transport : Transport.values()) {
       byPort.put(transport, new HashMap<>());
       ports.put(transport, new PortAllocator(range));
       unbindable.put(transport, new HashSet<>());
     }
-    for (Lease lease : leases) {
-      if (!range.contains(lease.port())) {
-        outOfRange.add(lease);
-        continue;
+    for (TunnelRecord tunnel : tunnels) {
+      Lease lease = tunnel.lease();
+      if (byIdentity.containsKey(tunnel.identity())) {
+        throw new IllegalArgumentException("tunnels: two of " + tunnel.identity());
       }
-      if (!allocator(lease.transport()).take(lease.port()) || leaseOf(lease) != null) {
-        throw new IllegalArgumentException(
-            "leases: two of " + lease.transport() + " port " + lease.port() + " or of one tunnel");
+      if (lease == null || range.contains(lease.port())) {
+        restore(tunnel);
+      } else {
+        outOfRange.add(tunnel);
+        restore(withLease(tunnel, null));
       }
-      put(lease);
     }
   }
 
-  /// Gives the tunnel its port, the same one when it has one already, whatever it wants now.
+  /// Makes the tunnel known and gives it the port it wants, the same one when it has one already.
   public LeaseResult lease(LeaseRequest request) {
-    Lease held = byIdentity.get(new Key(request.identity(), request.transport()));
-    if (held == null) {
-      return grant(request);
+    TunnelRecord held = byIdentity.get(request.identity());
+    if (held != null && held.transport() != request.transport()) {
+      return new Conflict(
+          "protocol: "
+              + label(request.transport())
+              + " (expected: "
+              + label(held.transport())
+              + ", as the tunnel was registered, or another tunnel_id)");
     }
-    if (held.registration().equals(request.registration())) {
+    OverQuota over = overQuota(request, held);
+    if (over != null) {
+      return over;
+    }
+    Lease lease = held == null ? null : held.lease();
+    if (lease == null) {
+      switch (request.wish()) {
+        case PortWish.None() -> {}
+        case PortWish.Exactly(int port) -> {
+          if (!allocator(request.transport()).take(port)) {
+            return new Conflict(conflict(request, port));
+          }
+          lease = new Lease(port, ++highestFencing);
+        }
+        case PortWish.Near(int listenerPort) -> {
+          var port = allocator(request.transport()).takeFor(listenerPort);
+          if (port.isEmpty()) {
+            return new Exhausted(
+                "public port: none of "
+                    + range
+                    + " is free (expected: a released tunnel or a larger range)");
+          }
+          lease = new Lease(port.getAsInt(), ++highestFencing);
+        }
+      }
+    }
+    var tunnel =
+        new TunnelRecord(
+            request.identity(),
+            request.transport(),
+            lease,
+            held != null && held.origin() == Origin.SYNC ? Origin.SYNC : request.origin(),
+            request.registration());
+    if (held != null && tunnel.equals(held)) {
       return new Granted(held, Change.NONE);
     }
-    var updated =
-        new Lease(
-            held.identity(), held.transport(), held.port(), held.fencing(), request.registration());
-    put(updated);
-    return new Granted(updated, Change.UPDATED);
+    put(tunnel);
+    return new Granted(tunnel, held == null ? Change.NEW : Change.UPDATED);
   }
 
-  /// Ends the lease and returns it; its port is free for others. Empty when there was none.
-  public Optional<Lease> release(TunnelIdentity identity, Transport transport) {
-    Lease lease = byIdentity.remove(new Key(identity, transport));
-    if (lease == null) {
+  /// Ends the tunnel and returns it; its port is free for others. Empty when there was none.
+  public Optional<TunnelRecord> release(TunnelIdentity identity) {
+    TunnelRecord tunnel = byIdentity.remove(identity);
+    if (tunnel == null) {
       return Optional.empty();
     }
-    leasesByPort(transport).remove(lease.port());
-    if (!unbindablePorts(transport).contains(lease.port())) {
-      allocator(transport).giveBack(lease.port());
-    }
-    return Optional.of(lease);
+    count(tunnel, -1);
+    freePort(tunnel);
+    return Optional.of(tunnel);
   }
 
   /// The system refuses to bind the port, because another program has it: it is granted to nobody
@@ -97,86 +145,87 @@ public final class LeaseBook {
 
   /// The port can be bound again.
   public void markBindable(Transport transport, int port) {
-    if (unbindablePorts(transport).remove(port) && !leasesByPort(transport).containsKey(port)) {
+    if (unbindablePorts(transport).remove(port) && !tunnelsByPort(transport).containsKey(port)) {
       allocator(transport).giveBack(port);
     }
   }
 
   /// The tunnel that has this port.
-  public Optional<Lease> at(Transport transport, int port) {
-    return Optional.ofNullable(leasesByPort(transport).get(port));
+  public Optional<TunnelRecord> at(Transport transport, int port) {
+    return Optional.ofNullable(tunnelsByPort(transport).get(port));
   }
 
-  /// Whether this very grant still holds.
-  public boolean isCurrent(Lease lease) {
-    Lease held = leaseOf(lease);
-    return held != null && held.fencing() == lease.fencing();
+  /// The tunnel of this identity.
+  public Optional<TunnelRecord> of(TunnelIdentity identity) {
+    return Optional.ofNullable(byIdentity.get(identity));
   }
 
-  /// All leases, in no order.
-  public List<Lease> leases() {
+  /// All tunnels, in no order.
+  public List<TunnelRecord> tunnels() {
     return List.copyOf(byIdentity.values());
   }
 
-  /// Leases of before whose port the range no longer has; their tunnels are given other ports.
-  public List<Lease> outOfRange() {
+  /// Tunnels of before with a lease whose port the range no longer has; they are given other ports
+  /// when they ask.
+  public List<TunnelRecord> outOfRange() {
     return List.copyOf(outOfRange);
   }
 
-  /// The highest number granted so far.
-  public long highestFencing() {
-    return highestFencing;
-  }
-
-  /// Puts back what was before a change that could not be written down.
+  /// Puts back what was before a change that could not be written down or did not last.
   ///
-  /// @param before null when the identity had no lease
-  void undo(Lease change, @Nullable Lease before) {
-    if (before == null) {
-      release(change.identity(), change.transport());
-    } else {
-      put(before);
+  /// @param before null when the identity was not known
+  void undo(TunnelIdentity identity, @Nullable TunnelRecord before) {
+    release(identity);
+    if (before != null) {
+      restore(before);
     }
   }
 
-  Optional<Lease> leaseOf(TunnelIdentity identity, Transport transport) {
-    return Optional.ofNullable(byIdentity.get(new Key(identity, transport)));
+  private void restore(TunnelRecord tunnel) {
+    Lease lease = tunnel.lease();
+    if (lease != null
+        && !allocator(tunnel.transport()).take(lease.port())
+        && !unbindablePorts(tunnel.transport()).contains(lease.port())) {
+      throw new IllegalArgumentException(
+          "tunnels: two of " + tunnel.transport() + " port " + lease.port());
+    }
+    put(tunnel);
   }
 
-  private LeaseResult grant(LeaseRequest request) {
-    Transport transport = request.transport();
-    OptionalInt port;
-    if (request.wantedPort().isPresent()) {
-      int wanted = request.wantedPort().getAsInt();
-      if (!allocator(transport).take(wanted)) {
-        return new Conflict(conflict(request, wanted));
-      }
-      port = OptionalInt.of(wanted);
-    } else {
-      port = allocator(transport).takeFor(request.listenerPort());
+  private @Nullable OverQuota overQuota(LeaseRequest request, @Nullable TunnelRecord held) {
+    if (request.registration().length() > Quota.MAX_CHARACTERS) {
+      return new OverQuota(
+          "registration: "
+              + request.registration().length()
+              + " characters (expected: at most "
+              + Quota.MAX_CHARACTERS
+              + ")");
     }
-    if (port.isEmpty()) {
-      return new Exhausted(
-          "public port: none of "
-              + range
-              + " is free (expected: a released tunnel or a larger range)");
+    Usage used = byCluster.getOrDefault(request.identity().cluster(), Usage.NONE);
+    if (held == null && used.tunnels() >= quota.tunnels()) {
+      return new OverQuota(
+          "tunnels: "
+              + used.tunnels()
+              + " of this cluster are registered (expected: at most "
+              + quota.tunnels()
+              + ")");
     }
-    var lease =
-        new Lease(
-            request.identity(),
-            transport,
-            port.getAsInt(),
-            ++highestFencing,
-            request.registration());
-    put(lease);
-    return new Granted(lease, Change.NEW);
+    int more = request.registration().length() - (held == null ? 0 : held.registration().length());
+    if (more > 0 && used.characters() + more > quota.characters()) {
+      return new OverQuota(
+          "labels and annotations: too long, with those of the cluster's other tunnels (expected: at"
+              + " most "
+              + quota.characters()
+              + " characters in all)");
+    }
+    return null;
   }
 
   private String conflict(LeaseRequest request, int wanted) {
     if (!range.contains(wanted)) {
       return "public port: " + wanted + " (expected: one of " + range + ")";
     }
-    Lease other = leasesByPort(request.transport()).get(wanted);
+    TunnelRecord other = tunnelsByPort(request.transport()).get(wanted);
     String holder;
     if (other == null) {
       holder = "used by another program on the gateway";
@@ -194,20 +243,53 @@ public final class LeaseBook {
         + ", or none to be given one)";
   }
 
-  private void put(Lease lease) {
-    byIdentity.put(new Key(lease.identity(), lease.transport()), lease);
-    leasesByPort(lease.transport()).put(lease.port(), lease);
+  private void put(TunnelRecord tunnel) {
+    TunnelRecord before = byIdentity.put(tunnel.identity(), tunnel);
+    if (before != null) {
+      count(before, -1);
+    }
+    count(tunnel, 1);
+    Lease lease = tunnel.lease();
+    if (lease != null) {
+      tunnelsByPort(tunnel.transport()).put(lease.port(), tunnel);
+    }
   }
 
-  private @Nullable Lease leaseOf(Lease lease) {
-    return byIdentity.get(new Key(lease.identity(), lease.transport()));
+  private void count(TunnelRecord tunnel, int sign) {
+    byCluster.compute(
+        tunnel.identity().cluster(),
+        (_, used) -> {
+          var now =
+              (used == null ? Usage.NONE : used)
+                  .plus(sign, (long) sign * tunnel.registration().length());
+          return now.tunnels() == 0 ? null : now;
+        });
+  }
+
+  private void freePort(TunnelRecord tunnel) {
+    Lease lease = tunnel.lease();
+    if (lease != null) {
+      tunnelsByPort(tunnel.transport()).remove(lease.port());
+      if (!unbindablePorts(tunnel.transport()).contains(lease.port())) {
+        allocator(tunnel.transport()).giveBack(lease.port());
+      }
+    }
+  }
+
+  private static TunnelRecord withLease(TunnelRecord tunnel, @Nullable Lease lease) {
+    return new TunnelRecord(
+        tunnel.identity(), tunnel.transport(), lease, tunnel.origin(), tunnel.registration());
+  }
+
+  private static String label(Transport transport) {
+    return transport.name().toLowerCase(Locale.ROOT);
   }
 
   private PortAllocator allocator(Transport transport) {
     return ofTransport(ports, transport);
   }
 
-  private Map<Integer, Lease> leasesByPort(Transport transport) {
+  private Map<Integer, TunnelRecord> tunnelsByPort(Transport transport) {
     return ofTransport(byPort, transport);
   }
 

@@ -3,22 +3,25 @@ package dev.penstock.gateway.leases;
 /// The answer to a [LeaseRequest]. The texts may be shown to the one who asked: they name no other
 /// tenant.
 public sealed interface LeaseResult {
-  /// The tunnel has this port.
+  /// The tunnel is known, with the port it has, if any.
   ///
   /// @param change what of it has to be written down before anyone is told
-  record Granted(Lease lease, Change change) implements LeaseResult {}
+  record Granted(TunnelRecord tunnel, Change change) implements LeaseResult {}
 
-  /// The port asked for by number cannot be had.
+  /// The port asked for by number, or the tunnel's id, cannot be had.
   record Conflict(String text) implements LeaseResult {}
 
   /// Every port of the range is taken.
   record Exhausted(String text) implements LeaseResult {}
 
-  /// How a granted lease differs from what was known before.
+  /// The cluster has as much as one cluster may have.
+  record OverQuota(String text) implements LeaseResult {}
+
+  /// How a tunnel differs from what was known before.
   enum Change {
-    /// The identity had no lease.
+    /// It was not known.
     NEW,
-    /// The same port as before, registered with something else.
+    /// It was known otherwise.
     UPDATED,
     /// Exactly what it was.
     NONE

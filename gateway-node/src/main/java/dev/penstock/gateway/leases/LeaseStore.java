@@ -4,34 +4,33 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.util.List;
 
-/// What lasts of leases. One owner, which calls [#load] once and first. Calls may block.
+/// What lasts of tunnels and their leases. One owner. Calls may block.
 public interface LeaseStore extends Closeable {
-  /// What was appended before.
+  /// What was written before.
   ///
-  /// @throws IOException when it cannot be read or makes no sense; the message says where
+  /// @throws IOException when it cannot be read or makes no sense; the message says what to do
   Stored load() throws IOException;
 
-  /// Writes one change down. When this returns, it lasts; when it throws, it was never written.
-  void append(LeaseEvent event) throws IOException;
+  /// Writes changes down, in this order, all or none. When this returns, they last, whatever
+  /// happens to process or machine; when it throws, none was written.
+  void write(List<Change> changes) throws IOException;
 
-  /// A change of one lease.
-  sealed interface LeaseEvent {
-    /// A lease as it is now, in place of any that its identity had.
-    record Held(Lease lease) implements LeaseEvent {}
+  /// A change of one tunnel.
+  sealed interface Change {
+    /// A tunnel as it is now, in place of what its identity had.
+    record Held(TunnelRecord tunnel) implements Change {}
 
-    /// The end of a lease.
-    record Released(TunnelIdentity identity, Transport transport) implements LeaseEvent {}
+    /// The end of a tunnel.
+    record Released(TunnelIdentity identity) implements Change {}
   }
 
   /// All that was found.
   ///
-  /// @param leases no two of one identity or one port
+  /// @param tunnels no two of one identity or one port
   /// @param highestFencing the highest number ever granted, 0 when there was none
-  /// @param warnings what the operator should know, one sentence each
-  record Stored(List<Lease> leases, long highestFencing, List<String> warnings) {
+  record Stored(List<TunnelRecord> tunnels, long highestFencing) {
     public Stored {
-      leases = List.copyOf(leases);
-      warnings = List.copyOf(warnings);
+      tunnels = List.copyOf(tunnels);
     }
   }
 }

@@ -6,6 +6,8 @@ public enum ClientRefusal {
   NO_LINK,
   /// Every linked agent failed to reach the service.
   DIAL_FAILED,
+  /// The tunnel was registered without a service: no route leads to one yet.
+  NO_SERVICE,
   /// `gateway.public.max_connections` are open.
   TOO_MANY_CONNECTIONS,
   /// The client's address is in a `deny` list.

@@ -25,6 +25,8 @@ public final class GatewayMeters {
   private final Counter socketsOpened;
   private final Counter helloFallbacks;
   private final Gauge tunnels;
+  private final Gauge blockedTunnels;
+  private final Counter tunnelsMissing;
   private final Gauge streams;
   private final Counter streamsOpened;
   private final Counter streamsEnded;
@@ -63,6 +65,16 @@ public final class GatewayMeters {
         Gauge.builder()
             .name("penstock_gateway_tunnels")
             .help("Tunnels with a bound public port.")
+            .register(registry);
+    blockedTunnels =
+        Gauge.builder()
+            .name("penstock_gateway_tunnels_blocked")
+            .help("Tunnels whose public port another program has; binding is tried again.")
+            .register(registry);
+    tunnelsMissing =
+        Counter.builder()
+            .name("penstock_gateway_tunnels_missing_total")
+            .help("Tunnels that were deregistered because syncs no longer named them.")
             .register(registry);
     streams =
         Gauge.builder()
@@ -167,6 +179,18 @@ public final class GatewayMeters {
 
   public void tunnelUnbound() {
     tunnels.dec();
+  }
+
+  public void tunnelBlocked() {
+    blockedTunnels.inc();
+  }
+
+  public void tunnelUnblocked() {
+    blockedTunnels.dec();
+  }
+
+  public void tunnelMissing() {
+    tunnelsMissing.inc();
   }
 
   public void streamOpened() {

@@ -34,5 +34,13 @@ public enum Rejection {
   NOT_READING,
   FOREIGN_STREAM,
   BAD_REGISTRATION,
-  PORT_CONFLICT
+  PORT_CONFLICT,
+  /// A body longer than a registration or a sync may be.
+  BODY_TOO_LARGE,
+  /// A sync that names one tunnel twice.
+  DUPLICATE_TUNNEL,
+  /// More tunnels, or longer registrations, than one cluster may have.
+  OVER_QUOTA,
+  /// A sync while others of the cluster are under way.
+  TOO_MANY_SYNCS
 }

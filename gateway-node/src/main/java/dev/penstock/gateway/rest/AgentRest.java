@@ -2,26 +2,40 @@ package dev.penstock.gateway.rest;
 
 import dev.penstock.access.AccessRules;
 import dev.penstock.gateway.auth.Tokens;
+import dev.penstock.gateway.leases.TunnelIdentity;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.Rejection;
 import dev.penstock.gateway.tunnels.Tunnels;
 import dev.penstock.protocol.control.MalformedMessage;
 import dev.penstock.protocol.control.Problem;
-import dev.penstock.protocol.control.Protocol;
-import dev.penstock.protocol.control.TunnelRegistered;
+import dev.penstock.protocol.control.RegisteredTunnel;
 import dev.penstock.protocol.control.TunnelRegistration;
+import dev.penstock.protocol.control.TunnelSync;
+import dev.penstock.protocol.control.TunnelSync.Entry;
+import dev.penstock.protocol.control.TunnelSyncAnswer;
+import dev.penstock.protocol.control.TunnelSyncAnswer.Rejected;
 import java.net.InetSocketAddress;
+import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Optional;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Semaphore;
+import java.util.function.Function;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.http.javadsl.model.ContentType;
 import org.apache.pekko.http.javadsl.model.ContentTypes;
+import org.apache.pekko.http.javadsl.model.HttpMethod;
 import org.apache.pekko.http.javadsl.model.HttpMethods;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
@@ -29,23 +43,41 @@ import org.apache.pekko.http.javadsl.model.StatusCode;
 import org.apache.pekko.http.javadsl.model.StatusCodes;
 import org.apache.pekko.http.javadsl.model.headers.Allow;
 import org.apache.pekko.http.javadsl.model.headers.Authorization;
+import org.apache.pekko.http.javadsl.model.headers.HttpChallenge;
+import org.apache.pekko.http.javadsl.model.headers.RawHeader;
+import org.apache.pekko.http.javadsl.model.headers.WWWAuthenticate;
+import org.apache.pekko.http.scaladsl.model.EntityStreamSizeException;
 
-/// `POST /api/v1/clusters/agent/{cluster}/tunnels`: an agent registers a tunnel and learns its
-/// public address. Errors are problem details (RFC 9457).
+/// `/api/v1/clusters/agent/{cluster}/tunnels`: agents register, synchronise, list and deregister
+/// their tunnels. Errors are problem details (RFC 9457). Any thread; bodies are read and written
+/// off the event loops.
 public final class AgentRest {
-  private static final Pattern TUNNELS = Pattern.compile("/api/v1/clusters/agent/([^/]+)/tunnels");
-  private static final int MAX_BODY = 64 * 1024;
+  /// Bytes of one registration: annotations of one Kubernetes object may have 256 KiB.
+  private static final int MAX_REGISTRATION = 512 * 1024;
+
+  /// Syncs of one cluster at a time; each may hold [TunnelSync#MAX_BYTES].
+  private static final int MAX_SYNCS = 2;
+
   private static final Duration BODY_TIMEOUT = Duration.ofSeconds(10);
   private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(15);
-  private static final InetSocketAddress UNKNOWN = InetSocketAddress.createUnresolved("rest", 0);
 
+  /// Agents of the original wait for 30 s in all.
+  private static final Duration SYNC_TIMEOUT = Duration.ofSeconds(25);
+
+  private static final Pattern PATH =
+      Pattern.compile("/api/v1/clusters/agent/([^/]+)/tunnels(?:/(.+))?");
   private static final ContentType PROBLEM = ContentTypes.parse(Problem.MEDIA_TYPE);
 
   private final ActorSystem<?> system;
+  private final Executor executor;
   private final Tokens tokens;
   private final ActorRef<Tunnels.Command> tunnels;
   private final String publicHost;
   private final BadPeers badPeers;
+  private final Map<String, Semaphore> syncs = new ConcurrentHashMap<>();
+
+  /// Who asks, as the token says, and from where.
+  private record Caller(String cluster, InetSocketAddress address) {}
 
   /// @param publicHost the name or address that users are told
   public AgentRest(
@@ -55,6 +87,7 @@ public final class AgentRest {
       String publicHost,
       BadPeers badPeers) {
     this.system = system;
+    this.executor = system.executionContext();
     this.tokens = tokens;
     this.tunnels = tunnels;
     this.publicHost = publicHost;
@@ -62,79 +95,146 @@ public final class AgentRest {
   }
 
   /// Answers one request; never fails.
-  public CompletionStage<HttpResponse> handle(HttpRequest request) {
-    var path = TUNNELS.matcher(request.getUri().path());
+  public CompletionStage<HttpResponse> handle(HttpRequest request, InetSocketAddress peer) {
+    var path = PATH.matcher(request.getUri().path());
     if (!path.matches()) {
-      badPeers.rejected(Rejection.UNKNOWN_PATH, UNKNOWN, "");
+      badPeers.rejected(Rejection.UNKNOWN_PATH, peer, "");
       return refused(request, StatusCodes.NOT_FOUND, "nothing is served at this path");
     }
     String authorization =
         request.getHeader(Authorization.class).map(Authorization::value).orElse(null);
-    Optional<String> cluster = tokens.clusterOfHeader(authorization);
+    var cluster = tokens.clusterOfHeader(authorization);
     if (cluster.isEmpty()) {
       badPeers.rejected(
-          authorization == null ? Rejection.NO_TOKEN : Rejection.WRONG_TOKEN, UNKNOWN, "REST");
-      return refused(request, StatusCodes.UNAUTHORIZED, Tokens.refusal(authorization));
+          authorization == null ? Rejection.NO_TOKEN : Rejection.WRONG_TOKEN, peer, "REST");
+      return refused(request, StatusCodes.UNAUTHORIZED, Tokens.refusal(authorization))
+          .thenApply(answer ->
+              answer.addHeader(WWWAuthenticate.create(HttpChallenge.createOAuth2("penstock"))));
     }
     if (!cluster.get().equals(path.group(1))) {
-      badPeers.rejected(Rejection.FOREIGN_CLUSTER, UNKNOWN, "REST by " + cluster.get());
+      badPeers.rejected(Rejection.FOREIGN_CLUSTER, peer, "REST by " + cluster.get());
       return refused(
           request, StatusCodes.FORBIDDEN, "the token is not of the cluster that the path names");
     }
-    if (!request.method().equals(HttpMethods.POST)) {
-      return refused(
-              request,
-              StatusCodes.METHOD_NOT_ALLOWED,
-              request.method().value() + " (expected: POST)")
-          .thenApply(answer -> answer.addHeader(Allow.create(HttpMethods.POST)));
+    return handle(request, new Caller(cluster.get(), peer), path);
+  }
+
+  private CompletionStage<HttpResponse> handle(HttpRequest request, Caller caller, Matcher path) {
+    String below = path.group(2);
+    HttpMethod method = request.method();
+    if (below == null) {
+      if (method.equals(HttpMethods.POST)) {
+        return withBody(request, caller, MAX_REGISTRATION, body -> register(caller, body));
+      }
+      if (method.equals(HttpMethods.GET)) {
+        request.discardEntityBytes(system);
+        return list(caller);
+      }
+      return wrongMethod(request, HttpMethods.GET, HttpMethods.POST);
     }
+    if (below.equals("sync") && method.equals(HttpMethods.POST)) {
+      return syncInTurn(request, caller);
+    }
+    if (method.equals(HttpMethods.DELETE)) {
+      request.discardEntityBytes(system);
+      return deregister(new TunnelIdentity(caller.cluster(), decoded(below)));
+    }
+    return below.equals("sync")
+        ? wrongMethod(request, HttpMethods.POST, HttpMethods.DELETE)
+        : wrongMethod(request, HttpMethods.DELETE);
+  }
+
+  /// The text of a path segment. An id has no plus sign, which a form would take for a blank.
+  private static String decoded(String segment) {
+    try {
+      return URLDecoder.decode(segment.replace("+", "%2B"), StandardCharsets.UTF_8);
+    } catch (IllegalArgumentException _) {
+      return segment;
+    }
+  }
+
+  private CompletionStage<HttpResponse> withBody(
+      HttpRequest request,
+      Caller caller,
+      int maxBytes,
+      Function<byte[], CompletionStage<HttpResponse>> then) {
     return request
         .entity()
-        .withSizeLimit(MAX_BODY)
-        .toStrict(BODY_TIMEOUT.toMillis(), system)
-        .handle((body, failed) ->
-            failed == null
-                ? register(cluster.get(), body.getData().toArray())
-                : badRegistration(
-                    cluster.get(),
-                    "the body could not be read (expected: at most "
-                        + MAX_BODY
-                        + " bytes of JSON)"))
+        .withSizeLimit(maxBytes)
+        .toStrict(BODY_TIMEOUT.toMillis(), Long.MAX_VALUE, system)
+        .handleAsync(
+            (body, failed) ->
+                failed == null
+                    ? then.apply(body.getData().toArray())
+                    : unreadable(caller, maxBytes, failed),
+            executor)
         .thenCompose(answer -> answer);
   }
 
-  private CompletionStage<HttpResponse> register(String cluster, byte[] body) {
+  private CompletionStage<HttpResponse> unreadable(Caller caller, int maxBytes, Throwable failed) {
+    String expected = " (expected: at most " + maxBytes + " bytes of JSON)";
+    if (isTooLarge(failed)) {
+      badPeers.rejected(
+          Rejection.BODY_TOO_LARGE, caller.address(), caller.cluster() + ": body" + expected);
+      return done(problem(StatusCodes.CONTENT_TOO_LARGE, "the body is too large" + expected));
+    }
+    return badRequest(caller, "the body could not be read" + expected);
+  }
+
+  private static boolean isTooLarge(Throwable failed) {
+    for (Throwable cause = failed; cause != null; cause = cause.getCause()) {
+      if (cause instanceof EntityStreamSizeException) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // --- one tunnel ---
+
+  private CompletionStage<HttpResponse> register(Caller caller, byte[] body) {
     TunnelRegistration registration;
     try {
       registration = TunnelRegistration.decode(body);
       requireUsable(registration);
     } catch (MalformedMessage e) {
-      return badRegistration(cluster, String.valueOf(e.getMessage()));
+      return badRequest(caller, String.valueOf(e.getMessage()));
     }
-    if (registration.protocol() != Protocol.TCP) {
-      return badRegistration(cluster, "protocol: udp (expected: tcp)");
+    if (isForeign(caller, registration.clusterUuid())) {
+      return foreign(caller);
     }
-    return AskPattern.<Tunnels.Command, Tunnels.Answer>ask(
-            tunnels,
-            replyTo -> new Tunnels.Register(cluster, registration, replyTo),
-            ANSWER_TIMEOUT,
-            system.scheduler())
+    return this.<Tunnels.Answer>ask(
+            replyTo -> new Tunnels.Register(caller.cluster(), registration, replyTo),
+            ANSWER_TIMEOUT)
         .thenApply(answer ->
             switch (answer) {
-              case Tunnels.Answer.Registered(int port) -> registered(registration, port);
+              case Tunnels.Answer.Registered(var tunnel) -> json(tunnel(tunnel).encode());
               case Tunnels.Answer.Conflict(var text) -> {
-                badPeers.rejected(Rejection.PORT_CONFLICT, UNKNOWN, cluster + ": " + text);
+                count(caller, Rejection.PORT_CONFLICT, text);
+                yield problem(StatusCodes.CONFLICT, text);
+              }
+              case Tunnels.Answer.OverQuota(var text) -> {
+                count(caller, Rejection.OVER_QUOTA, text);
                 yield problem(StatusCodes.CONFLICT, text);
               }
               case Tunnels.Answer.Unavailable(var text) ->
                   problem(StatusCodes.SERVICE_UNAVAILABLE, text);
             })
-        .exceptionally(_ ->
-            problem(
-                StatusCodes.SERVICE_UNAVAILABLE,
-                "the port was not bound within "
-                    + ANSWER_TIMEOUT.toSeconds()
-                    + " s; try again later"));
+        .exceptionally(_ -> notInTime(ANSWER_TIMEOUT));
+  }
+
+  private CompletionStage<HttpResponse> deregister(TunnelIdentity identity) {
+    return this.<Tunnels.Deregistered>ask(
+            replyTo -> new Tunnels.Deregister(identity, replyTo), ANSWER_TIMEOUT)
+        .thenApply(done ->
+            switch (done) {
+              case DONE -> HttpResponse.create().withStatus(StatusCodes.NO_CONTENT);
+              case FAILED ->
+                  problem(
+                      StatusCodes.SERVICE_UNAVAILABLE,
+                      "the end of the tunnel could not be written down; try again later");
+            })
+        .exceptionally(_ -> notInTime(ANSWER_TIMEOUT));
   }
 
   /// What the wire allows but this gateway could not act on.
@@ -142,23 +242,186 @@ public final class AgentRest {
     AccessRules.of(registration.annotations());
   }
 
-  private CompletionStage<HttpResponse> badRegistration(String cluster, String why) {
-    badPeers.rejected(Rejection.BAD_REGISTRATION, UNKNOWN, cluster + ": " + why);
-    return CompletableFuture.completedFuture(problem(StatusCodes.BAD_REQUEST, why));
+  // --- all tunnels ---
+
+  private CompletionStage<HttpResponse> list(Caller caller) {
+    return this.<Tunnels.Listed>ask(
+            replyTo -> new Tunnels.ListAll(caller.cluster(), replyTo), ANSWER_TIMEOUT)
+        .thenApplyAsync(
+            listed ->
+                json(
+                    RegisteredTunnel.encodeAll(
+                        listed.tunnels().stream().map(this::tunnel).toList())),
+            executor)
+        .exceptionally(_ -> notInTime(ANSWER_TIMEOUT));
   }
 
-  private HttpResponse registered(TunnelRegistration registration, int port) {
-    String host = publicHost.indexOf(':') >= 0 ? "[" + publicHost + "]" : publicHost;
-    var answer =
-        new TunnelRegistered(
-            registration.tunnelId(), registration.protocol(), port, host + ":" + port);
-    return HttpResponse.create().withEntity(ContentTypes.APPLICATION_JSON, answer.encode());
+  private CompletionStage<HttpResponse> syncInTurn(HttpRequest request, Caller caller) {
+    var turns = syncs.computeIfAbsent(caller.cluster(), _ -> new Semaphore(MAX_SYNCS));
+    if (!turns.tryAcquire()) {
+      count(caller, Rejection.TOO_MANY_SYNCS, "sync");
+      return refused(
+              request,
+              StatusCodes.SERVICE_UNAVAILABLE,
+              "sync: "
+                  + MAX_SYNCS
+                  + " of this cluster are under way (expected: to be tried again later)")
+          .thenApply(answer -> answer.addHeader(RawHeader.create("Retry-After", "5")));
+    }
+    return withBody(request, caller, TunnelSync.MAX_BYTES, body -> sync(caller, body))
+        .whenComplete((_, _) -> turns.release());
+  }
+
+  private CompletionStage<HttpResponse> sync(Caller caller, byte[] body) {
+    TunnelSync sync;
+    try {
+      sync = TunnelSync.decode(body);
+    } catch (MalformedMessage e) {
+      return badRequest(caller, String.valueOf(e.getMessage()));
+    }
+    if (isForeign(caller, sync.clusterUuid())) {
+      return foreign(caller);
+    }
+    var taken = new ArrayList<TunnelRegistration>();
+    var rejected = new ArrayList<Rejected>();
+    var named = new HashSet<String>();
+    for (Entry entry : sync.entries()) {
+      switch (entry) {
+        case Entry.Unreadable(var id, var why) -> {
+          named.add(id);
+          reject(caller, rejected, Rejection.BAD_REGISTRATION, id, why);
+        }
+        case Entry.Tunnel(var tunnel) -> {
+          boolean first = named.add(tunnel.tunnelId());
+          if (isForeign(caller, tunnel.clusterUuid())) {
+            reject(caller, rejected, Rejection.FOREIGN_CLUSTER, tunnel.tunnelId(), FOREIGN_CLUSTER);
+          } else if (!first) {
+            reject(
+                caller,
+                rejected,
+                Rejection.DUPLICATE_TUNNEL,
+                tunnel.tunnelId(),
+                "tunnel_id: named before in this sync (expected: once)");
+          } else {
+            try {
+              requireUsable(tunnel);
+              taken.add(tunnel);
+            } catch (MalformedMessage e) {
+              reject(
+                  caller,
+                  rejected,
+                  Rejection.BAD_REGISTRATION,
+                  tunnel.tunnelId(),
+                  String.valueOf(e.getMessage()));
+            }
+          }
+        }
+      }
+    }
+    return this.<Tunnels.Synced>ask(
+            replyTo ->
+                new Tunnels.Sync(
+                    caller.cluster(), taken, sync.isComplete() ? named : null, replyTo),
+            SYNC_TIMEOUT)
+        .thenApplyAsync(synced -> synced(caller, taken, synced.answers(), rejected), executor)
+        .exceptionally(_ -> notInTime(SYNC_TIMEOUT));
+  }
+
+  private HttpResponse synced(
+      Caller caller,
+      List<TunnelRegistration> asked,
+      List<Tunnels.Answer> answers,
+      List<Rejected> rejected) {
+    var accepted = new ArrayList<RegisteredTunnel>();
+    for (int i = 0; i < answers.size(); i++) {
+      String id = asked.get(i).tunnelId();
+      switch (answers.get(i)) {
+        case Tunnels.Answer.Registered(var tunnel) -> accepted.add(tunnel(tunnel));
+        case Tunnels.Answer.Conflict(var text) ->
+            reject(caller, rejected, Rejection.PORT_CONFLICT, id, text);
+        case Tunnels.Answer.OverQuota(var text) ->
+            reject(caller, rejected, Rejection.OVER_QUOTA, id, text);
+        case Tunnels.Answer.Unavailable(var text) -> rejected.add(new Rejected(id, text));
+      }
+    }
+    return json(new TunnelSyncAnswer(accepted, rejected).encode());
+  }
+
+  private void reject(
+      Caller caller, List<Rejected> rejected, Rejection why, String tunnelId, String text) {
+    count(caller, why, text);
+    rejected.add(new Rejected(tunnelId, text));
+  }
+
+  // --- answers ---
+
+  private static final String FOREIGN_CLUSTER =
+      "cluster_uuid: another cluster's (expected: the token's, or none)";
+
+  private static boolean isForeign(Caller caller, String clusterUuid) {
+    return !clusterUuid.isEmpty() && !clusterUuid.equals(caller.cluster());
+  }
+
+  private CompletionStage<HttpResponse> foreign(Caller caller) {
+    count(caller, Rejection.FOREIGN_CLUSTER, FOREIGN_CLUSTER);
+    return done(problem(StatusCodes.FORBIDDEN, FOREIGN_CLUSTER));
+  }
+
+  private CompletionStage<HttpResponse> badRequest(Caller caller, String why) {
+    count(caller, Rejection.BAD_REGISTRATION, why);
+    return done(problem(StatusCodes.BAD_REQUEST, why));
+  }
+
+  private void count(Caller caller, Rejection why, String detail) {
+    badPeers.rejected(why, caller.address(), caller.cluster() + ": " + detail);
+  }
+
+  private <T> CompletionStage<T> ask(
+      org.apache.pekko.japi.function.Function<ActorRef<T>, Tunnels.Command> command,
+      Duration timeout) {
+    return AskPattern.ask(tunnels, command, timeout, system.scheduler());
+  }
+
+  private RegisteredTunnel tunnel(Tunnels.View tunnel) {
+    Integer port = tunnel.port();
+    return new RegisteredTunnel(
+        tunnel.registration(), port, port == null ? "" : endpoint(port), tunnel.state());
+  }
+
+  private String endpoint(int port) {
+    return (publicHost.indexOf(':') >= 0 ? "[" + publicHost + "]" : publicHost) + ":" + port;
+  }
+
+  private static HttpResponse json(String text) {
+    return HttpResponse.create().withEntity(ContentTypes.APPLICATION_JSON, text);
+  }
+
+  private CompletionStage<HttpResponse> wrongMethod(HttpRequest request, HttpMethod... allowed) {
+    var names = new ArrayList<String>();
+    for (HttpMethod method : allowed) {
+      names.add(method.value());
+    }
+    return refused(
+            request,
+            StatusCodes.METHOD_NOT_ALLOWED,
+            request.method().value() + " (expected: " + String.join(" or ", names) + ")")
+        .thenApply(answer -> answer.addHeader(Allow.create(allowed)));
   }
 
   private CompletionStage<HttpResponse> refused(
       HttpRequest request, StatusCode status, String detail) {
     request.discardEntityBytes(system);
-    return CompletableFuture.completedFuture(problem(status, detail));
+    return done(problem(status, detail));
+  }
+
+  private static CompletionStage<HttpResponse> done(HttpResponse answer) {
+    return CompletableFuture.completedFuture(answer);
+  }
+
+  private static HttpResponse notInTime(Duration timeout) {
+    return problem(
+        StatusCodes.SERVICE_UNAVAILABLE,
+        "the port was not bound within " + timeout.toSeconds() + " s; try again later");
   }
 
   private static HttpResponse problem(StatusCode status, String detail) {

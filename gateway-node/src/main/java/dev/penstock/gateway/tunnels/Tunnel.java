@@ -1,6 +1,7 @@
 package dev.penstock.gateway.tunnels;
 
 import dev.penstock.access.AccessRules;
+import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
 import dev.penstock.gateway.links.AgentLink;
 import dev.penstock.gateway.links.Client;
@@ -22,8 +23,11 @@ import dev.penstock.protocol.net.Tcp;
 import dev.penstock.protocol.net.TcpConnection;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadLocalRandom;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
@@ -43,6 +47,11 @@ public final class Tunnel {
   /// The service was registered again, perhaps with other service.
   public record Update(Service service) implements Command {}
 
+  /// The port is to be free again. Clients that were accepted stay.
+  public record End() implements Command {}
+
+  private record Stop() implements Command {}
+
   private record GivenBack(NotCarried client) implements Command {}
 
   private record Accepted(TcpConnection connection) implements Command {}
@@ -55,13 +64,31 @@ public final class Tunnel {
 
   private record NotListening(Throwable why) implements Command {}
 
-  /// What came of binding the port.
+  /// What became of the port.
   public sealed interface Bound {
+    /// Whose port.
+    ActorRef<Command> tunnel();
+
     TunnelIdentity identity();
 
-    record Listens(TunnelIdentity identity, InetSocketAddress address) implements Bound {}
+    record Listens(ActorRef<Command> tunnel, TunnelIdentity identity, InetSocketAddress address)
+        implements Bound {}
 
-    record Failed(TunnelIdentity identity, int port, String why) implements Bound {}
+    /// The tunnel has stopped.
+    record Failed(ActorRef<Command> tunnel, TunnelIdentity identity, Obstacle obstacle, String why)
+        implements Bound {}
+
+    /// The port is free, after [End].
+    record Closed(ActorRef<Command> tunnel, TunnelIdentity identity, Transport transport, int port)
+        implements Bound {}
+  }
+
+  /// Why a port could not be bound.
+  public enum Obstacle {
+    /// Another program has it.
+    IN_USE,
+    /// Another port would fare no better: no file descriptor is left, or no permission is given.
+    SYSTEM
   }
 
   /// What the tunnels of one gateway share.
@@ -79,6 +106,10 @@ public final class Tunnel {
 
   private static final Logger log = LoggerFactory.getLogger(Tunnel.class);
 
+  /// How long a tunnel without a port goes on taking back clients that no agent could serve: longer
+  /// than any agent tries to reach a service.
+  private static final Duration LINGER = Duration.ofMinutes(15);
+
   private final ActorContext<Command> context;
   private final Shared shared;
   private final Loop loop;
@@ -87,6 +118,8 @@ public final class Tunnel {
   private final SourceGuard sources;
   private Service service;
   private Tcp.@Nullable Listener listener;
+  private boolean binding = true;
+  private boolean ended;
 
   private Tunnel(
       ActorContext<Command> context,
@@ -107,7 +140,7 @@ public final class Tunnel {
   /// A tunnel that starts to listen at once.
   ///
   /// @param loop where the tunnel must run
-  /// @param bound gets one answer
+  /// @param bound gets one answer, and one more after [End]
   public static Behavior<Command> create(
       Shared shared, Loop loop, InetSocketAddress address, Service service, ActorRef<Bound> bound) {
     return Behaviors.setup(context -> {
@@ -177,18 +210,58 @@ public final class Tunnel {
         yield Behaviors.same();
       }
       case Listening(var now) -> {
+        binding = false;
         listener = now;
         shared.meters().tunnelBound();
-        bound.tell(new Bound.Listens(service.identity(), now.address()));
+        if (ended) {
+          close(bound);
+        } else {
+          bound.tell(new Bound.Listens(context.getSelf(), service.identity(), now.address()));
+        }
         yield Behaviors.same();
       }
       case NotListening(var why) -> {
-        bound.tell(
-            new Bound.Failed(
-                service.identity(), address.getPort(), String.valueOf(why.getMessage())));
+        bound.tell(ended ? closed() : failed(String.valueOf(why.getMessage())));
         yield Behaviors.stopped();
       }
+      case End() -> {
+        ended = true;
+        if (!binding) {
+          close(bound);
+        }
+        yield Behaviors.same();
+      }
+      case Stop() -> Behaviors.stopped();
     };
+  }
+
+  private void close(ActorRef<Bound> bound) {
+    Bound closed = closed();
+    closeListener().thenRun(() -> bound.tell(closed));
+    context.scheduleOnce(LINGER, context.getSelf(), new Stop());
+  }
+
+  private Bound failed(String why) {
+    return new Bound.Failed(
+        context.getSelf(),
+        service.identity(),
+        why.contains("in use") ? Obstacle.IN_USE : Obstacle.SYSTEM,
+        why);
+  }
+
+  private Bound closed() {
+    return new Bound.Closed(
+        context.getSelf(), service.identity(), Transport.TCP, address.getPort());
+  }
+
+  private CompletionStage<Void> closeListener() {
+    Tcp.Listener open = listener;
+    if (open == null) {
+      return CompletableFuture.completedFuture(null);
+    }
+    listener = null;
+    shared.meters().tunnelUnbound();
+    return open.close();
   }
 
   private void accept(TcpConnection connection) {
@@ -240,6 +313,10 @@ public final class Tunnel {
 
   /// Gives the client to the best link that was not tried yet.
   private void give(Client client, @Nullable DialStatus last) {
+    if (service.servicePort() == 0) {
+      refuse(client.connection(), ClientRefusal.NO_SERVICE, "no route leads from the listener yet");
+      return;
+    }
     AgentLink link =
         shared
             .links()
@@ -274,10 +351,7 @@ public final class Tunnel {
   }
 
   private Behavior<Command> stopped() {
-    if (listener != null) {
-      listener.close();
-      shared.meters().tunnelUnbound();
-    }
+    closeListener();
     return Behaviors.same();
   }
 }

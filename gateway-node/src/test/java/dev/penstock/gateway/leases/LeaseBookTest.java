@@ -7,10 +7,11 @@ import dev.penstock.gateway.leases.LeaseResult.Change;
 import dev.penstock.gateway.leases.LeaseResult.Conflict;
 import dev.penstock.gateway.leases.LeaseResult.Exhausted;
 import dev.penstock.gateway.leases.LeaseResult.Granted;
+import dev.penstock.gateway.leases.LeaseResult.OverQuota;
+import dev.penstock.gateway.leases.TunnelRecord.Origin;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
@@ -18,29 +19,44 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class LeaseBookTest {
-  private final LeaseBook book = new LeaseBook(new PortRange(10_000, 35_000), List.of(), 0);
+  private static final Quota QUOTA = new Quota(100, 10_000);
+
+  private final LeaseBook book = book(new PortRange(10_000, 35_000));
+
+  private static LeaseBook book(PortRange range, TunnelRecord... before) {
+    return new LeaseBook(range, QUOTA, List.of(before), before.length);
+  }
 
   private static LeaseRequest tcp(String cluster, String tunnel, int listenerPort) {
     return new LeaseRequest(
         new TunnelIdentity(cluster, tunnel),
         Transport.TCP,
-        listenerPort,
-        OptionalInt.empty(),
+        new PortWish.Near(listenerPort),
+        Origin.REGISTRATION,
         "{}");
   }
 
-  private static LeaseRequest wanting(LeaseRequest request, int port) {
+  private static LeaseRequest wanting(LeaseRequest request, PortWish wish) {
     return new LeaseRequest(
-        request.identity(),
-        request.transport(),
-        request.listenerPort(),
-        OptionalInt.of(port),
-        request.registration());
+        request.identity(), request.transport(), wish, request.origin(), request.registration());
+  }
+
+  private static LeaseRequest wanting(LeaseRequest request, int port) {
+    return wanting(request, new PortWish.Exactly(port));
+  }
+
+  private static LeaseRequest saying(LeaseRequest request, String registration) {
+    return new LeaseRequest(
+        request.identity(), request.transport(), request.wish(), request.origin(), registration);
+  }
+
+  private static TunnelRecord tunnel(LeaseResult result) {
+    assertThat(result).isInstanceOf(Granted.class);
+    return ((Granted) result).tunnel();
   }
 
   private static Lease granted(LeaseResult result) {
-    assertThat(result).isInstanceOf(Granted.class);
-    return ((Granted) result).lease();
+    return tunnel(result).lease();
   }
 
   private static String conflict(LeaseResult result) {
@@ -57,31 +73,77 @@ class LeaseBookTest {
 
   @Test
   void theSameTunnelIsGivenTheSamePortWhateverItWants() {
-    Lease first = granted(book.lease(tcp("lab", "redis", 6379)));
+    TunnelRecord first = tunnel(book.lease(tcp("lab", "redis", 6379)));
     assertThat(book.lease(tcp("lab", "redis", 6379))).isEqualTo(new Granted(first, Change.NONE));
-    assertThat(granted(book.lease(wanting(tcp("lab", "redis", 1), 20_000)))).isEqualTo(first);
+    assertThat(tunnel(book.lease(wanting(tcp("lab", "redis", 1), 20_000)))).isEqualTo(first);
   }
 
   @Test
   void aChangedRegistrationKeepsPortAndFencingNumber() {
-    Lease first = granted(book.lease(tcp("lab", "redis", 6379)));
-    var changed =
-        new LeaseRequest(first.identity(), Transport.TCP, 6379, OptionalInt.empty(), "{\"a\":1}");
-    assertThat(book.lease(changed))
+    TunnelRecord first = tunnel(book.lease(tcp("lab", "redis", 6379)));
+    assertThat(book.lease(saying(tcp("lab", "redis", 6379), "{\"a\":1}")))
         .isEqualTo(
             new Granted(
-                new Lease(first.identity(), Transport.TCP, 16_379, first.fencing(), "{\"a\":1}"),
+                new TunnelRecord(
+                    first.identity(),
+                    Transport.TCP,
+                    first.lease(),
+                    Origin.REGISTRATION,
+                    "{\"a\":1}"),
                 Change.UPDATED));
-    assertThat(book.isCurrent(first)).isTrue();
   }
 
   @Test
-  void tcpAndUdpShareANumber() {
+  void aTunnelThatNeedsNoPortHasNoneUntilItDoesAndKeepsItThen() {
+    var direct = wanting(tcp("lab", "redis", 6379), new PortWish.None());
+    assertThat(granted(book.lease(direct))).isNull();
+    assertThat(book.at(Transport.TCP, 16_379)).isEmpty();
+    Lease lease = granted(book.lease(tcp("lab", "redis", 6379)));
+    assertThat(lease.port()).isEqualTo(16_379);
+    assertThat(granted(book.lease(direct))).isEqualTo(lease);
+    assertThat(granted(book.lease(tcp("shop", "redis", 6379))).port()).isEqualTo(16_380);
+  }
+
+  @Test
+  void whatASyncNamedOnceStaysSo() {
+    var request = tcp("lab", "redis", 6379);
+    book.lease(
+        new LeaseRequest(request.identity(), Transport.TCP, request.wish(), Origin.SYNC, "{}"));
+    assertThat(tunnel(book.lease(request)).origin()).isEqualTo(Origin.SYNC);
+  }
+
+  @Test
+  void tcpAndUdpShareANumberButNotAnId() {
     var udp =
         new LeaseRequest(
-            new TunnelIdentity("lab", "dns"), Transport.UDP, 53, OptionalInt.empty(), "");
+            new TunnelIdentity("lab", "dns-udp"),
+            Transport.UDP,
+            new PortWish.Near(53),
+            Origin.REGISTRATION,
+            "");
     assertThat(granted(book.lease(udp)).port()).isEqualTo(10_053);
     assertThat(granted(book.lease(tcp("lab", "dns", 53))).port()).isEqualTo(10_053);
+    assertThat(conflict(book.lease(tcp("lab", "dns-udp", 53))))
+        .isEqualTo(
+            "protocol: tcp (expected: udp, as the tunnel was registered, or another tunnel_id)");
+  }
+
+  @Test
+  void oneClusterCannotTakeAllTheMemory() {
+    for (int i = 0; i < QUOTA.tunnels(); i++) {
+      granted(book.lease(tcp("lab", "t" + i, 80)));
+    }
+    assertThat(book.lease(tcp("lab", "one-more", 80)))
+        .isEqualTo(
+            new OverQuota("tunnels: 100 of this cluster are registered (expected: at most 100)"));
+    granted(book.lease(tcp("lab", "t0", 80)));
+    granted(book.lease(saying(tcp("shop", "t", 80), "x".repeat(9_000))));
+    assertThat(book.lease(saying(tcp("shop", "u", 80), "x".repeat(1_001))))
+        .isInstanceOf(OverQuota.class);
+    book.release(new TunnelIdentity("shop", "t"));
+    granted(book.lease(saying(tcp("shop", "u", 80), "x".repeat(9_000))));
+    assertThat(book.lease(saying(tcp("shop", "u", 80), "x".repeat(Quota.MAX_CHARACTERS + 1))))
+        .isInstanceOf(OverQuota.class);
   }
 
   @Test
@@ -100,7 +162,7 @@ class LeaseBookTest {
 
   @Test
   void afterTheLastPortTheFirstFollows() {
-    var small = new LeaseBook(new PortRange(10_001, 10_003), List.of(), 0);
+    var small = book(new PortRange(10_001, 10_003));
     assertThat(granted(small.lease(tcp("a", "1", 3))).port()).isEqualTo(10_003);
     assertThat(granted(small.lease(tcp("a", "2", 3))).port()).isEqualTo(10_001);
     assertThat(granted(small.lease(tcp("a", "3", 60_000))).port()).isEqualTo(10_002);
@@ -113,13 +175,12 @@ class LeaseBookTest {
 
   @Test
   void aReleasedPortIsGrantedAgainWithAHigherNumber() {
-    Lease first = granted(book.lease(tcp("lab", "redis", 6379)));
-    assertThat(book.release(first.identity(), Transport.TCP)).contains(first);
-    assertThat(book.release(first.identity(), Transport.TCP)).isEmpty();
+    TunnelRecord first = tunnel(book.lease(tcp("lab", "redis", 6379)));
+    assertThat(book.release(first.identity())).contains(first);
+    assertThat(book.release(first.identity())).isEmpty();
     Lease second = granted(book.lease(tcp("shop", "redis", 6379)));
-    assertThat(second.port()).isEqualTo(first.port());
-    assertThat(second.fencing()).isGreaterThan(first.fencing());
-    assertThat(book.isCurrent(first)).isFalse();
+    assertThat(second.port()).isEqualTo(first.lease().port());
+    assertThat(second.fencing()).isGreaterThan(first.lease().fencing());
   }
 
   @Test
@@ -134,12 +195,18 @@ class LeaseBookTest {
 
   @Test
   void aLeaseOutsideOfAShrunkenRangeIsReplaced() {
-    var old = new Lease(new TunnelIdentity("lab", "x"), Transport.TCP, 40_000, 5, "");
-    var shrunken = new LeaseBook(new PortRange(10_000, 35_000), List.of(old), 5);
+    var old =
+        new TunnelRecord(
+            new TunnelIdentity("lab", "x"),
+            Transport.TCP,
+            new Lease(40_000, 1),
+            Origin.REGISTRATION,
+            "");
+    var shrunken = book(new PortRange(10_000, 35_000), old);
     assertThat(shrunken.outOfRange()).containsExactly(old);
+    assertThat(shrunken.tunnels()).extracting(TunnelRecord::lease).containsExactly((Lease) null);
     Lease fresh = granted(shrunken.lease(tcp("lab", "x", 80)));
-    assertThat(fresh.port()).isEqualTo(10_080);
-    assertThat(fresh.fencing()).isEqualTo(6);
+    assertThat(fresh).isEqualTo(new Lease(10_080, 2));
   }
 
   static LongStream seeds() {
@@ -153,7 +220,7 @@ class LeaseBookTest {
   void anyHistoryFollowsTheRule(long seed) {
     var random = new SplittableRandom(seed);
     var range = new PortRange(10_000, 10_000 + random.nextInt(1, 30));
-    var tested = new LeaseBook(range, List.of(), 0);
+    var tested = book(range);
     var model = new HashMap<Integer, TunnelIdentity>();
     var blocked = new HashSet<Integer>();
     long fencing = 0;
@@ -162,7 +229,7 @@ class LeaseBookTest {
       int port = range.first() + random.nextInt(range.size());
       switch (random.nextInt(8)) {
         case 0 -> {
-          tested.release(identity, Transport.TCP);
+          tested.release(identity);
           model.values().removeIf(identity::equals);
         }
         case 1 -> {
@@ -206,7 +273,7 @@ class LeaseBookTest {
           }
         }
       }
-      assertThat(tested.leases()).hasSize(model.size());
+      assertThat(tested.tunnels()).hasSize(model.size());
     }
   }
 }

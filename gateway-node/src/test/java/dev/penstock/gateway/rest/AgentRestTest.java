@@ -11,6 +11,7 @@ import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.tunnels.Tunnels;
 import dev.penstock.protocol.yamux.ByteBudget;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.net.InetSocketAddress;
 import java.util.Map;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
@@ -43,7 +44,8 @@ class AgentRestTest {
             rest.handle(
                 HttpRequest.POST("/api/v1/clusters/agent/lab/tunnels")
                     .addHeader(Authorization.oauth2("s3cret"))
-                    .withEntity(GatewayLab.tunnel("redis", 6379).build().encode())));
+                    .withEntity(GatewayLab.tunnel("redis", 6379).build().encode()),
+                InetSocketAddress.createUnresolved("agent", 1)));
     assertThat(answer.status().intValue()).isEqualTo(503);
   }
 }

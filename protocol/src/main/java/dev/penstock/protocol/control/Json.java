@@ -2,13 +2,17 @@ package dev.penstock.protocol.control;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.Reader;
 import java.util.Map;
 
 /// Bounded reading and writing of JSON objects.
@@ -32,6 +36,9 @@ final class Json {
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
 
+  private static final ObjectReader MEMBER =
+      MAPPER.readerFor(JsonNode.class).without(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+
   private Json() {}
 
   static ObjectNode object() {
@@ -44,7 +51,7 @@ final class Json {
     return node;
   }
 
-  static String write(ObjectNode node) {
+  static String write(JsonNode node) {
     try {
       return MAPPER.writeValueAsString(node);
     } catch (JsonProcessingException e) {
@@ -73,7 +80,17 @@ final class Json {
     throw MalformedMessage.of(what, JsonFields.describe(node), "one JSON object");
   }
 
-  private static String place(JsonProcessingException e) {
+  /// For texts too long to be held as one tree.
+  static JsonParser parser(Reader text) throws IOException {
+    return MAPPER.createParser(text);
+  }
+
+  /// The value that begins at the parser's token.
+  static JsonNode member(JsonParser at) throws IOException {
+    return MEMBER.readTree(at);
+  }
+
+  static String place(JsonProcessingException e) {
     JsonLocation location = e.getLocation();
     return location == null
         ? ""

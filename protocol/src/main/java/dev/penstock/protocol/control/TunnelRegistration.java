@@ -20,8 +20,9 @@ import org.jspecify.annotations.Nullable;
 /// @param gatewayPort the listener's port there, from which the preferred public port is derived;
 ///   when absent in JSON, the service's port
 /// @param serviceName names and namespaces have at most 253 characters, none of them a control
-///   character
+///   character; empty while no service is known, see [#hasService]
 /// @param serviceNamespace may be empty
+/// @param servicePort 0 while no service is known
 /// @param publicEndpoint where clients reach the cluster itself; may be empty
 /// @param tunnelPort the wanted public port, an extension of the original; `null` leaves the choice
 ///   to the gateway
@@ -46,18 +47,18 @@ public record TunnelRegistration(
 
   private static final int MAX_NAME = 253;
   private static final Pattern TUNNEL_ID = Pattern.compile("[A-Za-z0-9._:/-]{1,253}");
-  private static final Pattern NAME = Pattern.compile("[^\\p{Cc}]{1,253}");
   private static final Pattern NAME_OR_EMPTY = Pattern.compile("[^\\p{Cc}]{0,253}");
 
   public TunnelRegistration {
     requireMatch("tunnelId", tunnelId, TUNNEL_ID);
-    requireMatch("serviceName", serviceName, NAME);
     for (String name :
-        new String[] {clusterUuid, gatewayName, gatewayNamespace, serviceNamespace}) {
+        new String[] {clusterUuid, gatewayName, gatewayNamespace, serviceName, serviceNamespace}) {
       requireMatch("name", name, NAME_OR_EMPTY);
     }
     requirePort("gatewayPort", gatewayPort);
-    requirePort("servicePort", servicePort);
+    if (servicePort != 0) {
+      requirePort("servicePort", servicePort);
+    }
     if (tunnelPort != null) {
       requirePort("tunnelPort", tunnelPort);
     }
@@ -71,8 +72,43 @@ public record TunnelRegistration(
     return new Builder(protocol, tunnelId, service, servicePort);
   }
 
+  /// Whether clients can be sent anywhere: a Kubernetes listener that no route belongs to yet has
+  /// no service.
+  public boolean hasService() {
+    return !serviceName.isEmpty() && servicePort != 0;
+  }
+
+  /// This registration with the service, labels and annotations of `before` wherever it says
+  /// nothing of its own: what a sync sends is silent about them, which must not erase them.
+  public TunnelRegistration keeping(TunnelRegistration before) {
+    return new TunnelRegistration(
+        clusterUuid,
+        protocol,
+        tunnelId,
+        gatewayName,
+        gatewayNamespace,
+        gatewayPort,
+        hasService() ? serviceName : before.serviceName,
+        hasService() ? serviceNamespace : before.serviceNamespace,
+        hasService() ? servicePort : before.servicePort,
+        routingMode,
+        publicEndpoint,
+        labels.isEmpty() ? before.labels : labels,
+        annotations.isEmpty() ? before.annotations : annotations,
+        tunnelPort == null ? before.tunnelPort : tunnelPort);
+  }
+
   /// The body in JSON.
   public String encode() {
+    ObjectNode node = json();
+    if (tunnelPort != null) {
+      node.put("tunnel_port", tunnelPort);
+    }
+    return Json.write(node);
+  }
+
+  /// All but the wanted port.
+  ObjectNode json() {
     ObjectNode node =
         Json.object()
             .put("cluster_uuid", clusterUuid)
@@ -94,10 +130,7 @@ public record TunnelRegistration(
     if (!annotations.isEmpty()) {
       node.set("annotations", Json.texts(annotations));
     }
-    if (tunnelPort != null) {
-      node.put("tunnel_port", tunnelPort);
-    }
-    return Json.write(node);
+    return node;
   }
 
   /// Reads a body in UTF-8 of at most [#MAX_BYTES].
@@ -115,12 +148,17 @@ public record TunnelRegistration(
 
   /// Reads a body of at most [#MAX_BYTES] characters. Fields that are not known are ignored.
   public static TunnelRegistration decode(String body) throws MalformedMessage {
-    JsonFields fields = Json.read("tunnel", body, MAX_BYTES);
+    return decode(Json.read("tunnel", body, MAX_BYTES));
+  }
+
+  static TunnelRegistration decode(JsonFields fields) throws MalformedMessage {
     Protocol protocol = protocol(fields);
     String tunnelId = tunnelId(fields);
-    String serviceName =
-        fields.matchingText("service_name", MAX_BYTES, NAME, "1 to 253 printable characters");
-    int servicePort = (int) fields.requiredNumber("service_port", 1, 0xffff);
+    int servicePort = (int) fields.number("service_port", 0, 0xffff, 0);
+    long listenerPort =
+        servicePort == 0
+            ? fields.requiredNumber("gateway_port", 1, 0xffff)
+            : fields.number("gateway_port", 1, 0xffff, servicePort);
     Long tunnelPort = fields.number("tunnel_port", 1, 0xffff);
     return new TunnelRegistration(
         name(fields, "cluster_uuid"),
@@ -128,8 +166,8 @@ public record TunnelRegistration(
         tunnelId,
         name(fields, "gateway_name"),
         name(fields, "gateway_namespace"),
-        (int) fields.number("gateway_port", 1, 0xffff, servicePort),
-        serviceName,
+        (int) listenerPort,
+        name(fields, "service_name"),
         name(fields, "service_namespace"),
         servicePort,
         routingMode(fields),

@@ -57,7 +57,7 @@ public final class HttpPort {
   private final @Nullable Tls tls;
   private final WebSocketSettings settings;
   private final Function<UpgradeRequest, UpgradeAnswer> upgrades;
-  private final Flow<HttpRequest, HttpResponse, NotUsed> rest;
+  private final Function<InetSocketAddress, Flow<HttpRequest, HttpResponse, NotUsed>> rest;
   private final Refusals refusals;
   private final Duration idleTimeout;
 
@@ -73,7 +73,7 @@ public final class HttpPort {
       @Nullable Tls tls,
       WebSocketSettings settings,
       Function<UpgradeRequest, UpgradeAnswer> upgrades,
-      Flow<HttpRequest, HttpResponse, NotUsed> rest,
+      Function<InetSocketAddress, Flow<HttpRequest, HttpResponse, NotUsed>> rest,
       Refusals refusals) {
     this.system = system;
     this.loops = loops;
@@ -89,6 +89,7 @@ public final class HttpPort {
   /// `pekko.http.server.idle-timeout` without a byte.
   ///
   /// @param upgrades decides on every upgrade, on the connection's loop; must not block
+  /// @param rest what answers the requests of one connection, made from the peer's address
   public static CompletionStage<Tcp.Listener> bind(
       ActorSystem system,
       EventLoops loops,
@@ -96,7 +97,7 @@ public final class HttpPort {
       @Nullable Tls tls,
       WebSocketSettings settings,
       Function<UpgradeRequest, UpgradeAnswer> upgrades,
-      Flow<HttpRequest, HttpResponse, NotUsed> rest,
+      Function<InetSocketAddress, Flow<HttpRequest, HttpResponse, NotUsed>> rest,
       Refusals refusals) {
     return bind(system, loops, address, tls, settings, upgrades, rest, refusals, ProxyFront.OFF);
   }
@@ -109,7 +110,7 @@ public final class HttpPort {
       @Nullable Tls tls,
       WebSocketSettings settings,
       Function<UpgradeRequest, UpgradeAnswer> upgrades,
-      Flow<HttpRequest, HttpResponse, NotUsed> rest,
+      Function<InetSocketAddress, Flow<HttpRequest, HttpResponse, NotUsed>> rest,
       Refusals refusals,
       ProxyFront front) {
     var port = new HttpPort(system, loops, tls, settings, upgrades, rest, refusals);
@@ -283,7 +284,7 @@ public final class HttpPort {
         .atop(TLSPlacebo.getInstance())
         .atop(endsIdle)
         .join(bytes)
-        .join(rest)
+        .join(rest.apply(connection.remoteAddress()))
         .withAttributes(connection.loop().attributes())
         .run(system);
   }

@@ -2,6 +2,7 @@ package dev.penstock.protocol.net;
 
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelException;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
@@ -134,7 +135,13 @@ public final class Tcp {
       Consumer<SocketChannel> accepted,
       Consumer<String> failed) {
     var result = new CompletableFuture<Listener>();
-    ServerSocketChannel server = loops.newServerSocket();
+    ServerSocketChannel server;
+    try {
+      server = loops.newServerSocket();
+    } catch (ChannelException e) {
+      // No file descriptor is left.
+      return CompletableFuture.failedFuture(bindFailure(address, e));
+    }
     server.config().setOption(ChannelOption.SO_REUSEADDR, true);
     server.config().setBacklog(BACKLOG);
     server.pipeline().addLast(new Accepting(accepted, failed));

@@ -85,16 +85,12 @@ final class TunnelRegistrationTest {
           tunnel_id|""|tunnel_id: "" (expected: 1 to 253 of the characters A-Z a-z 0-9 . _ : / -)
           tunnel_id|"a b"|tunnel_id: "a b" (expected: 1 to 253 of the characters A-Z a-z 0-9 . _ : / -)
           tunnel_id|7|tunnel_id: 7 (expected: a text of at most 1048576 characters)
-          service_name|null|service_name: null (expected: 1 to 253 printable characters)
-          service_name|""|service_name: "" (expected: 1 to 253 printable characters)
-          service_name|"a\\u0000b"|service_name: "a?b" (expected: 1 to 253 printable characters)
+          service_name|"a\\u0000b"|service_name: "a?b" (expected: at most 253 printable characters)
           service_namespace|"a\\nb"|service_namespace: "a?b" (expected: at most 253 printable characters)
-          service_port|null|service_port: null (expected: 1..65535)
-          service_port|0|service_port: 0 (expected: 1..65535)
-          service_port|65536|service_port: 65536 (expected: 1..65535)
-          service_port|"5432"|service_port: "5432" (expected: 1..65535)
-          service_port|54.5|service_port: 54.5 (expected: 1..65535)
-          service_port|99999999999999999999|service_port: 99999999999999999999 (expected: 1..65535)
+          service_port|65536|service_port: 65536 (expected: 0..65535)
+          service_port|"5432"|service_port: "5432" (expected: 0..65535)
+          service_port|54.5|service_port: 54.5 (expected: 0..65535)
+          service_port|99999999999999999999|service_port: 99999999999999999999 (expected: 0..65535)
           gateway_port|-1|gateway_port: -1 (expected: 1..65535)
           tunnel_port|0|tunnel_port: 0 (expected: 1..65535)
           routing_mode|"up"|routing_mode: "up" (expected: direct, tunnel or dual)
@@ -108,6 +104,51 @@ final class TunnelRegistrationTest {
     assertThatThrownBy(() -> TunnelRegistration.decode(node.toString()))
         .isInstanceOf(MalformedMessage.class)
         .hasMessage(reason);
+  }
+
+  @Test
+  void aListenerWithoutARouteIsATunnelWithoutAService() throws Exception {
+    var node = (ObjectNode) MAPPER.readTree(ORIGINAL);
+    node.put("service_name", "").put("service_port", 0);
+    assertThat(TunnelRegistration.decode(node.toString()).hasService()).isFalse();
+    assertThat(TunnelRegistration.decode(ORIGINAL).hasService()).isTrue();
+    node.remove("gateway_port");
+    assertThatThrownBy(() -> TunnelRegistration.decode(node.toString()))
+        .hasMessage("gateway_port: missing (expected: 1..65535)");
+  }
+
+  @Test
+  void whatASyncIsSilentAboutIsKept() throws Exception {
+    var before =
+        TunnelRegistration.of(Protocol.TCP, "t", "postgres", 5432)
+            .gateway("ns", "old", 5432)
+            .serviceNamespace("databases")
+            .labels(Map.of("l", "1"))
+            .annotations(Map.of("a", "2"))
+            .tunnelPort(15_432)
+            .publicEndpoint("192.0.2.1:5432")
+            .build();
+    var entry =
+        TunnelRegistration.of(Protocol.TCP, "t", "", 0)
+            .gateway("ns", "new", 5433)
+            .routingMode(RoutingMode.DUAL)
+            .build();
+    assertThat(entry.keeping(before))
+        .isEqualTo(
+            TunnelRegistration.of(Protocol.TCP, "t", "postgres", 5432)
+                .gateway("ns", "new", 5433)
+                .serviceNamespace("databases")
+                .routingMode(RoutingMode.DUAL)
+                .labels(Map.of("l", "1"))
+                .annotations(Map.of("a", "2"))
+                .tunnelPort(15_432)
+                .build());
+    var whole =
+        TunnelRegistration.of(Protocol.TCP, "t", "mysql", 3306).labels(Map.of("l", "3")).build();
+    assertThat(whole.keeping(before).serviceName()).isEqualTo("mysql");
+    assertThat(whole.keeping(before).serviceNamespace()).isEmpty();
+    assertThat(whole.keeping(before).labels()).containsEntry("l", "3");
+    assertThat(whole.keeping(before).annotations()).containsEntry("a", "2");
   }
 
   @Test

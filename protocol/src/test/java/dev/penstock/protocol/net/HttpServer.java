@@ -45,21 +45,22 @@ public final class HttpServer implements AutoCloseable {
                   requests.add(request);
                   return answer.apply(request);
                 },
-                Flow.of(HttpRequest.class)
-                    .mapAsync(
-                        1,
-                        request ->
-                            request
-                                .entity()
-                                .toStrict(PATIENCE.toMillis(), node.actors().classicSystem())
-                                .thenApply(body ->
-                                    HttpResponse.create()
-                                        .withEntity(
-                                            request.method().name()
-                                                + " "
-                                                + request.getUri().path()
-                                                + " "
-                                                + body.getData().utf8String()))),
+                _ ->
+                    Flow.of(HttpRequest.class)
+                        .mapAsync(
+                            1,
+                            request ->
+                                request
+                                    .entity()
+                                    .toStrict(PATIENCE.toMillis(), node.actors().classicSystem())
+                                    .thenApply(body ->
+                                        HttpResponse.create()
+                                            .withEntity(
+                                                request.method().name()
+                                                    + " "
+                                                    + request.getUri().path()
+                                                    + " "
+                                                    + body.getData().utf8String()))),
                 (remote, kind, why) -> refusals.add(remote == null ? "nobody" : kind)));
   }
 

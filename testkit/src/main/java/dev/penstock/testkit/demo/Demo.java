@@ -34,6 +34,7 @@ final class Demo implements AutoCloseable {
   private static final int WEB_PORT = 8000;
 
   private final Path directory;
+  private final String token;
   private final Gateway gateway;
   private final Agent agent;
   private final HttpServer web;
@@ -42,12 +43,14 @@ final class Demo implements AutoCloseable {
 
   private Demo(
       Path directory,
+      String token,
       Gateway gateway,
       Agent agent,
       HttpServer web,
       EchoService echo,
       Map<String, Integer> publicPorts) {
     this.directory = directory;
+    this.token = token;
     this.gateway = gateway;
     this.agent = agent;
     this.web = web;
@@ -106,7 +109,7 @@ final class Demo implements AutoCloseable {
                 all),
             new Agent.Announcements(
                 line, why -> say.accept("the gateway refused the agent: " + why)));
-    var demo = new Demo(directory, gateway, agent, web, echo, ports);
+    var demo = new Demo(directory, token, gateway, agent, web, echo, ports);
     try {
       if (!reachable.await(START_SECONDS, TimeUnit.SECONDS)) {
         demo.close();
@@ -149,6 +152,16 @@ final class Demo implements AutoCloseable {
   /// The public port of a tunnel.
   int publicPort(String name) {
     return publicPorts.getOrDefault(name, 0);
+  }
+
+  /// Where the gateway takes the calls of agents of cluster `demo`.
+  String agentsUrl() {
+    return "http://127.0.0.1:" + gateway.address().getPort() + "/api/v1/clusters/agent/demo";
+  }
+
+  /// What agents show there.
+  String token() {
+    return token;
   }
 
   /// Where the gateway serves its metrics.

@@ -3,19 +3,28 @@ package dev.penstock.testkit.demo;
 import dev.penstock.agent.AgentCommand;
 import dev.penstock.cli.Cli;
 import dev.penstock.gateway.GatewayCommand;
+import dev.penstock.protocol.control.Protocol;
+import dev.penstock.protocol.control.TunnelRegistration;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.HttpURLConnection;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /// A little of all traffic, for the run that makes the start-up cache: classes get loaded and the
 /// byte path warm.
 final class Training {
   private static final int PINGS = 20_000;
   private static final int CONNECTIONS = 300;
+  private static final int TUNNELS = 2_000;
+  private static final int FIRST_LISTENER_PORT = 10_000;
   private static final int BULK_BYTES = 512 * 1024 * 1024;
 
   private Training() {}
@@ -31,6 +40,7 @@ final class Training {
       }
     }
     bulk(port);
+    sync(demo);
     for (String url :
         new String[] {
           "http://127.0.0.1:" + demo.publicPort("web") + "/",
@@ -53,6 +63,27 @@ final class Training {
         },
         new AgentCommand(Map.of(), _ -> 0));
     Cli.execute("gateway", new String[] {"--help"}, new GatewayCommand(Map.of(), _ -> 0));
+  }
+
+  private static void sync(Demo demo) throws IOException {
+    String tunnels =
+        IntStream.range(FIRST_LISTENER_PORT, FIRST_LISTENER_PORT + TUNNELS)
+            .mapToObj(port ->
+                TunnelRegistration.of(Protocol.TCP, "training-" + port, "", 0)
+                    .gateway("", "training", port)
+                    .build()
+                    .encode())
+            .collect(Collectors.joining(",", "{\"tunnels\":[", "]}"));
+    var call =
+        (HttpURLConnection) URI.create(demo.agentsUrl() + "/tunnels/sync").toURL().openConnection();
+    call.setRequestProperty("Authorization", "Bearer " + demo.token());
+    call.setDoOutput(true);
+    try (OutputStream out = call.getOutputStream()) {
+      out.write(tunnels.getBytes(StandardCharsets.UTF_8));
+    }
+    try (InputStream in = call.getInputStream()) {
+      in.readAllBytes();
+    }
   }
 
   private static Socket connect(int port) throws IOException {
