@@ -5,6 +5,7 @@ import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.leases.FileLeaseStore;
 import dev.penstock.gateway.leases.LeaseStore;
 import dev.penstock.gateway.leases.Leases;
+import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.LinkPort;
 import dev.penstock.gateway.links.LinkSupervisor;
@@ -55,7 +56,6 @@ import org.slf4j.LoggerFactory;
 public final class Gateway implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Gateway.class);
   private static final Duration START_TIMEOUT = Duration.ofSeconds(30);
-  private static final Duration HELLO_TIMEOUT = Duration.ofSeconds(45);
   private static final Duration GOODBYE = Duration.ofMillis(300);
 
   private final NodeSystem node;
@@ -159,6 +159,9 @@ public final class Gateway implements AutoCloseable {
       JvmMeters.register(registry);
       var badPeers = new BadPeers(meters);
       var links = new Links(settings.links().maxLinksPerCluster());
+      var arrivals =
+          new Arrivals(
+              settings.links().maxLinksPerCluster(), settings.links().maxHandshakesPerMinute());
       var restored = new CompletableFuture<Void>();
       requirePublicAddress();
       var tunnelShared =
@@ -185,10 +188,11 @@ public final class Gateway implements AutoCloseable {
               LinkSupervisor.create(
                   new GatewayLink.Shared(
                       links,
+                      arrivals,
                       linkSettings(),
                       settings.links().protocol(),
                       settings.links().registerTimeout(),
-                      HELLO_TIMEOUT,
+                      GatewayLink.HelloPatience.DEFAULT,
                       settings.publicSide().idleTimeout(),
                       budget,
                       meters,
@@ -206,7 +210,10 @@ public final class Gateway implements AutoCloseable {
                   () -> restored.isDone() ? List.of() : List.of("binding the leased ports")));
       await(restored);
       Tcp.Listener listener =
-          await("gateway.listen", settings.listen(), listen(tunnels, supervisor, badPeers));
+          await(
+              "gateway.listen",
+              settings.listen(),
+              listen(tunnels, supervisor, arrivals, meters, badPeers));
       log.atInfo()
           .addKeyValue("listen", listener.address())
           .addKeyValue("management", management.address())
@@ -242,6 +249,8 @@ public final class Gateway implements AutoCloseable {
     private CompletionStage<Tcp.Listener> listen(
         ActorRef<Tunnels.Command> tunnels,
         ActorRef<LinkSupervisor.Command> supervisor,
+        Arrivals arrivals,
+        GatewayMeters meters,
         BadPeers badPeers) {
       var clusters = new HashMap<Secret, String>();
       settings.tokens().forEach(token -> clusters.put(token.token(), token.cluster()));
@@ -250,6 +259,8 @@ public final class Gateway implements AutoCloseable {
           new LinkPort(
               tokens,
               settings.linksUrl(),
+              arrivals,
+              meters,
               badPeers,
               (accepted, connection) ->
                   supervisor.tell(new LinkSupervisor.Connected(accepted, connection)));

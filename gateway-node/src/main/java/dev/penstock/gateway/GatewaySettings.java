@@ -130,7 +130,8 @@ public record GatewaySettings(
   /// Limits of agents' links.
   ///
   /// @param registerTimeout `gateway.links.register_timeout`: from the link's start until the agent
-  ///   has registered, 100 ms to 5 min; default 10 s
+  ///   has registered, 100 ms to 5 min; default 45 s, because an original agent may spend 13 s on
+  ///   look-ups before it registers, and one that comes back only sends a heartbeat within 30 s
   /// @param handshakeTimeout `gateway.links.handshake_timeout`: for TLS and the upgrade to a
   ///   WebSocket, 100 ms to 5 min; default 10 s
   /// @param maxTextMessage `gateway.links.max_text_message`: bytes of one control message, 64 KiB
@@ -142,7 +143,9 @@ public record GatewaySettings(
   /// @param keepaliveTimeout `gateway.links.keepalive_timeout`: silence after a ping that ends the
   ///   link, 1 s to 10 min; default 10 s
   /// @param maxLinksPerCluster `gateway.links.max_links_per_cluster`: links of one cluster at a
-  ///   time, 1 to 10000; default 64
+  ///   time, and as many controller sockets, 1 to 10000; default 64
+  /// @param maxHandshakesPerMinute `gateway.links.max_handshakes_per_minute`: links that one
+  ///   cluster may open in the long run, 1 to 100000; default 120
   /// @param protocol `gateway.links.protocol`: what carries tunnels, `auto`, `yamux` or `json`;
   ///   default `auto`, which is yamux where both ends can
   public record Links(
@@ -153,18 +156,20 @@ public record GatewaySettings(
       Duration keepaliveInterval,
       Duration keepaliveTimeout,
       int maxLinksPerCluster,
+      int maxHandshakesPerMinute,
       CarrierChoice protocol) {
     static Links of(Section section) {
       var timeout = Kind.duration(Duration.ofMillis(100), Duration.ofMinutes(5));
       var keepalive = Kind.duration(Duration.ofSeconds(1), Duration.ofMinutes(10));
       return new Links(
-          section.get("register_timeout", timeout, Duration.ofSeconds(10)),
+          section.get("register_timeout", timeout, Duration.ofSeconds(45)),
           section.get("handshake_timeout", timeout, Duration.ofSeconds(10)),
           section.get("max_text_message", Kind.size(64 * KIB, 64 * MIB), 4 * MIB),
           section.get("max_frame", Kind.size(KIB, MIB), 32 * KIB),
           section.get("keepalive_interval", keepalive, Duration.ofSeconds(15)),
           section.get("keepalive_timeout", keepalive, Duration.ofSeconds(10)),
           section.get("max_links_per_cluster", Kind.integer(1, 10_000), 64),
+          section.get("max_handshakes_per_minute", Kind.integer(1, 100_000), 120),
           section.get("protocol", Kind.oneOf(CarrierChoice.class), CarrierChoice.AUTO));
     }
   }

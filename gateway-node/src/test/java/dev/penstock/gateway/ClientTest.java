@@ -12,8 +12,12 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Set;
+import org.apache.pekko.stream.javadsl.Flow;
+import org.apache.pekko.stream.javadsl.Sink;
+import org.apache.pekko.stream.javadsl.Source;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -21,6 +25,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 class ClientTest {
   private static final String REFUSED = "penstock_gateway_dials_failed_total{reason=\"refused\"}";
+
+  private static final String SUSPECTED =
+      "penstock_gateway_dials_failed_total{reason=\"suspected\"}";
 
   @TempDir Path directory;
   private GatewayLab lab;
@@ -242,6 +249,73 @@ class ClientTest {
     lab.awaitMetric("penstock_gateway_links", 1);
     assertThat(lab.metric("penstock_gateway_links_ended_total{reason=\"lost\"}")).isEqualTo(1);
     roundTrip(lab.client(port), "new");
+  }
+
+  /// A link of an agent that knows no extension, and hence reports no dial.
+  private FakeAgent originalLink(Service service) {
+    double before = lab.metric("penstock_gateway_links");
+    var agent =
+        lab.owned(
+            FakeAgent.open(
+                lab.agents(),
+                "ws://127.0.0.1:" + lab.gateway().address().getPort() + "/ws",
+                GatewayLab.TOKEN,
+                service,
+                Set.of()));
+    lab.awaitMetric("penstock_gateway_links", before + 1);
+    return agent;
+  }
+
+  @Test
+  void anEndWithoutAByteIsTakenForAFailedDialAndTheNextAgentServes() throws Exception {
+    busyLink(Service.echo());
+    originalLink(Service.ending(""));
+    var client = lab.client(port);
+    lab.awaitMetric(SUSPECTED, 1);
+    roundTrip(client, "hello");
+    assertThat(lab.metric(refused("dial_failed"))).isZero();
+  }
+
+  @Test
+  void anEndWithoutAByteResetsTheClientWhenNobodyElseIsThere() {
+    originalLink(Service.ending(""));
+    assertNewClientIsReset();
+    lab.awaitMetric(refused("dial_failed"), 1);
+    assertThat(lab.metric(SUSPECTED)).isEqualTo(1);
+    lab.awaitMetric("penstock_gateway_active_streams", 0);
+  }
+
+  @Test
+  void whatAClientSaidBeforeASuspectedDialIsSaidToNobodyElse() throws Exception {
+    var second = busyLink(Service.echo());
+    var first = originalLink(Service.ending("early"));
+    var client = lab.client(port);
+    say(client, "early");
+    assertReset(client);
+    assertThat(first.heard()).isEqualTo("early");
+    assertThat(second.heard()).isEqualTo("busy");
+    lab.awaitMetric(refused("dial_failed"), 1);
+    assertThat(lab.metric(SUSPECTED)).isEqualTo(1);
+  }
+
+  @Test
+  void aServiceThatAnswersTheEndOfItsInputWithItsOwnIsBelieved() throws Exception {
+    originalLink(_ -> Flow.of(ByteBuffer.class).filter(_ -> false));
+    var client = lab.client(port);
+    say(client, "for the log");
+    client.shutdownOutput();
+    assertThat(hearToTheEnd(client)).isEmpty();
+    lab.awaitMetric("penstock_gateway_streams_ended_total{reason=\"finished\"}", 1);
+    assertThat(lab.metric(SUSPECTED)).isZero();
+  }
+
+  @Test
+  void aServiceThatHasSaidAWordAndEndsIsBelieved() throws Exception {
+    originalLink(_ ->
+        Flow.fromSinkAndSource(
+            Sink.ignore(), Source.single(ByteBuffer.wrap("bye".getBytes(US_ASCII)))));
+    assertThat(hearToTheEnd(lab.client(port))).isEqualTo("bye");
+    assertThat(lab.metric(SUSPECTED)).isZero();
   }
 
   @Test

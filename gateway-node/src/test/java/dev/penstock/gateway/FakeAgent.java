@@ -68,6 +68,15 @@ public final class FakeAgent implements LinkListener, Closeable {
               agent.whenHeard(early).thenApply(_ -> new DialStatus(code, "as told").encode()));
     }
 
+    /// An agent that ends its direction without a byte, as soon as it has heard `early`.
+    static Service ending(String early) {
+      return agent ->
+          Flow.fromSinkAndSource(
+              Sink.ignore(),
+              Source.completionStage(agent.whenHeard(early))
+                  .flatMapConcat(_ -> Source.<ByteBuffer>empty()));
+    }
+
     /// An agent that never says how its dial went.
     static Service silent() {
       return _ -> answering(new CompletableFuture<>());

@@ -69,13 +69,14 @@ class GatewaySettingsTest {
     assertThat(settings.links())
         .isEqualTo(
             new GatewaySettings.Links(
-                Duration.ofSeconds(10),
+                Duration.ofSeconds(45),
                 Duration.ofSeconds(10),
                 4 << 20,
                 32 << 10,
                 Duration.ofSeconds(15),
                 Duration.ofSeconds(10),
                 64,
+                120,
                 CarrierChoice.AUTO));
     assertThat(settings.eventLoops()).isZero();
     assertThat(settings.toString()).doesNotContain("s3cret");

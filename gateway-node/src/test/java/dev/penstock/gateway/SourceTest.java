@@ -290,4 +290,17 @@ class SourceTest {
         .isInstanceOf(SocketException.class);
     lab.awaitMetric("penstock_gateway_rejected_total{reason=\"bad_handshake\"}", 1);
   }
+
+  @Test
+  void whoLeavesBehindAProxyIsNotWaitedFor() throws Exception {
+    lab =
+        GatewayLab.in(directory)
+            .links("handshake_timeout: 5m")
+            .proxyProtocol("mode: required, trusted: 127.0.0.2")
+            .start();
+    Socket agent = lab.client(ANN, lab.gateway().address().getPort());
+    say(agent, HEADER + "GET /");
+    agent.shutdownOutput();
+    assertThat(agent.getInputStream().read()).isEqualTo(-1);
+  }
 }

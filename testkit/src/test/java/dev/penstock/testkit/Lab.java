@@ -201,6 +201,7 @@ final class Lab implements AutoCloseable {
         %s
       links:
         protocol: %s
+        register_timeout: 10s
       auth:
         tokens:
           - token: %s

@@ -14,6 +14,7 @@ public final class AgentLink {
   private final Set<Capability> capabilities;
   private final ActorRef<GatewayLink.Command> actor;
   private final AtomicInteger outstanding = new AtomicInteger();
+  private volatile boolean silent;
 
   AgentLink(
       String cluster,
@@ -36,6 +37,25 @@ public final class AgentLink {
 
   public boolean can(Capability capability) {
     return capabilities.contains(capability);
+  }
+
+  /// Asks the agent for a sign of life: one that has just opened another link may have left this
+  /// one without a word.
+  void probe() {
+    link.probe();
+  }
+
+  void silent() {
+    silent = true;
+  }
+
+  void speaksAgain() {
+    silent = false;
+  }
+
+  /// Whether the agent owes the answer to a ping for longer than is usual.
+  boolean isSilent() {
+    return silent;
   }
 
   /// Streams that were given to this link and have not ended.

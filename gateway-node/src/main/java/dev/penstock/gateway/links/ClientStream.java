@@ -1,5 +1,7 @@
 package dev.penstock.gateway.links;
 
+import dev.penstock.gateway.observe.BadPeers;
+import dev.penstock.gateway.observe.ClientRefusal;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.protocol.control.CallerAddress;
 import dev.penstock.protocol.control.Capability;
@@ -35,18 +37,20 @@ public final class ClientStream {
   private final Client client;
   private final AgentLink link;
   private final GatewayMeters meters;
+  private final BadPeers badPeers;
   private boolean idle;
 
-  private ClientStream(Client client, AgentLink link, GatewayMeters meters) {
+  private ClientStream(Client client, AgentLink link, GatewayMeters meters, BadPeers badPeers) {
     this.client = client;
     this.link = link;
     this.meters = meters;
+    this.badPeers = badPeers;
   }
 
   public static Behavior<Command> create(
       Client client, AgentLink link, GatewayLink.Shared shared, Materializer materializer) {
     return Behaviors.setup(context -> {
-      var stream = new ClientStream(client, link, shared.meters());
+      var stream = new ClientStream(client, link, shared.meters(), shared.badPeers());
       stream.watch(context.getSelf(), shared.clientIdleTimeout());
       return stream.open(context.getSelf(), materializer);
     });
@@ -71,10 +75,7 @@ public final class ClientStream {
       return Behaviors.stopped();
     }
     meters.streamOpened();
-    var report =
-        link.can(Capability.DIAL_STATUS)
-            ? LinkStream.DialReport.EXPECTED
-            : LinkStream.DialReport.NONE;
+    var report = reportsDials() ? LinkStream.DialReport.EXPECTED : LinkStream.DialReport.INFERRED;
     client
         .connection()
         .flow()
@@ -87,6 +88,10 @@ public final class ClientStream {
         .withAttributes(link.link().loop().attributes())
         .run(materializer);
     return Behaviors.receiveMessage(this::on);
+  }
+
+  private boolean reportsDials() {
+    return link.can(Capability.DIAL_STATUS);
   }
 
   private record ToActor(ActorRef<Command> actor, long acceptedAt, GatewayMeters meters)
@@ -145,8 +150,7 @@ public final class ClientStream {
     meters.streamEnded(cause);
     DialStatus dial = end.dial();
     if (dial != null) {
-      meters.dialFailed(dial.code());
-      client.owner().tell(new NotCarried(client.after(link, end.early()), dial));
+      dialFailed(dial, end);
     }
     log.atDebug()
         .addKeyValue("tunnel", client.tunnel().identity())
@@ -155,5 +159,24 @@ public final class ClientStream {
         .addKeyValue("bytesToService", end.toPeer())
         .addKeyValue("bytesToClient", end.fromPeer())
         .log("a stream ended");
+  }
+
+  private void dialFailed(DialStatus dial, StreamEnd end) {
+    if (reportsDials()) {
+      meters.dialFailed(dial.code());
+    } else {
+      meters.dialSuspected();
+      if (end.toPeer() > 0 || !client.early().isEmpty()) {
+        // The service may have read what was sent, so nobody else may be told the same.
+        client.connection().reset();
+        badPeers.clientRefused(
+            ClientRefusal.DIAL_FAILED,
+            client.tunnel().identity(),
+            client.connection().remoteAddress(),
+            dial.text());
+        return;
+      }
+    }
+    client.owner().tell(new NotCarried(client.after(link, end.early()), dial));
   }
 }

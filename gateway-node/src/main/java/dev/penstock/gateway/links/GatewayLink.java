@@ -61,7 +61,15 @@ public final class GatewayLink {
 
   private record Ended(LinkEnd end) implements Command {}
 
+  private record FellSilent() implements Command {}
+
+  private record SpeaksAgain() implements Command {}
+
+  private record SessionDied() implements Command {}
+
   private record TimedOut() implements Command {}
+
+  private record CheckAlive() implements Command {}
 
   private record Forgotten() implements Command {}
 
@@ -75,19 +83,29 @@ public final class GatewayLink {
   ///
   /// @param carriers what may carry the streams of a link
   /// @param registerTimeout from the upgrade until `register` on the controller socket
-  /// @param helloTimeout from `gateway_hello` until its answer; an original agent that just
-  ///   reconnected needs up to 40 s
+  /// @param helloPatience from `gateway_hello` until its answer
   /// @param clientIdleTimeout without bytes either way, after which a client is cut; zero for never
   public record Shared(
       Links links,
+      Arrivals arrivals,
       LinkSettings settings,
       CarrierChoice carriers,
       Duration registerTimeout,
-      Duration helloTimeout,
+      HelloPatience helloPatience,
       Duration clientIdleTimeout,
       ByteBudget budget,
       GatewayMeters meters,
       BadPeers badPeers) {}
+
+  /// How long an agent is expected to take for `gateway_hello_ack`, before its link counts as one
+  /// without a session. An answer that comes later is still honoured.
+  ///
+  /// @param first of a cluster that was not linked lately; an old original agent never answers
+  /// @param again of a cluster that was: an original agent that had streams open is deaf for 30 s
+  public record HelloPatience(Duration first, Duration again) {
+    public static final HelloPatience DEFAULT =
+        new HelloPatience(Duration.ofSeconds(5), Duration.ofSeconds(45));
+  }
 
   /// What one link is made of.
   ///
@@ -103,6 +121,23 @@ public final class GatewayLink {
   private static final Set<Capability> OURS =
       EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS);
 
+  /// How long an agent without our extensions may take to answer a ping: the original gives its own
+  /// pings 30 s, because one large message holds up all others.
+  private static final Duration ORIGINAL_PATIENCE = Duration.ofSeconds(40);
+
+  /// Between two looks at a socket without a yamux session, whose pings would show that it lives.
+  private static final Duration ALIVE_INTERVAL = Duration.ofSeconds(30);
+
+  /// An original agent sends a heartbeat every 30 s, every 60 s in its worst mood, and answers
+  /// pings unless it is deaf.
+  private static final Duration MAX_SILENCE = Duration.ofMinutes(2);
+
+  /// Id of the control message that is sent when the yamux session is silent.
+  private static final String IS_ANYBODY_THERE = "is-anybody-there";
+
+  /// For a session whose agent was heard beside it.
+  private static final Duration LAST_CHANCE = Duration.ofSeconds(2);
+
   private static final Duration LINGER = Duration.ofSeconds(5);
 
   private final ActorContext<Command> context;
@@ -111,7 +146,9 @@ public final class GatewayLink {
   private final Link link;
   private final Materializer materializer;
   private @Nullable GatewayHello hello;
+  private @Nullable Carrier carrier;
   private @Nullable AgentLink registered;
+  private long heardAt = System.nanoTime();
   private boolean leaving;
   private boolean ended;
 
@@ -173,6 +210,16 @@ public final class GatewayLink {
     }
 
     @Override
+    public void silent() {
+      actor.tell(new FellSilent());
+    }
+
+    @Override
+    public void speaksAgain() {
+      actor.tell(new SpeaksAgain());
+    }
+
+    @Override
     public void ended(LinkEnd end) {
       actor.tell(new Ended(end));
     }
@@ -192,8 +239,14 @@ public final class GatewayLink {
               Duration.ofSeconds(30),
               carriers.capabilities(OURS));
       link.offer(hello);
-      timers.startSingleTimer(new TimedOut(), setup.shared().helloTimeout());
+      var patience = setup.shared().helloPatience();
+      timers.startSingleTimer(
+          new TimedOut(),
+          setup.shared().arrivals().isReturn(setup.cluster(), System.nanoTime())
+              ? patience.again()
+              : patience.first());
     }
+    timers.startTimerWithFixedDelay(new CheckAlive(), ALIVE_INTERVAL);
     return Behaviors.receive(Command.class)
         .onAnyMessage(this::on)
         .onSignal(
@@ -224,24 +277,30 @@ public final class GatewayLink {
                 setup.cluster() + ": " + refusal);
         yield Behaviors.same();
       }
+      case FellSilent() -> {
+        if (registered != null) {
+          registered.silent();
+          askBesideSession();
+        }
+        yield Behaviors.same();
+      }
+      case SpeaksAgain() -> {
+        if (registered != null) {
+          registered.speaksAgain();
+          timers.cancel(new SessionDied());
+        }
+        yield Behaviors.same();
+      }
+      case SessionDied() -> {
+        link.giveUp("the agent answers, but its yamux session does not");
+        yield Behaviors.same();
+      }
       case TimedOut() -> {
-        boolean controller = setup.socket() == Socket.CONTROLLER;
-        setup
-            .shared()
-            .badPeers()
-            .rejected(
-                controller ? Rejection.NOT_REGISTERED_IN_TIME : Rejection.NO_HELLO_ACK,
-                setup.connection().remoteAddress(),
-                setup.cluster());
-        link.close(
-            WebSocketMessage.Close.POLICY_VIOLATION,
-            controller
-                ? "no register message within "
-                    + setup.shared().registerTimeout().toMillis()
-                    + " ms"
-                : "no gateway_hello_ack within "
-                    + setup.shared().helloTimeout().toMillis()
-                    + " ms");
+        timedOut();
+        yield Behaviors.same();
+      }
+      case CheckAlive() -> {
+        checkAlive();
         yield Behaviors.same();
       }
       case GoAway() -> {
@@ -282,17 +341,65 @@ public final class GatewayLink {
     };
   }
 
+  private void timedOut() {
+    if (setup.socket() == Socket.GATEWAY) {
+      withoutSession();
+      return;
+    }
+    setup
+        .shared()
+        .badPeers()
+        .rejected(
+            Rejection.NOT_REGISTERED_IN_TIME, setup.connection().remoteAddress(), setup.cluster());
+    link.close(
+        WebSocketMessage.Close.POLICY_VIOLATION,
+        "no register message within " + setup.shared().registerTimeout().toMillis() + " ms");
+  }
+
+  /// The link stays: control messages go on, and nothing binary is ever sent. Closing it would only
+  /// make the agent come back at once.
+  private void withoutSession() {
+    setup.shared().meters().helloFallback();
+    log.atInfo()
+        .addKeyValue("cluster", setup.cluster())
+        .addKeyValue("agentAddress", setup.connection().remoteAddress())
+        .log("a link stays without a session because its agent did not answer the hello");
+  }
+
+  /// A socket with a session is pinged by that.
+  private void checkAlive() {
+    if (registered != null) {
+      return;
+    }
+    if (System.nanoTime() - heardAt < MAX_SILENCE.toNanos()) {
+      link.send(new Ping("alive", ""));
+      return;
+    }
+    setup
+        .shared()
+        .badPeers()
+        .rejected(Rejection.SILENT, setup.connection().remoteAddress(), setup.cluster());
+    link.close(
+        WebSocketMessage.Close.POLICY_VIOLATION,
+        "no message within " + MAX_SILENCE.toSeconds() + " s");
+  }
+
   private Behavior<Command> arrived(ControlMessage message) {
+    heardAt = System.nanoTime();
     switch (message) {
       case Register register -> register(register);
       case GatewayHelloAck ack -> helloAck(ack);
-      case Heartbeat _ -> link.send(new HeartbeatAck());
+      case Heartbeat _ -> {
+        // An original agent that comes back to the controller socket does not register again.
+        cancelRegisterTimeout();
+        link.send(new HeartbeatAck());
+      }
       case Ping(String id, String timestamp) -> link.send(new Pong(id, timestamp));
+      case Pong(String id, _) -> answered(id);
       // What an agent says of itself, and what only a gateway says: nothing to do.
       case ControlMessage.RegisterInProgress _,
           RegisterSuccess _,
           HeartbeatAck _,
-          Pong _,
           ControlMessage.ErrorMessage _,
           GatewayHello _,
           ControlMessage.ProtocolFallback _,
@@ -306,9 +413,7 @@ public final class GatewayLink {
   }
 
   private void register(Register register) {
-    if (setup.socket() == Socket.CONTROLLER) {
-      timers.cancel(new TimedOut());
-    }
+    cancelRegisterTimeout();
     String cluster = setup.cluster();
     link.send(
         new RegisterSuccess(
@@ -326,12 +431,33 @@ public final class GatewayLink {
         .log("an agent registered");
   }
 
+  private void askBesideSession() {
+    if (carrier == Carrier.YAMUX) {
+      link.send(new Ping(IS_ANYBODY_THERE, ""));
+    }
+  }
+
+  /// An original agent whose session died says nothing of it and goes on with everything else,
+  /// while its streams fall into a hole. One that is deaf or busy answers neither way.
+  private void answered(String pingId) {
+    if (pingId.equals(IS_ANYBODY_THERE) && registered != null && registered.isSilent()) {
+      timers.startSingleTimer(new SessionDied(), LAST_CHANCE);
+    }
+  }
+
+  private void cancelRegisterTimeout() {
+    if (setup.socket() == Socket.CONTROLLER) {
+      timers.cancel(new TimedOut());
+    }
+  }
+
+  /// May come late: the agent has begun to speak then, and nothing else is of use to it.
   private void helloAck(GatewayHelloAck ack) {
     if (hello == null || registered != null) {
       return;
     }
     timers.cancel(new TimedOut());
-    Carrier carrier = Carrier.agreed(hello, ack);
+    carrier = Carrier.agreed(hello, ack);
     if (carrier == null) {
       String why =
           "no protocol in common for tunnels: this gateway is set to "
@@ -349,6 +475,9 @@ public final class GatewayLink {
       link.close(WebSocketMessage.Close.POLICY_VIOLATION, why);
       return;
     }
+    if (ack.capabilities().isEmpty()) {
+      link.tolerateSilence(ORIGINAL_PATIENCE);
+    }
     var candidate =
         new AgentLink(
             setup.cluster(),
@@ -364,6 +493,8 @@ public final class GatewayLink {
       return;
     }
     registered = candidate;
+    setup.shared().arrivals().linked(setup.cluster(), System.nanoTime());
+    setup.shared().links().others(candidate).forEach(AgentLink::probe);
     setup.shared().meters().linkUp();
     log.atInfo()
         .addKeyValue("cluster", setup.cluster())
@@ -375,6 +506,7 @@ public final class GatewayLink {
   private void deregister() {
     if (registered != null) {
       setup.shared().links().remove(registered);
+      setup.shared().arrivals().linked(setup.cluster(), System.nanoTime());
       setup.shared().meters().linkDown();
       registered = null;
     }

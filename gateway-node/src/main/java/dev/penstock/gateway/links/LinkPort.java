@@ -2,6 +2,7 @@ package dev.penstock.gateway.links;
 
 import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.observe.BadPeers;
+import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.observe.Rejection;
 import dev.penstock.protocol.control.Problem;
 import dev.penstock.protocol.net.UpgradeAnswer;
@@ -17,8 +18,12 @@ public final class LinkPort {
   static final String CONTROLLER_PATH = "/api/v1/clusters/agent/ws";
   static final String GATEWAY_PATH = "/ws";
 
+  private static final String UNAVAILABLE = "Service Unavailable";
+
   private final Tokens tokens;
   private final @Nullable URI linksUrl;
+  private final Arrivals arrivals;
+  private final GatewayMeters meters;
   private final BadPeers badPeers;
   private final BiConsumer<Accepted, WebSocketConnection> connected;
 
@@ -32,15 +37,20 @@ public final class LinkPort {
   public LinkPort(
       Tokens tokens,
       @Nullable URI linksUrl,
+      Arrivals arrivals,
+      GatewayMeters meters,
       BadPeers badPeers,
       BiConsumer<Accepted, WebSocketConnection> connected) {
     this.tokens = tokens;
     this.linksUrl = linksUrl;
+    this.arrivals = arrivals;
+    this.meters = meters;
     this.badPeers = badPeers;
     this.connected = connected;
   }
 
-  /// Answers one upgrade request.
+  /// Answers one upgrade request. Statuses 401 and 403 are for tokens alone: an original agent that
+  /// reads one of them never comes back.
   public UpgradeAnswer answer(UpgradeRequest request) {
     GatewayLink.Socket socket =
         switch (request.path()) {
@@ -69,8 +79,37 @@ public final class LinkPort {
           "Unauthorized",
           Tokens.refusal(request.authorization()));
     }
-    var accepted = new Accepted(socket, cluster.get(), gatewayUrl(request));
-    return new UpgradeAnswer.Accept(connection -> connected.accept(accepted, connection));
+    return switch (arrivals.ask(cluster.get(), socket, System.nanoTime())) {
+      case WELCOME -> accept(new Accepted(socket, cluster.get(), gatewayUrl(request)));
+      case TOO_MANY_SOCKETS ->
+          refuse(
+              request,
+              Rejection.TOO_MANY_LINKS,
+              503,
+              UNAVAILABLE,
+              "this cluster has too many links (expected: at most"
+                  + " gateway.links.max_links_per_cluster); try again later");
+      case TOO_FAST ->
+          refuse(
+              request,
+              Rejection.TOO_MANY_HANDSHAKES,
+              503,
+              UNAVAILABLE,
+              "this cluster links too often (expected: at most"
+                  + " gateway.links.max_handshakes_per_minute); try again later");
+    };
+  }
+
+  private UpgradeAnswer accept(Accepted accepted) {
+    return new UpgradeAnswer.Accept(connection -> {
+      switch (accepted.socket()) {
+        case CONTROLLER -> meters.controllerSocketOpened();
+        case GATEWAY -> meters.gatewaySocketOpened();
+      }
+      arrivals.opened(accepted.cluster(), accepted.socket());
+      connection.onClosed(() -> arrivals.closed(accepted.cluster(), accepted.socket()));
+      connected.accept(accepted, connection);
+    });
   }
 
   private String gatewayUrl(UpgradeRequest request) {

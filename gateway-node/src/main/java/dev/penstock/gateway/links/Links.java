@@ -46,14 +46,25 @@ public final class Links {
         });
   }
 
-  /// The link for the next stream of `cluster`, none of `tried`; null when there is none. The
-  /// choice is counted: [AgentLink#released] gives it back.
+  /// The other links of a link's cluster.
+  List<AgentLink> others(AgentLink link) {
+    return byCluster.getOrDefault(link.cluster(), List.of()).stream()
+        .filter(it -> !it.equals(link))
+        .toList();
+  }
+
+  /// The link for the next stream of `cluster`, none of `tried`, a silent one only where no other
+  /// is left; null when there is none. The choice is counted: [AgentLink#released] gives it back.
   public @Nullable AgentLink choose(String cluster, Set<AgentLink> tried, RandomGenerator random) {
     List<AgentLink> all = byCluster.getOrDefault(cluster, List.of());
     List<AgentLink> candidates =
         tried.isEmpty() ? all : all.stream().filter(link -> !tried.contains(link)).toList();
     if (candidates.isEmpty()) {
       return null;
+    }
+    List<AgentLink> speaking = candidates.stream().filter(link -> !link.isSilent()).toList();
+    if (!speaking.isEmpty()) {
+      candidates = speaking;
     }
     AgentLink chosen = PowerOfTwo.choose(candidates, AgentLink::outstanding, random);
     chosen.chosen();

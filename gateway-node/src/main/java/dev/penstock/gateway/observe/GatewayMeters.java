@@ -22,6 +22,8 @@ public final class GatewayMeters {
   private final Traffic traffic = new Traffic();
   private final Gauge links;
   private final Counter linksEnded;
+  private final Counter socketsOpened;
+  private final Counter helloFallbacks;
   private final Gauge tunnels;
   private final Gauge streams;
   private final Counter streamsOpened;
@@ -45,6 +47,17 @@ public final class GatewayMeters {
             .name("penstock_gateway_links_ended_total")
             .help("Links that carried streams and ended, by reason.")
             .labelNames("reason")
+            .register(registry);
+    socketsOpened =
+        Counter.builder()
+            .name("penstock_gateway_sockets_opened_total")
+            .help("WebSockets that agents opened, by kind.")
+            .labelNames("socket")
+            .register(registry);
+    helloFallbacks =
+        Counter.builder()
+            .name("penstock_gateway_hello_fallbacks_total")
+            .help("Links that stayed without yamux because the agent did not agree to it in time.")
             .register(registry);
     tunnels =
         Gauge.builder()
@@ -70,7 +83,7 @@ public final class GatewayMeters {
     dialsFailed =
         Counter.builder()
             .name("penstock_gateway_dials_failed_total")
-            .help("Dials that an agent reported as failed, by reason.")
+            .help("Dials of agents that failed, by reason.")
             .labelNames("reason")
             .register(registry);
     clientsRefused =
@@ -136,6 +149,18 @@ public final class GatewayMeters {
     linksEnded.labelValues(label(cause)).inc();
   }
 
+  public void controllerSocketOpened() {
+    socketsOpened.labelValues("controller").inc();
+  }
+
+  public void gatewaySocketOpened() {
+    socketsOpened.labelValues("gateway").inc();
+  }
+
+  public void helloFallback() {
+    helloFallbacks.inc();
+  }
+
   public void tunnelBound() {
     tunnels.inc();
   }
@@ -156,6 +181,11 @@ public final class GatewayMeters {
 
   public void dialFailed(DialStatus.Code code) {
     dialsFailed.labelValues(code.label()).inc();
+  }
+
+  /// An agent that does not report its dials ended a stream as if one had failed.
+  public void dialSuspected() {
+    dialsFailed.labelValues("suspected").inc();
   }
 
   public void connected(long nanos) {

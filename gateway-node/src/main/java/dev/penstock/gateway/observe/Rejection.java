@@ -9,8 +9,10 @@ public enum Rejection {
   /// Nothing that can be understood as an HTTP request came, or not in time.
   BAD_HANDSHAKE,
   NOT_REGISTERED_IN_TIME,
-  NO_HELLO_ACK,
   TOO_MANY_LINKS,
+  TOO_MANY_HANDSHAKES,
+  /// A socket without a yamux session from which nothing came for long.
+  SILENT,
   WEBSOCKET_VIOLATION,
   YAMUX_VIOLATION,
   /// A link whose ends have no carrier of streams in common.

@@ -65,6 +65,31 @@ class LinksTest {
   }
 
   @Test
+  void aSilentLinkIsChosenOnlyWhenNoOtherIsLeft() {
+    var silent = link("lab");
+    var speaking = link("lab");
+    links.add(silent);
+    links.add(speaking);
+    silent.silent();
+    for (int i = 0; i < 20; i++) {
+      assertThat(links.choose("lab", Set.of(), random)).isSameAs(speaking);
+    }
+    assertThat(links.choose("lab", Set.of(speaking), random)).isSameAs(silent);
+    silent.speaksAgain();
+    assertThat(links.choose("lab", Set.of(), random)).isSameAs(silent);
+  }
+
+  @Test
+  void theOthersOfALinkAreThoseOfItsCluster() {
+    var one = link("lab");
+    var two = link("lab");
+    links.add(one);
+    links.add(two);
+    links.add(link("shop"));
+    assertThat(links.others(one)).containsExactly(two);
+  }
+
+  @Test
   void aChoiceCountsAtOnceAndIsGivenBack() {
     var first = link("lab");
     var second = link("lab");

@@ -24,6 +24,9 @@ class GatewayMetersTest {
     Arrays.stream(DialStatus.Code.values())
         .filter(code -> code != DialStatus.Code.CONNECTED)
         .forEach(meters::dialFailed);
+    meters.dialSuspected();
+    meters.controllerSocketOpened();
+    meters.gatewaySocketOpened();
     assertThat(MetricsPage.section("Gateway"))
         .containsExactlyInAnyOrderElementsOf(MetricsPage.of(registry));
   }

@@ -105,11 +105,17 @@ public final class ControlCodec {
     };
   }
 
-  /// The message of a tunnel as the bytes of one JSON text on the heap: what carries bulk does not
-  /// pass through a text.
-  public ByteBuffer encode(TunnelMessage message) {
-    return TunnelCodec.encode(message);
+  /// A data message in three parts: the data's base64 belongs between the two texts. For who can
+  /// encode it in place.
+  public DataText encodeAround(TunnelMessage.Data message) {
+    return new DataText(
+        ByteBuffer.wrap(TunnelCodec.before(message)),
+        message.data(),
+        ByteBuffer.wrap(TunnelCodec.after(message)));
   }
+
+  /// What [#encodeAround] gives; the buffers are on the heap.
+  public record DataText(ByteBuffer before, ByteBuffer data, ByteBuffer after) {}
 
   /// Reads one text. A message of a tunnel whose payload breaks the rules is no error of the whole
   /// but a [TunnelMessage.Unreadable].
@@ -117,10 +123,16 @@ public final class ControlCodec {
   /// @throws MalformedMessage if the text is too long, is no JSON object, lacks a field that it
   ///   must have, or has one of the wrong type or out of bounds
   public ControlMessage decode(String text) throws MalformedMessage {
-    TunnelMessage plain = text.length() > maxLength ? null : TunnelCodec.decodePlainData(text);
+    return decode(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  /// As [#decode(String)], of bytes on the heap that are known to be UTF-8.
+  public ControlMessage decode(ByteBuffer utf8) throws MalformedMessage {
+    TunnelMessage plain = utf8.remaining() > maxLength ? null : TunnelCodec.decodePlainData(utf8);
     if (plain != null) {
       return new InTunnel(plain);
     }
+    String text = StandardCharsets.UTF_8.decode(utf8.duplicate()).toString();
     JsonFields envelope = Json.read("message", text, maxLength);
     String type = envelope.requiredText("type", MAX_NAME);
     String id = envelope.text("request_id", MAX_NAME);

@@ -11,7 +11,9 @@ import dev.penstock.protocol.control.TunnelMessage.Direction;
 import dev.penstock.protocol.control.TunnelMessage.Mark;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.Base64;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +42,19 @@ final class TunnelCodec {
   private static final String FIN = ",\"fin\":true";
   private static final String DIRECTION = ",\"direction\":\"" + AGENT_TO_GATEWAY + "\"";
   private static final int MAX_SEQ_DIGITS = 18;
+
+  /// Characters of what may stand between the type and the data, by far.
+  private static final int MAX_HEAD = 512;
+
+  private static final byte[] BEFORE_ID_BYTES = BEFORE_ID.getBytes(US_ASCII);
+
+  /// The shortest last, because the others end with it.
+  private static final List<Tail> TAILS =
+      List.of(
+          Tail.of(Mark.FIN, Direction.TO_GATEWAY),
+          Tail.of(Mark.MORE, Direction.TO_GATEWAY),
+          Tail.of(Mark.FIN, Direction.TO_AGENT),
+          Tail.of(Mark.MORE, Direction.TO_AGENT));
 
   private TunnelCodec() {}
 
@@ -112,72 +127,106 @@ final class TunnelCodec {
   }
 
   private static ByteBuffer encodeData(Data message) {
-    var before = new StringBuilder(BEFORE_ID.length() + 96).append(BEFORE_ID);
+    byte[] before = before(message);
+    byte[] data = base64(message.data());
+    byte[] after = after(message);
+    return ByteBuffer.allocate(before.length + data.length + after.length)
+        .put(before)
+        .put(data)
+        .put(after)
+        .flip();
+  }
+
+  /// What stands before the base64 of a data message.
+  static byte[] before(Data message) {
+    var before = new StringBuilder(96).append(BEFORE_ID);
     JsonStringEncoder.getInstance().quoteAsString(message.requestId(), before);
     if (message.seq() == Data.NO_SEQ) {
       before.append(WITHOUT_SEQ);
     } else {
       before.append(BEFORE_SEQ).append(message.seq()).append(BEFORE_DATA);
     }
-    String after =
-        '"'
-            + (message.mark() == Mark.FIN ? FIN : "")
-            + (message.direction() == Direction.TO_GATEWAY ? DIRECTION : "")
-            + "}}";
-    byte[] head = before.toString().getBytes(UTF_8);
-    byte[] data = base64(message.data());
-    byte[] all = new byte[head.length + data.length + after.length()];
-    System.arraycopy(head, 0, all, 0, head.length);
-    System.arraycopy(data, 0, all, head.length, data.length);
-    System.arraycopy(after.getBytes(US_ASCII), 0, all, head.length + data.length, after.length());
-    return ByteBuffer.wrap(all);
+    return before.toString().getBytes(UTF_8);
+  }
+
+  /// What stands behind it.
+  static byte[] after(Data message) {
+    for (Tail tail : TAILS) {
+      if (tail.mark() == message.mark() && tail.direction() == message.direction()) {
+        return tail.text();
+      }
+    }
+    throw new AssertionError(message);
+  }
+
+  /// What may stand behind the data.
+  @SuppressWarnings("ArrayRecordComponent") // constants, compared with bytes of messages
+  private record Tail(Mark mark, Direction direction, byte[] text) {
+    static Tail of(Mark mark, Direction direction) {
+      String text =
+          '"'
+              + (mark == Mark.FIN ? FIN : "")
+              + (direction == Direction.TO_GATEWAY ? DIRECTION : "")
+              + "}}";
+      return new Tail(mark, direction, text.getBytes(US_ASCII));
+    }
   }
 
   /// Reads a data message of the form that [#encode] writes; null when it has another.
-  static @Nullable TunnelMessage decodePlainData(String text) {
-    if (!text.startsWith(BEFORE_ID)) {
+  static @Nullable TunnelMessage decodePlainData(ByteBuffer text) {
+    byte[] bytes = text.array();
+    int start = text.arrayOffset() + text.position();
+    int end = text.arrayOffset() + text.limit();
+    int idStart = start + BEFORE_ID_BYTES.length;
+    if (!contains(bytes, start, end, BEFORE_ID_BYTES)) {
       return null;
     }
-    int idEnd = text.indexOf('"', BEFORE_ID.length());
-    if (idEnd <= BEFORE_ID.length() || idEnd - BEFORE_ID.length() > MAX_NAME) {
-      return null;
-    }
-    String id = text.substring(BEFORE_ID.length(), idEnd);
-    if (id.indexOf('\\') >= 0) {
+    // All that stands before the data is short, and ASCII where it is of this form.
+    String head = new String(bytes, idStart, Math.min(MAX_HEAD, end - idStart), ISO_8859_1);
+    int idLength = head.indexOf('"');
+    if (idLength < 1 || head.lastIndexOf('\\', idLength) >= 0 || !isAscii(head, idLength)) {
       return null;
     }
     long seq;
     int dataStart;
-    if (text.startsWith(WITHOUT_SEQ, idEnd)) {
+    if (head.startsWith(WITHOUT_SEQ, idLength)) {
       seq = Data.NO_SEQ;
-      dataStart = idEnd + WITHOUT_SEQ.length();
-    } else if (text.startsWith(BEFORE_SEQ, idEnd)) {
-      int seqStart = idEnd + BEFORE_SEQ.length();
-      int seqEnd = text.indexOf(',', seqStart);
-      if (!isCount(text, seqStart, seqEnd) || !text.startsWith(BEFORE_DATA, seqEnd)) {
+      dataStart = idLength + WITHOUT_SEQ.length();
+    } else if (head.startsWith(BEFORE_SEQ, idLength)) {
+      int seqStart = idLength + BEFORE_SEQ.length();
+      int seqEnd = head.indexOf(',', seqStart);
+      if (!isCount(head, seqStart, seqEnd) || !head.startsWith(BEFORE_DATA, seqEnd)) {
         return null;
       }
-      seq = Long.parseLong(text, seqStart, seqEnd, 10);
+      seq = Long.parseLong(head, seqStart, seqEnd, 10);
       dataStart = seqEnd + BEFORE_DATA.length();
     } else {
       return null;
     }
-    int dataEnd = text.indexOf('"', dataStart);
-    if (dataEnd < 0) {
-      return null;
+    String id = head.substring(0, idLength);
+    for (Tail tail : TAILS) {
+      int dataEnd = end - tail.text().length;
+      if (dataEnd >= idStart + dataStart && contains(bytes, dataEnd, end, tail.text())) {
+        ByteBuffer data =
+            decode(ByteBuffer.wrap(bytes, idStart + dataStart, dataEnd - idStart - dataStart));
+        return data == null ? null : new Data(id, tail.direction(), data, seq, tail.mark());
+      }
     }
-    int at = dataEnd + 1;
-    Mark mark = text.startsWith(FIN, at) ? Mark.FIN : Mark.MORE;
-    at += mark == Mark.FIN ? FIN.length() : 0;
-    Direction direction =
-        text.startsWith(DIRECTION, at) ? Direction.TO_GATEWAY : Direction.TO_AGENT;
-    at += direction == Direction.TO_GATEWAY ? DIRECTION.length() : 0;
-    if (at + 2 != text.length() || !text.endsWith("}}")) {
-      return null;
+    return null;
+  }
+
+  private static boolean contains(byte[] bytes, int at, int end, byte[] part) {
+    return end - at >= part.length
+        && Arrays.equals(bytes, at, at + part.length, part, 0, part.length);
+  }
+
+  private static boolean isAscii(String text, int end) {
+    for (int i = 0; i < end; i++) {
+      if (text.charAt(i) >= 0x80 || text.charAt(i) < ' ') {
+        return false;
+      }
     }
-    byte[] data = decode(text.substring(dataStart, dataEnd));
-    // What is no base64 here may be so only as it stands, with an escape in it.
-    return data == null ? null : new Data(id, direction, ByteBuffer.wrap(data), seq, mark);
+    return true;
   }
 
   private static boolean isCount(String text, int start, int end) {
@@ -285,16 +334,16 @@ final class TunnelCodec {
 
   private static ByteBuffer bytes(JsonFields payload, int maxLength) throws MalformedMessage {
     String text = payload.text("data", maxLength);
-    byte[] decoded = decode(text);
+    ByteBuffer decoded = decode(ByteBuffer.wrap(text.getBytes(UTF_8)));
     if (decoded == null) {
       throw payload.malformed("data", '"' + text + '"', "base64 with padding");
     }
-    return ByteBuffer.wrap(decoded);
+    return decoded;
   }
 
   /// Strict, as the original is: padded to whole groups of four, and nothing but the alphabet.
-  private static byte @Nullable [] decode(String base64) {
-    if (base64.length() % 4 != 0) {
+  private static @Nullable ByteBuffer decode(ByteBuffer base64) {
+    if (base64.remaining() % 4 != 0) {
       return null;
     }
     try {

@@ -207,21 +207,24 @@ public final class JsonSession implements MuxSession {
   /// The next message for the peer: first what is no data, then data of the ready streams in turn,
   /// at most [SessionSettings#maxFrame] bytes each. Null when there is nothing to send.
   public @Nullable ControlMessage next() {
-    ControlMessage first = control.poll();
-    if (first != null) {
-      return first;
-    }
-    if (!owing.isEmpty()) {
-      JsonStream stream = owing.removeFirst();
-      return new InTunnel(new TunnelMessage.Credit(stream.requestId(), stream.takeOwedCredit()));
-    }
-    while (!ready.isEmpty()) {
+    while (true) {
+      ControlMessage first = control.poll();
+      if (first != null) {
+        return first;
+      }
+      if (!owing.isEmpty()) {
+        JsonStream stream = owing.removeFirst();
+        return new InTunnel(new TunnelMessage.Credit(stream.requestId(), stream.takeOwedCredit()));
+      }
+      if (ready.isEmpty()) {
+        return null;
+      }
+      // An empty write gives none, but what it lets its writer say may have to go before all data.
       InTunnel message = ready.removeFirst().next();
       if (message != null) {
         return message;
       }
     }
-    return null;
   }
 
   @Override

@@ -2,7 +2,9 @@ package dev.penstock.protocol.link;
 
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.json.OriginalPacing;
 import dev.penstock.protocol.net.Loop;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /// The handle of one running link. Methods are safe for use by any thread unless they say
@@ -38,6 +40,29 @@ public final class Link {
   /// can, as [#offer] does at the other end. Once.
   public void accept(ControlMessage.GatewayHelloAck ack) {
     loop.run(() -> stage.accept(ack));
+  }
+
+  /// Lets answers to pings take at least so long before the link is given up.
+  public void tolerateSilence(Duration silence) {
+    loop.run(() -> stage.tolerateSilence(silence));
+  }
+
+  /// Pings the peer now, to learn soon whether it is still there.
+  public void probe() {
+    loop.run(stage::probe);
+  }
+
+  /// Ends a link whose peer's session is known to be dead; streams on it are cut.
+  public void giveUp(String why) {
+    loop.run(() -> stage.giveUp(why));
+  }
+
+  /// Carries streams in the original's JSON messages, as the gateway on the controller socket of an
+  /// agent that stays there and has tunnels enabled. Once.
+  ///
+  /// @param prefix of this link's stream names, unlike that of any other link
+  public void carryToOriginal(String prefix, OriginalPacing pacing) {
+    loop.run(() -> stage.carryToOriginal(prefix, pacing));
   }
 
   /// Opens a stream and sends its header. On the loop only.

@@ -19,6 +19,12 @@ public interface LinkListener {
   /// What was measured since the last call; about once a second while the link runs.
   default void measured(LinkSample sample) {}
 
+  /// The peer's session owes the answer to a ping for longer than is usual, and says nothing else.
+  default void silent() {}
+
+  /// The session that was [#silent] says something again.
+  default void speaksAgain() {}
+
   /// The link is over; nothing follows.
   void ended(LinkEnd end);
 

@@ -7,9 +7,13 @@ import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.MalformedMessage;
 import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.control.StreamHeaderDecoder;
+import dev.penstock.protocol.control.TunnelMessage;
 import dev.penstock.protocol.json.JsonListener;
 import dev.penstock.protocol.json.JsonSession;
 import dev.penstock.protocol.json.JsonStream;
+import dev.penstock.protocol.json.OriginalPacing;
+import dev.penstock.protocol.json.OriginalSession;
+import dev.penstock.protocol.json.OriginalStream;
 import dev.penstock.protocol.json.TunnelFault;
 import dev.penstock.protocol.net.Loop;
 import dev.penstock.protocol.net.WebSocketMessage;
@@ -63,6 +67,10 @@ public final class LinkStage
 
   private static final Duration TICK = Duration.ofSeconds(1);
 
+  /// An unanswered ping of this age, and no other byte of the session since, means that the peer is
+  /// [LinkListener#silent]. On a slow way the answer waits behind data.
+  private static final Duration USUAL_ANSWER = Duration.ofSeconds(3);
+
   private final Loop loop;
   private final LinkSettings settings;
   private final ByteBudget processBudget;
@@ -113,8 +121,13 @@ public final class LinkStage
 
     private WebSocketMessage.@Nullable Close closing;
     private boolean wakePending;
+    private boolean duePending;
+    private long dueAt;
     private boolean ended;
     private boolean busy;
+    private boolean silent;
+    private long lastBytes = System.nanoTime();
+    private Duration keepAliveTimeout = settings.keepAliveTimeout();
     private @Nullable LinkEnd untold;
     private int ticksSinceEnd;
     private long lastPing = System.nanoTime();
@@ -187,6 +200,27 @@ public final class LinkStage
       wake();
     }
 
+    void tolerateSilence(Duration silence) {
+      if (silence.compareTo(keepAliveTimeout) > 0) {
+        keepAliveTimeout = silence;
+      }
+    }
+
+    void giveUp(String why) {
+      end(
+          new LinkEnd(LinkEnd.Cause.KEEPALIVE_TIMEOUT, why),
+          new WebSocketMessage.Close(WebSocketMessage.Close.POLICY_VIOLATION, why));
+      wake();
+    }
+
+    void probe() {
+      if (session != null && !ended) {
+        lastPing = System.nanoTime();
+        session.ping(lastPing);
+        wake();
+      }
+    }
+
     @Nullable LinkStream open(StreamHeader header) {
       if (ended) {
         return null;
@@ -211,8 +245,25 @@ public final class LinkStage
           wake();
           yield stream;
         }
+        case OriginalSession original -> {
+          OriginalStream opened = original.open(header, stream);
+          if (opened == null) {
+            yield null;
+          }
+          stream.bind(opened);
+          wake();
+          yield stream;
+        }
         case null, default -> null;
       };
+    }
+
+    void carryToOriginal(String prefix, OriginalPacing pacing) {
+      if (!ended && session == null) {
+        session = new OriginalSession(prefix, pacing, settings.yamux(), budget, this);
+        session.ping(System.nanoTime());
+        wake();
+      }
     }
 
     void close(int code, String reason) {
@@ -235,7 +286,8 @@ public final class LinkStage
     }
 
     void wakeIfOutput() {
-      if (session != null && session.hasOutput()) {
+      boolean mayReadOn = session instanceof OriginalSession && !hasBeenPulled(in);
+      if (mayReadOn || (session != null && session.hasOutput())) {
         wake();
       }
     }
@@ -245,6 +297,37 @@ public final class LinkStage
     private void wakened() {
       wakePending = false;
       flush();
+      readOn();
+    }
+
+    /// Reads, unless a session without flow control cannot take more.
+    private void readOn() {
+      if (!hasBeenPulled(in) && !isClosed(in) && !readingIsHeld()) {
+        pull(in);
+      }
+    }
+
+    /// Then the answer to a ping may be among what is not read.
+    private boolean readingIsHeld() {
+      return !ended && session instanceof OriginalSession original && !original.mayRead();
+    }
+
+    /// Comes back when a session that waits for a time has something to do.
+    private void wakeWhenDue() {
+      if (session instanceof OriginalSession original && !ended) {
+        long now = System.nanoTime();
+        Long due = original.dueNanos(now);
+        if (due != null && (!duePending || due - dueAt < 0)) {
+          duePending = true;
+          dueAt = due;
+          loop.schedule(
+              Duration.ofNanos(Math.max(0, due - now)),
+              () -> {
+                duePending = false;
+                wake();
+              });
+        }
+      }
     }
 
     private void flush() {
@@ -261,9 +344,10 @@ public final class LinkStage
           push(out, closing);
           complete(out);
         } else {
-          return;
+          break;
         }
       }
+      wakeWhenDue();
     }
 
     private @Nullable WebSocketMessage nextOfSession() {
@@ -277,14 +361,20 @@ public final class LinkStage
           ByteBuffer[] batch = yamux.nextBatch(BATCH_BYTES);
           yield batch == null ? null : new WebSocketMessage.Binary(batch);
         }
-        case JsonSession json ->
-            switch (json.next()) {
-              case null -> null;
-              case ControlMessage.InTunnel(var content) ->
-                  new WebSocketMessage.EncodedText(codec.encode(content));
-              case ControlMessage other -> new WebSocketMessage.Text(codec.encode(other));
-            };
+        case JsonSession json -> encoded(json.next());
+        case OriginalSession original -> encoded(original.next(System.nanoTime()));
         case null, default -> null;
+      };
+    }
+
+    private @Nullable WebSocketMessage encoded(@Nullable ControlMessage message) {
+      return switch (message) {
+        case null -> null;
+        case ControlMessage.InTunnel(TunnelMessage.Data data) -> {
+          ControlCodec.DataText text = codec.encodeAround(data);
+          yield new WebSocketMessage.Base64Text(text.before(), text.data(), text.after());
+        }
+        case ControlMessage other -> new WebSocketMessage.Text(codec.encode(other));
       };
     }
 
@@ -299,8 +389,8 @@ public final class LinkStage
       if (!ended) {
         switch (message) {
           case WebSocketMessage.Binary(var parts) -> bytes(parts[0]);
-          case WebSocketMessage.Text(var text) -> text(text);
-          case WebSocketMessage.EncodedText _ -> {
+          case WebSocketMessage.Text(var utf8) -> text(utf8);
+          case WebSocketMessage.Base64Text _ -> {
             // Outwards only.
           }
           case WebSocketMessage.Close(int code, String reason) ->
@@ -312,7 +402,7 @@ public final class LinkStage
         }
       }
       flush();
-      pull(in);
+      readOn();
     }
 
     private void bytes(ByteBuffer bytes) {
@@ -326,8 +416,9 @@ public final class LinkStage
         return;
       }
       busy |= bytes.remaining() > BUSY_BYTES;
+      lastBytes = System.nanoTime();
       try {
-        yamux.onBytes(bytes, System.nanoTime());
+        yamux.onBytes(bytes, lastBytes);
       } catch (ProtocolViolation e) {
         flush();
         goAway = yamux.nextBatch(BATCH_BYTES);
@@ -342,11 +433,11 @@ public final class LinkStage
               WebSocketMessage.Close.PROTOCOL_ERROR, prefix + e.getMessage()));
     }
 
-    private void text(String text) {
-      busy |= text.length() > BUSY_BYTES;
+    private void text(ByteBuffer utf8) {
+      busy |= utf8.remaining() > BUSY_BYTES;
       ControlMessage message;
       try {
-        message = codec.decode(text);
+        message = codec.decode(utf8);
       } catch (MalformedMessage e) {
         end(
             new LinkEnd(LinkEnd.Cause.MALFORMED_MESSAGE, String.valueOf(e.getMessage())),
@@ -354,7 +445,8 @@ public final class LinkStage
                 WebSocketMessage.Close.INVALID_PAYLOAD, String.valueOf(e.getMessage())));
         return;
       }
-      if (session instanceof JsonSession json && ofSession(json, message)) {
+      if (ofSession(message)) {
+        lastBytes = System.nanoTime();
         return;
       }
       switch (message) {
@@ -373,17 +465,30 @@ public final class LinkStage
     }
 
     /// Gives a message to the session; false when it is none of its business.
-    private boolean ofSession(JsonSession json, ControlMessage message) {
+    private boolean ofSession(ControlMessage message) {
       long now = System.nanoTime();
       try {
-        return switch (message) {
-          case ControlMessage.InTunnel(var content) -> {
-            json.onMessage(content, now);
-            yield true;
-          }
-          case ControlMessage.Ping ping -> json.onPing(ping);
-          case ControlMessage.Pong pong -> json.onPong(pong, now);
-          default -> false;
+        return switch (session) {
+          case JsonSession json ->
+              switch (message) {
+                case ControlMessage.InTunnel(var content) -> {
+                  json.onMessage(content, now);
+                  yield true;
+                }
+                case ControlMessage.Ping ping -> json.onPing(ping);
+                case ControlMessage.Pong pong -> json.onPong(pong, now);
+                default -> false;
+              };
+          case OriginalSession original ->
+              switch (message) {
+                case ControlMessage.InTunnel(var content) -> {
+                  original.onMessage(content, now);
+                  yield true;
+                }
+                case ControlMessage.Pong pong -> original.onPong(pong, now);
+                default -> false;
+              };
+          case null, default -> false;
         };
       } catch (ProtocolViolation e) {
         violated(LinkEnd.Cause.TUNNEL_VIOLATION, "tunnels: ", e);
@@ -437,9 +542,10 @@ public final class LinkStage
       if (session != null) {
         listener.measured(sampler.sample(session));
         Long sent = session.pingSentNanos();
+        tellSilence(sent != null && Math.min(now - sent, now - lastBytes) > USUAL_ANSWER.toNanos());
         if (sent == null) {
           pingWhenDue(session, now);
-        } else if (now - sent > settings.keepAliveTimeout().toNanos()) {
+        } else if (!readingIsHeld() && now - sent > keepAliveTimeout.toNanos()) {
           end(
               new LinkEnd(LinkEnd.Cause.KEEPALIVE_TIMEOUT, "no answer to a ping"),
               new WebSocketMessage.Close(
@@ -447,6 +553,17 @@ public final class LinkStage
         }
       }
       flush();
+    }
+
+    private void tellSilence(boolean now) {
+      if (now != silent) {
+        silent = now;
+        if (now) {
+          listener.silent();
+        } else {
+          listener.speaksAgain();
+        }
+      }
     }
 
     /// A busy link measures its way every second, an idle one only shows that it lives.

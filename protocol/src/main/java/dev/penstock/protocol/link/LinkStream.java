@@ -4,6 +4,7 @@ import dev.penstock.protocol.yamux.CloseCause;
 import dev.penstock.protocol.yamux.MuxStream;
 import dev.penstock.protocol.yamux.StreamListener;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.List;
 import org.apache.pekko.NotUsed;
@@ -45,7 +46,16 @@ public final class LinkStream implements StreamListener {
   /// Whether the peer tells how its dial went before it sends bytes of the service.
   public enum DialReport {
     EXPECTED,
-    NONE
+    /// It tells nothing, but when its dial failed it ends its direction without a byte, as the
+    /// original agent does. Such an end is taken for a failed dial when it comes within
+    /// [#DIAL_WINDOW] and our direction has not ended: a service that answers the end of its input
+    /// with its own has done nothing wrong.
+    INFERRED,
+    NONE;
+
+    /// The 30 s that an original agent gives a dial, and what it takes to tell of it. A service
+    /// that ends later without having said a word is believed.
+    public static final Duration DIAL_WINDOW = Duration.ofSeconds(35);
   }
 
   /// Sends last words and ends our direction; what the peer still sends is dropped.

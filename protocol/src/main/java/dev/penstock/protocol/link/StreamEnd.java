@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 /// @param cause the kind, a closed set fit for a meter's label
 /// @param toPeer bytes taken from this side's connection
 /// @param fromPeer bytes given to this side's connection
-/// @param dial what the peer said about its dial, when that failed
-/// @param early what was sent before the dial failed, to be said again on another link
+/// @param dial what the peer said about its dial, or what is inferred, when that failed
+/// @param early what was sent before a reported dial failed, to be said again on another link
 public record StreamEnd(
     Cause cause, long toPeer, long fromPeer, @Nullable DialStatus dial, List<ByteBuffer> early) {
   /// The kinds of ends.
@@ -31,7 +31,8 @@ public record StreamEnd(
     /// The link was lost under the stream.
     LINK_LOST,
     /// The peer could not reach the service; the connection on this side is untouched and may be
-    /// carried again.
+    /// carried again, unless that was only inferred and bytes were sent: who has them is not known
+    /// then.
     DIAL_FAILED
   }
 }

@@ -84,6 +84,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
         first.isEmpty() ? null : new ArrayDeque<>(first);
     private boolean inputFinished;
     private boolean told;
+    private final long openedAt = System.nanoTime();
     private long toPeer;
     private long fromPeer;
 
@@ -119,7 +120,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
       if (dialling != null && !dialDecided(dialling)) {
         return;
       }
-      if (endedUnderUs()) {
+      if (endedUnderUs() || dialSeemsFailed()) {
         return;
       }
       if (isAvailable(out)) {
@@ -196,6 +197,27 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
       return true;
     }
 
+    /// Whether the peer's way to end the stream is taken for a failed dial; then the stage ended.
+    private boolean dialSeemsFailed() {
+      if (report != DialReport.INFERRED
+          || fromPeer > 0
+          || inputFinished
+          || !stream.atEnd()
+          || isClosed(out)
+          || System.nanoTime() - openedAt > DialReport.DIAL_WINDOW.toNanos()) {
+        return false;
+      }
+      stream.reset();
+      end(
+          StreamEnd.Cause.DIAL_FAILED,
+          new DialStatus(
+              DialStatus.Code.FAILED,
+              "the agent ended the stream without a byte, as it does when a dial failed"),
+          List.of());
+      failStage(new Detach());
+      return true;
+    }
+
     private void deliver() {
       ByteBuffer bytes = stream.poll();
       if (bytes != null) {
@@ -259,7 +281,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
 
     @Override
     public void onPull() {
-      if (dialling == null) {
+      if (dialling == null && !dialSeemsFailed()) {
         deliver();
       }
     }

@@ -50,7 +50,8 @@ final class ProxyHeaderReader {
   /// Told once of every connection, on the loop of the listener or that of the connection.
   interface Outcome {
     /// There was a header, or there is none; what was read waits to go on through the pipeline. The
-    /// handlers that want it must be in place when this returns.
+    /// handlers that want it must be in place when this returns. The options are those of a socket
+    /// that was just accepted.
     void accepted(SocketChannel channel);
 
     /// The channel is closed, with RST.
@@ -101,9 +102,10 @@ final class ProxyHeaderReader {
       refuse(channel, Refusal.TOO_MANY);
       return;
     }
-    // However it is cut before it is accepted, by Netty's decoder too, it is cut with RST.
-    channel.config().setSoLinger(0);
     var one = new One(channel, peer);
+    // However it is cut before it is accepted, by Netty's decoder too, it is cut with RST. And a
+    // client that has said all behind its header may still wait for the answer.
+    channel.config().setSoLinger(0);
     channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
     channel.pipeline().addFirst(one.new Beginning(), one);
     loop.eventLoop()
@@ -152,6 +154,7 @@ final class ProxyHeaderReader {
       if (end()) {
         channel.pipeline().remove(this);
         channel.config().setSoLinger(-1);
+        channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false);
         outcome.accepted(channel);
       }
     }

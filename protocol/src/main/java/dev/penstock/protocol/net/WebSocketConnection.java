@@ -44,8 +44,8 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
   int sizeOf(WebSocketMessage message) {
     return switch (message) {
       case WebSocketMessage.Binary(var parts) -> parts[0].remaining();
-      case WebSocketMessage.Text(var characters) -> characters.length();
-      case WebSocketMessage.EncodedText(var bytes) -> bytes.remaining();
+      case WebSocketMessage.Text(var utf8) -> utf8.remaining();
+      case WebSocketMessage.Base64Text(_, var data, _) -> data.remaining();
       case WebSocketMessage.Close _ -> 0;
     };
   }
@@ -54,8 +54,9 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
   Object encode(WebSocketMessage message) {
     return switch (message) {
       case WebSocketMessage.Binary(var parts) -> frames.binary(parts);
-      case WebSocketMessage.Text(var text) -> frames.text(text);
-      case WebSocketMessage.EncodedText(var text) -> frames.text(text);
+      case WebSocketMessage.Text(var utf8) -> frames.text(utf8);
+      case WebSocketMessage.Base64Text(var before, var data, var after) ->
+          frames.base64(before, data, after);
       case WebSocketMessage.Close(int code, String reason) -> {
         closeSent = true;
         yield frames.close(code, reason);
@@ -95,9 +96,9 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
     }
 
     @Override
-    public void text(String text) {
+    public void text(ByteBuffer utf8) {
       if (!closeSent) {
-        enqueue(new WebSocketMessage.Text(text));
+        enqueue(new WebSocketMessage.Text(utf8));
       }
     }
 

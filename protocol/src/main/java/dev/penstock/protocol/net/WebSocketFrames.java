@@ -4,6 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Base64;
 import java.util.concurrent.ThreadLocalRandom;
 
 /// Writes WebSocket frames (RFC 6455 section 5.2), every message as one frame. Payload is copied
@@ -22,17 +23,31 @@ final class WebSocketFrames {
   private final Side side;
   private final ByteBufAllocator allocator;
 
+  /// What was last encoded in base64, and its encoded form; most pieces of bulk have one size.
+  private byte[] plain = new byte[0];
+
+  private byte[] encoded = new byte[0];
+
   WebSocketFrames(Side side, ByteBufAllocator allocator) {
     this.side = side;
     this.allocator = allocator;
   }
 
-  ByteBuf text(String text) {
-    return frame(WebSocketParser.TEXT, ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
-  }
-
   ByteBuf text(ByteBuffer utf8) {
     return frame(WebSocketParser.TEXT, utf8);
+  }
+
+  /// A text with `data` in base64 inside. The encoded bytes live in memory of this writer that the
+  /// next call reuses: bulk in text leaves no garbage behind.
+  ByteBuf base64(ByteBuffer before, ByteBuffer data, ByteBuffer after) {
+    int size = data.remaining();
+    if (plain.length != size) {
+      plain = new byte[size];
+      encoded = new byte[(size + 2) / 3 * 4];
+    }
+    data.get(data.position(), plain);
+    Base64.getEncoder().encode(plain, encoded);
+    return frame(WebSocketParser.TEXT, before, ByteBuffer.wrap(encoded), after);
   }
 
   ByteBuf pong(byte[] payload) {

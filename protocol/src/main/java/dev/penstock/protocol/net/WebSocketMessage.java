@@ -1,15 +1,26 @@
 package dev.penstock.protocol.net;
 
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 
 /// What a WebSocket carries (RFC 6455). Pings and pongs are answered below and not shown.
 public sealed interface WebSocketMessage {
-  /// One whole text message.
-  record Text(String text) implements WebSocketMessage {}
+  /// One whole text message, as its bytes on the heap. Inwards they are known to be UTF-8.
+  record Text(ByteBuffer utf8) implements WebSocketMessage {
+    public Text(String text) {
+      this(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
+    }
 
-  /// One whole text message outwards, as its bytes in UTF-8 on the heap: for what never was a
-  /// [String]. It is received as [Text].
-  record EncodedText(ByteBuffer text) implements WebSocketMessage {}
+    /// The text; made anew by every call.
+    public String text() {
+      return StandardCharsets.UTF_8.decode(utf8.duplicate()).toString();
+    }
+  }
+
+  /// One whole text message outwards, with `data` in base64 between two texts in UTF-8; all are on
+  /// the heap. It is received as a [Text].
+  record Base64Text(ByteBuffer before, ByteBuffer data, ByteBuffer after)
+      implements WebSocketMessage {}
 
   /// Bytes of binary messages. Outwards: one message, the parts one after the other. Inwards: one
   /// frame, that is a message or a fragment of one, because a byte stream has no use for their

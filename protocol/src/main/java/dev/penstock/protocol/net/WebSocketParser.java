@@ -1,7 +1,10 @@
 package dev.penstock.protocol.net;
 
 import io.netty.buffer.ByteBuf;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -23,11 +26,15 @@ final class WebSocketParser {
   /// A tunnel's data message of 32 KiB, in base64.
   private static final int USUAL_TEXT = 44 * 1024;
 
+  private static final VarHandle LONGS =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.nativeOrder());
+  private static final long NOT_ASCII = 0x8080_8080_8080_8080L;
+
   /// What comes out.
   interface Sink {
     void binary(ByteBuffer bytes);
 
-    void text(String text);
+    void text(ByteBuffer utf8);
 
     void ping(byte[] payload);
 
@@ -205,10 +212,13 @@ final class WebSocketParser {
       boolean text = message == TEXT;
       message = 0;
       if (text) {
-        String decoded = utf8(collected, 0, collectedSize);
+        if (!isAscii(collected, collectedSize)) {
+          utf8(collected, 0, collectedSize);
+        }
+        ByteBuffer whole = ByteBuffer.wrap(collected, 0, collectedSize).slice();
         collected = new byte[0];
         collectedSize = 0;
-        sink.text(decoded);
+        sink.text(whole);
       }
     }
   }
@@ -229,12 +239,19 @@ final class WebSocketParser {
     }
   }
 
-  private static String utf8(byte[] bytes, int from, int to) {
-    // Much faster than a decoder that reports errors, which would show as a replacement.
-    String text = new String(bytes, from, to - from, StandardCharsets.UTF_8);
-    if (text.indexOf('\uFFFD') < 0) {
-      return text;
+  private static boolean isAscii(byte[] bytes, int size) {
+    int longs = size & -Long.BYTES;
+    long seen = 0;
+    for (int at = 0; at < longs; at += Long.BYTES) {
+      seen |= (long) LONGS.get(bytes, at);
     }
+    for (int at = longs; at < size; at++) {
+      seen |= bytes[at];
+    }
+    return (seen & NOT_ASCII) == 0;
+  }
+
+  private static String utf8(byte[] bytes, int from, int to) {
     try {
       return StandardCharsets.UTF_8
           .newDecoder()

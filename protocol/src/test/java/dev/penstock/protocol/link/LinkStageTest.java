@@ -28,9 +28,9 @@ import dev.penstock.protocol.net.HttpServer;
 import dev.penstock.protocol.net.TestNode;
 import dev.penstock.protocol.net.WebSocketClient;
 import dev.penstock.protocol.net.WebSocketMessage;
+import dev.penstock.protocol.net.WebSocketMessage.Base64Text;
 import dev.penstock.protocol.net.WebSocketMessage.Binary;
 import dev.penstock.protocol.net.WebSocketMessage.Close;
-import dev.penstock.protocol.net.WebSocketMessage.EncodedText;
 import dev.penstock.protocol.net.WebSocketMessage.Text;
 import dev.penstock.protocol.net.WebSocketSettings;
 import dev.penstock.protocol.yamux.ByteBudget;
@@ -608,7 +608,7 @@ final class LinkStageTest {
         case Close close -> {
           return new Last(all.flip(), close);
         }
-        case Text _, EncodedText _ -> {}
+        case Text _, Base64Text _ -> {}
       }
     }
   }
@@ -707,6 +707,28 @@ final class LinkStageTest {
     var peer = heldWithYamux(IMPATIENT);
     assertThat(readAll(peer).close().code()).isEqualTo(Close.POLICY_VIOLATION);
     assertThat(gatewayTold.nextEnd().cause()).isEqualTo(LinkEnd.Cause.KEEPALIVE_TIMEOUT);
+  }
+
+  @Test
+  void aPeerThatIsToleratedLongerKeepsTheLink() {
+    var peer = heldWithYamux(IMPATIENT);
+    gateway.tolerateSilence(Duration.ofMinutes(1));
+    Awaitility.await().atMost(PATIENCE).until(() -> gatewayTold.silences.contains("silent"));
+    assertThat(gatewayTold.ends).isEmpty();
+    peer.put(frame(2, 2, 0, 1));
+    Awaitility.await().atMost(PATIENCE).until(() -> gatewayTold.silences.contains("speaks again"));
+    assertThat(gatewayTold.ends).isEmpty();
+  }
+
+  @Test
+  void aLinkThatIsGivenUpTellsThePeerWhy() {
+    var peer = heldWithYamux(DEFAULTS);
+    gateway.giveUp("dead");
+    var last = readAll(peer).close();
+    assertThat(last.code()).isEqualTo(Close.POLICY_VIOLATION);
+    assertThat(last.reason()).isEqualTo("dead");
+    assertThat(gatewayTold.nextEnd())
+        .isEqualTo(new LinkEnd(LinkEnd.Cause.KEEPALIVE_TIMEOUT, "dead"));
   }
 
   @Test

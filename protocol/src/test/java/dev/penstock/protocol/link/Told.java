@@ -13,6 +13,7 @@ final class Told implements LinkListener, StreamObserver {
   final BlockingQueue<ControlMessage> controls = new LinkedBlockingQueue<>();
   final BlockingQueue<Requested> requests = new LinkedBlockingQueue<>();
   final BlockingQueue<Refusal> refusals = new LinkedBlockingQueue<>();
+  final BlockingQueue<String> silences = new LinkedBlockingQueue<>();
   final BlockingQueue<LinkEnd> ends = new LinkedBlockingQueue<>();
   final BlockingQueue<String> connected = new LinkedBlockingQueue<>();
   final BlockingQueue<StreamEnd> streamEnds = new LinkedBlockingQueue<>();
@@ -32,6 +33,16 @@ final class Told implements LinkListener, StreamObserver {
   @Override
   public void refused(Refusal refusal) {
     refusals.add(refusal);
+  }
+
+  @Override
+  public void silent() {
+    silences.add("silent");
+  }
+
+  @Override
+  public void speaksAgain() {
+    silences.add("speaks again");
   }
 
   @Override

@@ -1,0 +1,274 @@
+package dev.penstock.protocol.json;
+
+import dev.penstock.protocol.control.ControlMessage;
+import dev.penstock.protocol.control.ControlMessage.InTunnel;
+import dev.penstock.protocol.control.Protocol;
+import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.control.TunnelMessage;
+import dev.penstock.protocol.control.TunnelMessage.Close;
+import dev.penstock.protocol.yamux.ByteBudget;
+import dev.penstock.protocol.yamux.CloseCause;
+import dev.penstock.protocol.yamux.MuxSession;
+import dev.penstock.protocol.yamux.ProtocolViolation;
+import dev.penstock.protocol.yamux.RoundTrip;
+import dev.penstock.protocol.yamux.SessionCounters;
+import dev.penstock.protocol.yamux.SessionSettings;
+import dev.penstock.protocol.yamux.StreamListener;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// The state machine of streams towards an original agent in JSON messages, at the gateway's end:
+/// messages, calls and times in, messages and callbacks out; no I/O, no clock, no threads. One
+/// owner thread.
+///
+/// What the original lacks is made up for where that can be done, see [OriginalPacing]: one data
+/// message of a connection is under way at a time, first bytes are held until the dial is done or
+/// has failed, and a stream begins with a [dev.penstock.protocol.control.DialStatus] as one of our
+/// own agent does, `connected` when the service spoke or nothing was heard for a while. There are
+/// no windows: [#mayRead] says when the link must not be read because a client's unread bytes are
+/// too many.
+public final class OriginalSession implements MuxSession {
+  private static final String PING = "penstock-ping-";
+
+  /// Unread bytes of one stream that stop the reading of the link.
+  private static final int MAX_UNREAD = 1024 * 1024;
+
+  private final String prefix;
+  private final OriginalPacing pacing;
+  private final SessionSettings settings;
+  private final ByteBudget budget;
+  private final JsonListener listener;
+  private final SessionCounters counters = new SessionCounters();
+  private final RoundTrip roundTrip = new RoundTrip();
+
+  /// By the `request_id` of a connection or the tunnel id of a client's datagrams.
+  private final Map<String, OriginalStream> streams = new HashMap<>();
+
+  private final ArrayDeque<ControlMessage> control = new ArrayDeque<>();
+
+  /// Streams that may have something to say, now or later, in turn.
+  private final LinkedHashSet<OriginalStream> active = new LinkedHashSet<>();
+
+  /// Ends of connections whose dial may not be done: an end that overtook its start would be lost.
+  private final ArrayDeque<LateClose> late = new ArrayDeque<>();
+
+  /// Streams whose reader is far behind.
+  private final LinkedHashSet<OriginalStream> full = new LinkedHashSet<>();
+
+  private long opened;
+  private long pings;
+  private boolean ended;
+
+  private record LateClose(long due, Close message) {}
+
+  /// @param prefix of this link's stream names, unlike that of any link before: the agent's
+  ///   connections outlive their link
+  public OriginalSession(
+      String prefix,
+      OriginalPacing pacing,
+      SessionSettings settings,
+      ByteBudget budget,
+      JsonListener listener) {
+    this.prefix = prefix;
+    this.pacing = pacing;
+    this.settings = settings;
+    this.budget = budget;
+    this.listener = listener;
+  }
+
+  /// Opens a stream: a connection, or one client's datagrams, each write and each piece received
+  /// being one.
+  ///
+  /// @return null when no more may be opened
+  public @Nullable OriginalStream open(StreamHeader header, StreamListener watcher) {
+    if (ended
+        || streams.size() >= settings.maxStreams()
+        || control.size() + late.size() >= settings.maxPendingOpens()) {
+      return null;
+    }
+    String name = prefix + "-" + ++opened;
+    var stream =
+        header.protocol() == Protocol.UDP
+            ? new OriginalDatagrams(this, header.tunnelId() + "-" + name, header, watcher)
+            : new OriginalConnection(this, name, header, watcher);
+    streams.put(stream.name(), stream);
+    active.add(stream);
+    return stream;
+  }
+
+  /// Takes a message of the agent. Ignored after [#end].
+  ///
+  /// @param now nanoseconds of a monotonic clock
+  /// @throws ProtocolViolation the agent makes us answer faster than it reads
+  public void onMessage(TunnelMessage message, long now) throws ProtocolViolation {
+    if (ended) {
+      return;
+    }
+    if (control.size() >= settings.maxControlBacklog()) {
+      throw new ProtocolViolation(
+          "messages waiting: %d (expected: fewer than %d)"
+              .formatted(control.size(), settings.maxControlBacklog()));
+    }
+    OriginalStream stream =
+        streams.get(
+            message instanceof TunnelMessage.UdpData udp ? udp.tunnelId() : message.requestId());
+    if (stream == null || !stream.take(message, now)) {
+      // The original ends every connection that was ended already once more.
+      counters.strayFrames++;
+      if (message instanceof TunnelMessage.Unreadable || message instanceof TunnelMessage.Start) {
+        listener.faulty(
+            message instanceof TunnelMessage.Start
+                ? TunnelFault.FOREIGN_STREAM
+                : TunnelFault.UNREADABLE);
+      }
+    }
+  }
+
+  /// Whether the pong answers a ping of this session.
+  public boolean onPong(ControlMessage.Pong pong, long now) {
+    if (!roundTrip.isUnanswered() || !pong.requestId().equals(PING + pings)) {
+      return false;
+    }
+    roundTrip.answered(now, counters);
+    return true;
+  }
+
+  /// The next message that may be sent at this time; null when there is none, see [#dueNanos].
+  public @Nullable ControlMessage next(long now) {
+    while (!late.isEmpty() && late.getFirst().due() - now <= 0) {
+      control.add(new InTunnel(late.removeFirst().message()));
+    }
+    for (int turns = active.size(); turns > 0 && control.isEmpty(); turns--) {
+      OriginalStream stream = active.removeFirst();
+      TunnelMessage message = stream.next(now);
+      if (stream.isActive()) {
+        active.add(stream);
+      }
+      if (message != null) {
+        return new InTunnel(message);
+      }
+    }
+    return control.poll();
+  }
+
+  /// When [#next] should be called again though nothing else happened; null when it need not.
+  public @Nullable Long dueNanos(long now) {
+    Long due = late.isEmpty() ? null : late.getFirst().due();
+    for (OriginalStream stream : active) {
+      Long of = stream.due(now);
+      if (of != null && (due == null || of - due < 0)) {
+        due = of;
+      }
+    }
+    return due;
+  }
+
+  /// Whether the link may be read. While it may not, [#dueNanos] tells when the client who is in
+  /// the way is given up.
+  public boolean mayRead() {
+    return full.isEmpty();
+  }
+
+  @Override
+  public boolean hasOutput() {
+    return !control.isEmpty();
+  }
+
+  @Override
+  public void ping(long now) {
+    if (!roundTrip.isUnanswered() && !ended) {
+      roundTrip.sent(now);
+      pings++;
+      control.add(new ControlMessage.Ping(PING + pings, ""));
+    }
+  }
+
+  @Override
+  public long rttNanos() {
+    return roundTrip.nanos();
+  }
+
+  @Override
+  public @Nullable Long pingSentNanos() {
+    return roundTrip.sentNanos();
+  }
+
+  @Override
+  public SessionCounters counters() {
+    return counters;
+  }
+
+  @Override
+  public void end() {
+    if (ended) {
+      return;
+    }
+    ended = true;
+    roundTrip.forget();
+    List.copyOf(streams.values()).forEach(stream -> stream.close(CloseCause.SESSION_ENDED));
+    control.clear();
+    late.clear();
+  }
+
+  /// Streams that are not closed.
+  public int streamCount() {
+    return streams.size();
+  }
+
+  OriginalPacing pacing() {
+    return pacing;
+  }
+
+  ByteBudget budget() {
+    return budget;
+  }
+
+  int maxFrame() {
+    return settings.maxFrame();
+  }
+
+  void faulty(TunnelFault fault) {
+    listener.faulty(fault);
+  }
+
+  void activate(OriginalStream stream) {
+    active.add(stream);
+  }
+
+  void send(TunnelMessage message) {
+    if (!ended) {
+      control.add(new InTunnel(message));
+    }
+  }
+
+  /// Sends an end, not before `due`.
+  void sendLate(Close message, long due) {
+    if (!ended) {
+      late.add(new LateClose(due, message));
+    }
+  }
+
+  /// Notes how far behind a reader is.
+  void unread(OriginalStream stream, int bytes) {
+    if (bytes > MAX_UNREAD) {
+      full.add(stream);
+      active.add(stream);
+    } else if (bytes <= MAX_UNREAD / 2) {
+      full.remove(stream);
+    }
+  }
+
+  boolean isFull(OriginalStream stream) {
+    return full.contains(stream);
+  }
+
+  void closed(OriginalStream stream) {
+    streams.remove(stream.name());
+    active.remove(stream);
+    full.remove(stream);
+  }
+}
