@@ -259,25 +259,33 @@ public final class OriginalAgent implements AutoCloseable {
     if (isOver() || !reconnecting.compareAndSet(false, true)) {
       return;
     }
+    OriginalSocket opened;
     try {
-      State before = state.getAndUpdate(it -> it == State.CONNECTED ? State.RECONNECTING : it);
-      if (before != State.CONNECTED) {
-        end(State.EXITED);
-        return;
-      }
-      OriginalSocket opened = untilConnected();
-      if (opened == null) {
-        return;
-      }
+      opened = reopened();
+    } finally {
+      reconnecting.set(false);
+    }
+    // Not before the flag is back: the new socket may end at once.
+    if (opened != null) {
+      Thread.ofVirtual().start(() -> read(opened));
+    }
+  }
+
+  private @Nullable OriginalSocket reopened() {
+    State before = state.getAndUpdate(it -> it == State.CONNECTED ? State.RECONNECTING : it);
+    if (before != State.CONNECTED) {
+      end(State.EXITED);
+      return null;
+    }
+    OriginalSocket opened = untilConnected();
+    if (opened != null) {
       if (onGateway) {
         heartbeat();
       }
       shutDownSession();
       state.compareAndSet(State.RECONNECTING, State.CONNECTED);
-      Thread.ofVirtual().start(() -> read(opened));
-    } finally {
-      reconnecting.set(false);
     }
+    return opened;
   }
 
   private @Nullable OriginalSocket untilConnected() {
