@@ -142,8 +142,7 @@ public record GatewaySettings(
   /// Limits of agents' links.
   ///
   /// @param registerTimeout `gateway.links.register_timeout`: from the link's start until the agent
-  ///   has registered, 100 ms to 5 min; default 45 s, because an original agent may spend 13 s on
-  ///   look-ups before it registers, and one that comes back only sends a heartbeat within 30 s
+  ///   has registered, 100 ms to 5 min; default 10 s. An original agent has at least 45 s
   /// @param handshakeTimeout `gateway.links.handshake_timeout`: for TLS and the upgrade to a
   ///   WebSocket, 100 ms to 5 min; default 10 s
   /// @param maxTextMessage `gateway.links.max_text_message`: bytes of one control message, 64 KiB
@@ -184,7 +183,7 @@ public record GatewaySettings(
       var timeout = Kind.duration(Duration.ofMillis(100), Duration.ofMinutes(5));
       var keepalive = Kind.duration(Duration.ofSeconds(1), Duration.ofMinutes(10));
       return new Links(
-          section.get("register_timeout", timeout, Duration.ofSeconds(45)),
+          section.get("register_timeout", timeout, Duration.ofSeconds(10)),
           section.get("handshake_timeout", timeout, Duration.ofSeconds(10)),
           section.get("max_text_message", Kind.size(64 * KIB, 64 * MIB), 4 * MIB),
           section.get("max_frame", Kind.size(KIB, MIB), 32 * KIB),

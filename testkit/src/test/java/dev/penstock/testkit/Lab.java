@@ -201,7 +201,6 @@ final class Lab implements AutoCloseable {
         %s
       links:
         protocol: %s
-        register_timeout: 10s
       auth:
         tokens:
           - token: %s

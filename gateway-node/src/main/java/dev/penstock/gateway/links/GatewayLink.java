@@ -84,6 +84,13 @@ public final class GatewayLink {
     GATEWAY
   }
 
+  /// Who is at the other end, as far as the upgrade shows.
+  public enum Peer {
+    /// Probably an original agent.
+    ORIGINAL,
+    OTHER
+  }
+
   /// What the links of one gateway share.
   ///
   /// @param carriers what may carry the streams of a link
@@ -130,6 +137,7 @@ public final class GatewayLink {
   public record Setup(
       Shared shared,
       Socket socket,
+      Peer peer,
       String cluster,
       WebSocketConnection connection,
       String gatewayUrl) {}
@@ -155,6 +163,7 @@ public final class GatewayLink {
   /// For a session whose agent was heard beside it.
   private static final Duration LAST_CHANCE = Duration.ofSeconds(2);
 
+  private static final Duration ORIGINALS_PATIENCE = Duration.ofSeconds(45);
   private static final Duration LINGER = Duration.ofSeconds(5);
 
   private final ActorContext<Command> context;
@@ -244,7 +253,7 @@ public final class GatewayLink {
 
   private Behavior<Command> start() {
     if (setup.socket() == Socket.CONTROLLER) {
-      timers.startSingleTimer(new TimedOut(), setup.shared().registerTimeout());
+      timers.startSingleTimer(new TimedOut(), registerPatience());
     } else {
       var yamux = setup.shared().settings().yamux();
       CarrierChoice carriers = setup.shared().carriers();
@@ -374,7 +383,16 @@ public final class GatewayLink {
             Rejection.NOT_REGISTERED_IN_TIME, setup.connection().remoteAddress(), setup.cluster());
     link.close(
         WebSocketMessage.Close.POLICY_VIOLATION,
-        "no register message within " + setup.shared().registerTimeout().toMillis() + " ms");
+        "no register message within " + registerPatience().toMillis() + " ms");
+  }
+
+  /// An original agent may spend 13 s on look-ups before it registers, and one that comes back
+  /// sends nothing but a heartbeat within 30 s.
+  private Duration registerPatience() {
+    Duration usual = setup.shared().registerTimeout();
+    return setup.peer() == Peer.ORIGINAL && usual.compareTo(ORIGINALS_PATIENCE) < 0
+        ? ORIGINALS_PATIENCE
+        : usual;
   }
 
   /// The link stays: control messages go on, and nothing binary is ever sent. Closing it would only

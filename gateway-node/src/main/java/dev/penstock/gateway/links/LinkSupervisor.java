@@ -61,6 +61,7 @@ public final class LinkSupervisor {
                     new GatewayLink.Setup(
                         shared,
                         accepted.socket(),
+                        accepted.peer(),
                         accepted.cluster(),
                         connection,
                         accepted.gatewayUrl())),

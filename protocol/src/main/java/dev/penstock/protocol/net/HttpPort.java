@@ -332,6 +332,7 @@ public final class HttpPort {
               uri.parameters(),
               request.headers().get(HttpHeaderNames.AUTHORIZATION),
               request.headers().get(HttpHeaderNames.HOST),
+              request.headers().get(HttpHeaderNames.USER_AGENT),
               ProxyHeaderReader.remoteAddress(channel),
               tls != null);
       switch (upgrades.apply(seen)) {

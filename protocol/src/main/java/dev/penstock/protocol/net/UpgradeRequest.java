@@ -11,12 +11,14 @@ import org.jspecify.annotations.Nullable;
 /// @param query decoded parameters
 /// @param authorization the header of that name; a secret
 /// @param host the header of that name
+/// @param userAgent the header of that name
 /// @param secure whether the connection has TLS
 public record UpgradeRequest(
     String path,
     Map<String, List<String>> query,
     @Nullable String authorization,
     @Nullable String host,
+    @Nullable String userAgent,
     InetSocketAddress remoteAddress,
     boolean secure) {
   /// The first value of a query parameter.
