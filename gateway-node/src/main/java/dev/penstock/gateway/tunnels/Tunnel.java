@@ -242,11 +242,12 @@ public final class Tunnel {
   }
 
   private Bound failed(String why) {
+    return failed(context.getSelf(), service.identity(), why);
+  }
+
+  static Bound failed(ActorRef<Command> tunnel, TunnelIdentity identity, String why) {
     return new Bound.Failed(
-        context.getSelf(),
-        service.identity(),
-        why.contains("in use") ? Obstacle.IN_USE : Obstacle.SYSTEM,
-        why);
+        tunnel, identity, why.contains("in use") ? Obstacle.IN_USE : Obstacle.SYSTEM, why);
   }
 
   private Bound closed() {
