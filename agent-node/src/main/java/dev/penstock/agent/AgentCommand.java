@@ -27,7 +27,8 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  penstock agent --config agent.yaml",
       "  penstock agent --gateway http://127.0.0.1:8080 --token s3cret \\",
-      "      --expose redis=127.0.0.1:6379 --expose web=127.0.0.1:8000@18000",
+      "      --expose redis=127.0.0.1:6379 --expose web=127.0.0.1:8000@18000 \\",
+      "      --expose dns=udp://127.0.0.1:53",
       "",
       "PIPEOPS_API_URL, PIPEOPS_TOKEN, PIPEOPS_CLUSTER_NAME, PIPEOPS_AGENT_ID and, for",
       "any key, variables such as PENSTOCK_TUNNELS_TCP_IDLE_TIMEOUT override the file;",
@@ -62,7 +63,7 @@ public final class AgentCommand implements Callable<Integer> {
 
   @Option(
       names = "--expose",
-      paramLabel = "NAME=HOST:PORT[@PUBLIC-PORT]",
+      paramLabel = "NAME=[udp://]HOST:PORT[@PUBLIC-PORT]",
       description = "A service to expose; may be given many times. Goes with --gateway.")
   private List<String> expose = new ArrayList<>();
 

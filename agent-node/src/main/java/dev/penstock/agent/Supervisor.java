@@ -8,11 +8,13 @@ import dev.penstock.agent.connect.TunnelClient;
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.observe.HeartbeatMeters;
 import dev.penstock.agent.serve.Target;
+import dev.penstock.agent.serve.TargetFlow;
 import dev.penstock.agent.serve.TargetStream;
 import dev.penstock.agent.serve.Targets;
 import dev.penstock.agent.settings.ServiceSettings;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.Carrier;
+import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.TunnelRegistered;
 import dev.penstock.protocol.net.Loop;
 import dev.penstock.protocol.net.Tcp;
@@ -188,24 +190,33 @@ final class Supervisor {
   }
 
   private void openLinks(URI gatewayUrl) {
-    var targets = new HashMap<String, Target>();
-    for (ServiceSettings service : outbound.settings().exposed()) {
-      targets.put(TunnelClient.tunnelId(clusterId, service), Target.of(service));
-    }
-    var streams = new TargetStream.Shared(outbound.loops(), new Targets(targets), meters);
+    var streams = new TargetStream.Shared(outbound.loops(), targets(Protocol.TCP), meters);
+    var flows =
+        new TargetFlow.Shared(outbound.loops(), targets(Protocol.UDP), outbound.budget(), meters);
     ActorRef<AgentLink.Report> reports =
         context.messageAdapter(AgentLink.Report.class, Reported::new);
     for (int i = 0; i < outbound.settings().links(); i++) {
       Loop loop = outbound.loops().next();
       var link =
           context.spawn(
-              AgentLink.create(outbound, streams, withQuery(gatewayUrl), clusterId, loop, reports),
+              AgentLink.create(
+                  outbound, streams, flows, withQuery(gatewayUrl), clusterId, loop, reports),
               "link-" + i,
               DispatcherSelector.fromConfig(loop.dispatcher()));
       links.add(link);
       context.watchWith(link, new LinkGone());
       linksRunning++;
     }
+  }
+
+  private Targets targets(Protocol protocol) {
+    var targets = new HashMap<String, Target>();
+    for (ServiceSettings service : outbound.settings().exposed()) {
+      if (service.protocol() == protocol) {
+        targets.put(TunnelClient.tunnelId(clusterId, service), Target.of(service));
+      }
+    }
+    return new Targets(targets);
   }
 
   private void endedWhenNoLinkRuns() {
@@ -265,7 +276,7 @@ final class Supervisor {
         .log("the gateway did not take a tunnel");
     var outage = Duration.ofNanos(System.nanoTime() - roundStartedAt);
     timers.startSingleTimer(
-        service.name(),
+        service,
         new RegisterTunnel(service, round),
         BACKOFF.delay(outage, Duration.ZERO, ThreadLocalRandom.current()));
   }
@@ -287,7 +298,13 @@ final class Supervisor {
         announcements
             .reachable()
             .accept(
-                service.name() + "  tcp  " + tunnel.tunnelEndpoint() + " -> " + service.target());
+                service.name()
+                    + "  "
+                    + service.protocol().label()
+                    + "  "
+                    + tunnel.tunnelEndpoint()
+                    + " -> "
+                    + service.target());
       }
     }
     notReady.accept(List.copyOf(reasons));

@@ -61,7 +61,7 @@ final class FakeGateway implements Closeable {
   static final String CONTROLLER_PATH = "/api/v1/clusters/agent/ws";
 
   private static final Set<Capability> ALL =
-      EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS);
+      EnumSet.of(Capability.UDP_FRAMES, Capability.DIAL_STATUS, Capability.CALLER_ADDRESS);
 
   /// Whether a link is told `gateway_hello`.
   enum Greeting {
@@ -80,7 +80,10 @@ final class FakeGateway implements Closeable {
               .withEntity(
                   ContentTypes.APPLICATION_JSON,
                   new TunnelRegistered(
-                          registration.tunnelId(), Protocol.TCP, port, "127.0.0.1:" + port)
+                          registration.tunnelId(),
+                          registration.protocol(),
+                          port,
+                          "127.0.0.1:" + port)
                       .encode()));
     }
 
@@ -267,7 +270,15 @@ final class FakeGateway implements Closeable {
 
     /// Opens a stream for a tunnel on behalf of a caller, null for one that is not known.
     FakeStream open(String tunnelId, int servicePort, CallerAddress caller) {
-      var header = new StreamHeader(Protocol.TCP, servicePort, "x", "", tunnelId, caller);
+      return open(new StreamHeader(Protocol.TCP, servicePort, "x", "", tunnelId, caller));
+    }
+
+    /// Opens a stream of datagrams, which have their lengths in front.
+    FakeStream openDatagrams(String tunnelId, int servicePort) {
+      return open(new StreamHeader(Protocol.UDP, servicePort, "x", "", tunnelId, null));
+    }
+
+    private FakeStream open(StreamHeader header) {
       var stream = new FakeStream();
       loop.run(() -> stream.start(Patiently.get(link), header));
       return stream;
@@ -334,7 +345,11 @@ final class FakeGateway implements Closeable {
     }
 
     void say(String text) {
-      Patiently.get(mouth).offer(ByteBuffer.wrap(text.getBytes(UTF_8)));
+      sayBytes(text.getBytes(UTF_8));
+    }
+
+    void sayBytes(byte[] bytes) {
+      Patiently.get(mouth).offer(ByteBuffer.wrap(bytes));
     }
 
     void awaitHeard(String text) {

@@ -17,6 +17,7 @@ import dev.penstock.gateway.observe.Rejection;
 import dev.penstock.gateway.rest.AgentRest;
 import dev.penstock.gateway.tunnels.Tunnel;
 import dev.penstock.gateway.tunnels.Tunnels;
+import dev.penstock.gateway.tunnels.UdpTunnel;
 import dev.penstock.management.JvmMeters;
 import dev.penstock.management.ManagementServer;
 import dev.penstock.node.Admission;
@@ -189,6 +190,7 @@ public final class Gateway implements AutoCloseable {
               Tunnels.create(
                   new Tunnels.Setup(
                       tunnelShared,
+                      new UdpTunnel.Shared(tunnelShared, settings.udp(), budget),
                       leases,
                       settings.publicSide().bind(),
                       settings.publicSide().syncGrace(),

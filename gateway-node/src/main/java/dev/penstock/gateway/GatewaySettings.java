@@ -12,6 +12,7 @@ import dev.penstock.config.Secret;
 import dev.penstock.config.Section;
 import dev.penstock.config.Variables;
 import dev.penstock.config.WindowSettings;
+import dev.penstock.gateway.tunnels.UdpSettings;
 import dev.penstock.protocol.control.CarrierChoice;
 import java.net.URI;
 import java.nio.file.Path;
@@ -38,6 +39,7 @@ import org.jspecify.annotations.Nullable;
 /// @param tokens `gateway.auth.tokens`: who may link, at least one
 /// @param links `gateway.links`: limits of agents' links
 /// @param windows `gateway.windows`: memory for what is under way
+/// @param udp `gateway.udp`: limits of UDP tunnels
 /// @param eventLoops `gateway.event_loops`: threads that carry bytes, 1 to 64; default 0 is one per
 ///   core
 /// @param management `management.listen`: where health, metrics and operations are served; port 0
@@ -53,6 +55,7 @@ public record GatewaySettings(
     List<ClusterToken> tokens,
     Links links,
     WindowSettings windows,
+    UdpSettings udp,
     int eventLoops,
     HostPort management,
     Origins origins) {
@@ -254,6 +257,7 @@ public record GatewaySettings(
     var tokens = tokens(gateway.section("auth"));
     var links = Links.of(gateway.section("links"));
     var windows = WindowSettings.of(gateway.section("windows"));
+    var udp = UdpSettings.of(gateway.section("udp"));
     var eventLoops = gateway.get("event_loops", Kind.integer(0, 64), 0);
     Section management = reader.root().section("management");
     var operations =
@@ -272,6 +276,7 @@ public record GatewaySettings(
         tokens,
         links,
         windows,
+        udp,
         eventLoops,
         operations,
         reader.finish());

@@ -41,6 +41,7 @@ public final class GatewayLab implements AutoCloseable {
   private String links = "";
   private String publicSide = "";
   private String proxyProtocol = "";
+  private String udp = "";
   private Gateway gateway;
 
   private GatewayLab(Path directory) {
@@ -70,6 +71,12 @@ public final class GatewayLab implements AutoCloseable {
     return this;
   }
 
+  /// What stands below `gateway.udp`.
+  public GatewayLab udp(String yaml) {
+    udp = yaml;
+    return this;
+  }
+
   public GatewayLab start() throws IOException {
     gateway = Gateway.start(settings());
     return this;
@@ -87,6 +94,7 @@ public final class GatewayLab implements AutoCloseable {
               public: {ports: 10000-65535%s}
               links: {%s}
               proxy_protocol: {%s}
+              udp: {%s}
               auth:
                 tokens:
                   - {token: s3cret, cluster: lab}
@@ -94,7 +102,7 @@ public final class GatewayLab implements AutoCloseable {
             management:
               listen: 127.0.0.1:0
             """
-                .formatted(publicSide, links, proxyProtocol)));
+                .formatted(publicSide, links, proxyProtocol, udp)));
   }
 
   public Gateway gateway() {

@@ -11,6 +11,7 @@ import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.TunnelRegistered;
 import dev.penstock.protocol.control.TunnelRegistration;
 import java.io.IOException;
+import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -161,6 +162,25 @@ class RegistrationTest {
     assertThat(lab.list("lab")).isEmpty();
     assertThat(lab.metric("penstock_gateway_rejected_total{reason=\"foreign_cluster\"}"))
         .isEqualTo(1);
+  }
+
+  @Test
+  void aTcpAndAUdpTunnelShareAPortNumber() throws Exception {
+    int wanted = freePort();
+    var udp = TunnelRegistration.of(Protocol.UDP, "udp-dns", "dns", 53).tunnelPort(wanted);
+    assertThat(lab.expose(tunnel("dns", 53).tunnelPort(wanted))).isEqualTo(wanted);
+    assertThat(lab.expose(udp)).isEqualTo(wanted);
+    assertThat(lab.metric("penstock_gateway_tunnels")).isEqualTo(2);
+  }
+
+  @Test
+  void aUdpPortOfAnotherProgramIsAConflict() throws Exception {
+    try (var taken = new DatagramSocket(0, InetAddress.getLoopbackAddress())) {
+      var udp =
+          TunnelRegistration.of(Protocol.UDP, "udp-dns", "dns", 53)
+              .tunnelPort(taken.getLocalPort());
+      assertProblem(register(udp), 409, String.valueOf(taken.getLocalPort()));
+    }
   }
 
   @Test

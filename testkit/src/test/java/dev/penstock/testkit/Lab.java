@@ -26,7 +26,7 @@ final class Lab implements AutoCloseable {
 
   private static final int CONNECT_TIMEOUT_MILLIS = 5_000;
 
-  private record Exposed(String target, int publicPort, String settings) {}
+  private record Exposed(String protocol, String target, int publicPort, String settings) {}
 
   private final Path directory;
   private final int listenPort = Ports.free();
@@ -36,6 +36,7 @@ final class Lab implements AutoCloseable {
   private String publicSide = "max_connections: 100000";
   private final List<AutoCloseable> owned = new ArrayList<>();
   private CarrierChoice carriers = CarrierChoice.AUTO;
+  private String gatewayUdp = "";
   private NodeProcess gateway;
   private NodeProcess agent;
 
@@ -61,7 +62,19 @@ final class Lab implements AutoCloseable {
 
   /// As [#expose(String, String)], with more settings of the service, such as `proxy_protocol: v1`.
   Lab expose(String name, String target, String settings) {
-    services.put(name, new Exposed(target, Ports.free(), settings));
+    services.put(name, new Exposed("tcp", target, Ports.free(), settings));
+    return this;
+  }
+
+  /// Exposes a UDP service that somebody else runs.
+  Lab exposeUdp(String name, String target) {
+    services.put(name, new Exposed("udp", target, Ports.free(), ""));
+    return this;
+  }
+
+  /// Settings below `gateway.udp`, such as `max_sessions: 3`.
+  Lab gatewayUdp(String settings) {
+    gatewayUdp = settings;
     return this;
   }
 
@@ -123,7 +136,8 @@ final class Lab implements AutoCloseable {
                 "127.0.0.1:" + agentManagement));
     services.forEach((name, service) -> {
       arguments.add("--expose");
-      arguments.add(name + "=" + service.target() + "@" + service.publicPort());
+      String scheme = service.protocol().equals("udp") ? "udp://" : "";
+      arguments.add(name + "=" + scheme + service.target() + "@" + service.publicPort());
     });
     return arguments;
   }
@@ -148,7 +162,14 @@ final class Lab implements AutoCloseable {
 
   /// The line that the agent prints when a service can be reached.
   String announcement(String name) {
-    return name + "  tcp  127.0.0.1:" + port(name) + " -> " + services.get(name).target();
+    Exposed service = services.get(name);
+    return name
+        + "  "
+        + service.protocol()
+        + "  127.0.0.1:"
+        + service.publicPort()
+        + " -> "
+        + service.target();
   }
 
   /// A new client of a service.
@@ -201,6 +222,7 @@ final class Lab implements AutoCloseable {
         %s
       links:
         protocol: %s
+      udp: {%s}
       auth:
         tokens:
           - token: %s
@@ -215,6 +237,7 @@ final class Lab implements AutoCloseable {
             directory.resolve("data"),
             publicSide,
             carriers.label(),
+            gatewayUdp,
             TOKEN,
             OTHER_TOKEN,
             gatewayManagement);

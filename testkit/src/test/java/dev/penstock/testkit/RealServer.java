@@ -133,6 +133,27 @@ final class RealServer implements AutoCloseable {
     return server.start(List.of(program, "-D", "-e", "-f", server.file("sshd_config").toString()));
   }
 
+  /// A DNS server, over UDP and TCP, that knows `penstock.test` and nothing else.
+  static RealServer dns() {
+    String program = Programs.require("dnsmasq");
+    var server = new RealServer("dns");
+    return server.start(
+        List.of(
+            program,
+            "--keep-in-foreground",
+            "--log-facility=-",
+            "--conf-file=/dev/null",
+            "--pid-file=" + server.file("dnsmasq.pid"),
+            "--user=" + System.getProperty("user.name"),
+            "--no-resolv",
+            "--no-hosts",
+            "--bind-interfaces",
+            "--listen-address=127.0.0.1",
+            "--port=" + server.port,
+            "--host-record=penstock.test,192.0.2.7,2001:db8::7",
+            "--txt-record=text.penstock.test,carried as one"));
+  }
+
   /// A web server for the files in its folder.
   static RealServer nginx() {
     return nginx("", "");

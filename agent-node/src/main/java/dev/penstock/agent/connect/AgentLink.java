@@ -2,6 +2,7 @@ package dev.penstock.agent.connect;
 
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.observe.YamuxMeters;
+import dev.penstock.agent.serve.TargetFlow;
 import dev.penstock.agent.serve.TargetStream;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.Carrier;
@@ -92,6 +93,7 @@ public final class AgentLink {
   private final TimerScheduler<Command> timers;
   private final Outbound outbound;
   private final TargetStream.Shared streams;
+  private final TargetFlow.Shared flows;
   private final URI url;
   private final String clusterId;
   private final Loop loop;
@@ -113,6 +115,7 @@ public final class AgentLink {
       TimerScheduler<Command> timers,
       Outbound outbound,
       TargetStream.Shared streams,
+      TargetFlow.Shared flows,
       URI url,
       String clusterId,
       Loop loop,
@@ -121,6 +124,7 @@ public final class AgentLink {
     this.timers = timers;
     this.outbound = outbound;
     this.streams = streams;
+    this.flows = flows;
     this.url = url;
     this.clusterId = clusterId;
     this.loop = loop;
@@ -137,13 +141,15 @@ public final class AgentLink {
   public static Behavior<Command> create(
       Outbound outbound,
       TargetStream.Shared streams,
+      TargetFlow.Shared flows,
       URI url,
       String clusterId,
       Loop loop,
       ActorRef<Report> agent) {
     return Behaviors.setup(context ->
         Behaviors.withTimers(timers -> {
-          var self = new AgentLink(context, timers, outbound, streams, url, clusterId, loop, agent);
+          var self =
+              new AgentLink(context, timers, outbound, streams, flows, url, clusterId, loop, agent);
           self.dial();
           return Behaviors.receive(Command.class)
               .onAnyMessage(self::on)
@@ -170,10 +176,15 @@ public final class AgentLink {
         waitAndDial();
       }
       case Arrived(var message) -> arrived(message);
-      case Requested(var stream, var header) ->
-          context.spawnAnonymous(
-              TargetStream.create(streams, stream, header, agreed, materializer),
-              DispatcherSelector.fromConfig(loop.dispatcher()));
+      case Requested(var stream, var header) -> {
+        var at = DispatcherSelector.fromConfig(loop.dispatcher());
+        switch (header.protocol()) {
+          case TCP ->
+              context.spawnAnonymous(
+                  TargetStream.create(streams, stream, header, agreed, materializer), at);
+          case UDP -> context.spawnAnonymous(TargetFlow.create(flows, stream, header, agreed), at);
+        }
+      }
       case Beat() -> {
         if (link != null) {
           if (beatSentAt != 0) {

@@ -32,7 +32,8 @@ public record Outbound(
     ByteBudget budget,
     String version) {
   private static final Set<Capability> EXTENSIONS =
-      Collections.unmodifiableSet(EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS));
+      Collections.unmodifiableSet(
+          EnumSet.of(Capability.UDP_FRAMES, Capability.DIAL_STATUS, Capability.CALLER_ADDRESS));
 
   /// The extensions that this agent names in the query and in its acknowledgement.
   public Set<Capability> capabilities() {

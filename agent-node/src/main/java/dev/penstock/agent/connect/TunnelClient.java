@@ -4,7 +4,6 @@ import dev.penstock.agent.settings.ServiceSettings;
 import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.MalformedMessage;
 import dev.penstock.protocol.control.Problem;
-import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.TunnelRegistered;
 import dev.penstock.protocol.control.TunnelRegistration;
 import dev.penstock.protocol.net.HttpCall;
@@ -37,7 +36,13 @@ public final class TunnelClient {
 
   /// The tunnel id of one of our services: the same for every agent of a cluster.
   public static String tunnelId(String clusterId, ServiceSettings service) {
-    return "tcp-" + clusterId + "-" + service.name() + "-" + service.port();
+    return service.protocol().label()
+        + "-"
+        + clusterId
+        + "-"
+        + service.name()
+        + "-"
+        + service.port();
   }
 
   /// Registers `service`. Fails with [Refused], or with what the connection failed with.
@@ -45,7 +50,10 @@ public final class TunnelClient {
       Loop loop, String clusterId, ServiceSettings service) {
     var registration =
         TunnelRegistration.of(
-                Protocol.TCP, tunnelId(clusterId, service), service.name(), service.target().port())
+                service.protocol(),
+                tunnelId(clusterId, service),
+                service.name(),
+                service.target().port())
             .cluster(clusterId)
             .gateway("", service.name(), service.port())
             .annotations(service.access().annotations())

@@ -1,16 +1,26 @@
 package dev.penstock.agent.observe;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.penstock.observe.LinkMeters;
 import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.link.DatagramDrop;
+import dev.penstock.protocol.link.DatagramTraffic;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.StreamEnd;
 import dev.penstock.protocol.link.Traffic;
 import dev.penstock.protocol.yamux.ByteBudget;
 import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.core.metrics.CounterWithCallback;
 import io.prometheus.metrics.core.metrics.Gauge;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
 
 /// All meters of an agent, declared once; the names that start with `pipeops_agent_` are those that
 /// dashboards of the original agent know. Labels come from closed sets only. Safe for use by
@@ -20,7 +30,21 @@ public final class AgentMeters {
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
   };
 
+  /// What can happen to a datagram on an agent.
+  private static final Set<DatagramDrop> DROPS =
+      EnumSet.complementOf(
+          EnumSet.of(
+              DatagramDrop.NO_LINK,
+              DatagramDrop.SOURCE_REFUSED,
+              DatagramDrop.TOO_MANY_SESSIONS,
+              DatagramDrop.DIAL_FAILED));
+
   private final Traffic traffic = new Traffic();
+  private final DatagramTraffic datagrams = new DatagramTraffic();
+  private final Map<DialStatus.Code, LongAdder> udpDialsFailed =
+      new EnumMap<>(DialStatus.Code.class);
+  private final Gauge udpSessions;
+  private final Counter udpSessionsTotal;
   private final Gauge connections;
   private final Counter connectionsTotal;
   private final Counter errors;
@@ -103,6 +127,53 @@ public final class AgentMeters {
         traffic,
         "sent",
         "received");
+    for (DialStatus.Code code : DialStatus.Code.values()) {
+      udpDialsFailed.put(code, new LongAdder());
+    }
+    udpSessions =
+        Gauge.builder()
+            .name("pipeops_agent_udp_tunnel_active_sessions")
+            .help("UDP sessions that are carried now.")
+            .register(registry);
+    udpSessionsTotal =
+        Counter.builder()
+            .name("pipeops_agent_udp_tunnel_sessions_total")
+            .help("UDP sessions that were carried.")
+            .register(registry);
+    CounterWithCallback.builder()
+        .name("pipeops_agent_udp_tunnel_packets_total")
+        .help("Datagrams sent to the gateway, and received from it and given to a service.")
+        .labelNames("direction")
+        .callback(sample -> {
+          sample.call((double) datagrams.toPeer(), "sent");
+          sample.call((double) datagrams.fromPeer(), "received");
+        })
+        .register(registry);
+    CounterWithCallback.builder()
+        .name("pipeops_agent_udp_tunnel_bytes_total")
+        .help("Payload bytes of those datagrams.")
+        .labelNames("direction")
+        .callback(sample -> {
+          sample.call((double) datagrams.bytesToPeer(), "sent");
+          sample.call((double) datagrams.bytesFromPeer(), "received");
+        })
+        .register(registry);
+    CounterWithCallback.builder()
+        .name("pipeops_agent_udp_tunnel_errors_total")
+        .help(
+            "Sessions that could not be opened, and datagrams that were not carried on, by reason.")
+        .labelNames("error_type")
+        .callback(sample -> {
+          udpDialsFailed.forEach((code, count) -> {
+            if (code != DialStatus.Code.CONNECTED) {
+              sample.call((double) count.sum(), code.label());
+            }
+          });
+          for (DatagramDrop why : DROPS) {
+            sample.call((double) datagrams.dropped(why), why.label());
+          }
+        })
+        .register(registry);
     linkMeters = new LinkMeters(registry, "penstock_agent", budget);
     yamux = new YamuxMeters(registry, traffic);
     discovery = new DiscoveryMeters(registry);
@@ -124,6 +195,25 @@ public final class AgentMeters {
 
   public HeartbeatMeters heartbeats() {
     return heartbeats;
+  }
+
+  /// Counts datagrams of UDP sessions and their bytes.
+  public DatagramTraffic datagrams() {
+    return datagrams;
+  }
+
+  public void udpSessionStarted() {
+    udpSessions.inc();
+    udpSessionsTotal.inc();
+  }
+
+  public void udpSessionEnded() {
+    udpSessions.dec();
+  }
+
+  /// A session could not be opened, or its service answered that nobody listens.
+  public void udpFailed(DialStatus.Code code) {
+    requireNonNull(udpDialsFailed.get(code)).increment();
   }
 
   /// Counts payload bytes.

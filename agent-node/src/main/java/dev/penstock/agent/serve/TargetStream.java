@@ -225,7 +225,7 @@ public final class TargetStream {
     return Behaviors.stopped();
   }
 
-  private static DialStatus.Code codeOf(DialFailure.Kind kind) {
+  static DialStatus.Code codeOf(DialFailure.Kind kind) {
     return switch (kind) {
       case REFUSED -> DialStatus.Code.REFUSED;
       case TIMED_OUT -> DialStatus.Code.TIMED_OUT;

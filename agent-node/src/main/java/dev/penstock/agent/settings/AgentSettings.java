@@ -12,6 +12,7 @@ import dev.penstock.config.Section;
 import dev.penstock.config.Variables;
 import dev.penstock.config.WindowSettings;
 import dev.penstock.protocol.control.CarrierChoice;
+import dev.penstock.protocol.control.Protocol;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -44,7 +45,8 @@ import org.jspecify.annotations.Nullable;
 /// @param udpDiscovery `tunnels.discovery.udp`: where UDP services are looked for
 /// @param tcp `tunnels.tcp`: connections of services that do not say otherwise
 /// @param udp `tunnels.udp`: sessions of services that do not say otherwise
-/// @param services `tunnels.services`: what to expose, no two with one name or one port
+/// @param services `tunnels.services`: what to expose, no two of one protocol with one name or one
+///   port
 /// @param management `management.listen`: where health and metrics are served; port 0 to 65535,
 ///   default 127.0.0.1:9091
 /// @param origins where each value was written
@@ -263,17 +265,17 @@ public record AgentSettings(
 
   private static List<ServiceSettings> services(
       List<Section> sections, ServiceSettings.Common common) {
-    var names = new HashSet<String>();
-    var ports = new HashSet<Integer>();
+    var names = new HashSet<Map.Entry<Protocol, String>>();
+    var ports = new HashSet<Map.Entry<Protocol, Integer>>();
     return sections.stream()
         .map(section -> {
           int problems = section.problemCount();
           var service = ServiceSettings.of(section, common);
           if (section.problemCount() == problems) {
-            if (!names.add(service.name())) {
+            if (!names.add(Map.entry(service.protocol(), service.name()))) {
               section.refuse("name", "found \"" + service.name() + "\" again", "a name of its own");
             }
-            if (!ports.add(service.port())) {
+            if (!ports.add(Map.entry(service.protocol(), service.port()))) {
               section.refuse("port", "found " + service.port() + " again", "a port of its own");
             }
           }
@@ -284,14 +286,14 @@ public record AgentSettings(
 
   private static List<ServiceSettings> services(
       ConfigReader reader, List<Expose> exposes, ServiceSettings.Common common) {
-    var names = new HashSet<String>();
-    var ports = new HashSet<Integer>();
+    var names = new HashSet<Map.Entry<Protocol, String>>();
+    var ports = new HashSet<Map.Entry<Protocol, Integer>>();
     for (Expose expose : exposes) {
-      if (!names.add(expose.name())) {
+      if (!names.add(Map.entry(expose.protocol(), expose.name()))) {
         reader.refuse(
             "--expose", "found the name \"" + expose.name() + "\" again", "a name of its own");
       }
-      if (!ports.add(expose.target().port())) {
+      if (!ports.add(Map.entry(expose.protocol(), expose.target().port()))) {
         reader.refuse(
             "--expose",
             "found the target port " + expose.target().port() + " again",

@@ -4,6 +4,7 @@ import dev.penstock.access.AccessRules;
 import dev.penstock.config.HostPort;
 import dev.penstock.config.Kind;
 import dev.penstock.config.Section;
+import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.RoutingMode;
 import dev.penstock.protocol.net.ProxyHeader;
 import java.util.Optional;
@@ -14,7 +15,7 @@ import java.util.regex.Pattern;
 ///
 /// @param name `tunnels.services[].name`: 1 to 63 lower case letters, digits and `-`; the service's
 ///   identity, so that a name keeps its public port
-/// @param protocol `tunnels.services[].protocol`: only `tcp`, which is the default
+/// @param protocol `tunnels.services[].protocol`: `tcp`, which is the default, or `udp`
 /// @param port `tunnels.services[].port`: the listener port, 1 to 65535; the public port preferred
 ///   is 10000 more
 /// @param target `tunnels.services[].target`: `host:port` that the agent connects to
@@ -43,11 +44,6 @@ public record ServiceSettings(
     UdpSettings udp) {
   static final Pattern NAME = Pattern.compile("[a-z0-9-]{1,63}");
   static final String NAME_EXPECTED = "1 to 63 lower case letters, digits and \"-\", such as redis";
-
-  /// What can be carried.
-  public enum Protocol {
-    TCP
-  }
 
   /// What holds for every service that does not say otherwise.
   record Common(RoutingSettings routing, TcpSettings tcp, UdpSettings udp) {}
@@ -92,7 +88,7 @@ public record ServiceSettings(
   static ServiceSettings of(Expose expose, Common common) {
     return new ServiceSettings(
         expose.name(),
-        Protocol.TCP,
+        expose.protocol(),
         expose.target().port(),
         expose.target(),
         expose.publicPort(),

@@ -7,8 +7,8 @@ import java.time.Duration;
 /// How the UDP sessions of one service are served: `tunnels.udp`, and what `tunnels.services[].udp`
 /// says differently.
 ///
-/// @param bufferSize `buffer_size`: bytes of the largest datagram taken from a service, 512 to
-///   65535; default 65535
+/// @param bufferSize `buffer_size`: bytes of the largest datagram carried, 512 to 65535; default
+///   65535
 /// @param sessionTimeout `session_timeout`: without datagrams either way, after which a session
 ///   ends, 100 ms to 24 h; default 5 min
 /// @param maxSessions `max_sessions`: sessions of one service at a time, 1 to 1000000; default

@@ -11,6 +11,7 @@ import dev.penstock.config.ConfigurationPage;
 import dev.penstock.config.HostPort;
 import dev.penstock.config.Outside;
 import dev.penstock.config.Secret;
+import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.RoutingMode;
 import dev.penstock.protocol.net.ProxyHeader;
 import java.io.IOException;
@@ -115,7 +116,7 @@ class AgentSettingsTest {
                   services:
                     - {name: a, port: 80, target: 127.0.0.1:80}
                     - {name: a, port: 80, target: 127.0.0.1:81}
-                    - {name: B, protocol: udp, port: 0, target: x, public_port: 70000}
+                    - {name: B, protocol: sctp, port: 0, target: x, public_port: 70000}
                 """,
                 Map.of("PIPEOPS_API_URL", "ftp://x")))
         .containsExactly(
@@ -134,11 +135,25 @@ class AgentSettingsTest {
             "agent.yaml:10: tunnels.services[1].port: found 80 again (expected: a port of its own)",
             "agent.yaml:11: tunnels.services[2].name: found \"B\" (expected: 1 to 63 lower case letters,"
                 + " digits and \"-\", such as redis)",
-            "agent.yaml:11: tunnels.services[2].protocol: found \"udp\" (expected: tcp)",
+            "agent.yaml:11: tunnels.services[2].protocol: found \"sctp\" (expected: tcp or udp)",
             "agent.yaml:11: tunnels.services[2].port: found \"0\" (expected: 1 to 65535)",
             "agent.yaml:11: tunnels.services[2].target: found \"x\" (expected: host:port such as"
                 + " 127.0.0.1:6379)",
             "agent.yaml:11: tunnels.services[2].public_port: found \"70000\" (expected: 1 to 65535)");
+  }
+
+  @Test
+  void tcpAndUdpMayHaveOneNameAndOnePort() {
+    var settings =
+        AgentSettings.of(
+            "http://g:8080",
+            Secret.of("s3cret"),
+            List.of(Expose.parse("dns=127.0.0.1:53"), Expose.parse("dns=udp://127.0.0.1:53@5353")));
+    assertThat(settings.services())
+        .extracting(ServiceSettings::protocol)
+        .containsExactly(Protocol.TCP, Protocol.UDP);
+    assertThat(settings.services().getLast().publicPort()).hasValue(5353);
+    assertThat(settings.services().getLast().target().port()).isEqualTo(53);
   }
 
   @Test
@@ -219,7 +234,7 @@ class AgentSettingsTest {
         .containsExactly(
             new ServiceSettings(
                 "redis",
-                ServiceSettings.Protocol.TCP,
+                Protocol.TCP,
                 6379,
                 new HostPort("127.0.0.1", 6379),
                 OptionalInt.empty(),

@@ -68,6 +68,11 @@ public final class AgentLink {
     actor.tell(client);
   }
 
+  /// Gives a flow of datagrams to this link.
+  public void carry(GatewayLink.CarryDatagrams flow) {
+    actor.tell(flow);
+  }
+
   /// Counts a stream from its choice on, so that a burst of clients is spread.
   public void chosen() {
     outstanding.incrementAndGet();

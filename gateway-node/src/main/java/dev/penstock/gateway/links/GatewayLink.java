@@ -54,6 +54,11 @@ public final class GatewayLink {
   /// Carry this client; the answer goes to its tunnel.
   public record Carry(Client client, AgentLink by) implements Command {}
 
+  /// Carry the datagrams of this flow; the answer goes to the flow.
+  ///
+  /// @param timeout how long nothing may go in either direction
+  public record CarryDatagrams(UdpFlow flow, AgentLink by, Duration timeout) implements Command {}
+
   /// The gateway ends: close the link in order.
   public record GoAway() implements Command {}
 
@@ -144,7 +149,7 @@ public final class GatewayLink {
 
   private static final Logger log = LoggerFactory.getLogger(GatewayLink.class);
   private static final Set<Capability> OURS =
-      EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS);
+      EnumSet.of(Capability.UDP_FRAMES, Capability.DIAL_STATUS, Capability.CALLER_ADDRESS);
 
   /// How long an agent without our extensions may take to answer a ping: the original gives its own
   /// pings 30 s, because one large message holds up all others.
@@ -290,6 +295,12 @@ public final class GatewayLink {
       case Carry(var client, var by) -> {
         context.spawnAnonymous(
             ClientStream.create(client, by, setup.shared(), materializer),
+            DispatcherSelector.fromConfig(link.loop().dispatcher()));
+        yield Behaviors.same();
+      }
+      case CarryDatagrams(var flow, var by, var timeout) -> {
+        context.spawnAnonymous(
+            UdpSession.create(flow, by, setup.shared().meters(), timeout),
             DispatcherSelector.fromConfig(link.loop().dispatcher()));
         yield Behaviors.same();
       }

@@ -2,6 +2,7 @@ package dev.penstock.gateway.observe;
 
 import dev.penstock.gateway.leases.TunnelIdentity;
 import dev.penstock.observe.RateLimitedLog;
+import dev.penstock.protocol.link.DatagramDrop;
 import java.net.InetSocketAddress;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -17,6 +18,9 @@ public final class BadPeers {
       new RateLimitedLog<>(Rejection.class, LINES_PER_MINUTE);
   private final RateLimitedLog<ClientRefusal> refusals =
       new RateLimitedLog<>(ClientRefusal.class, LINES_PER_MINUTE);
+
+  private final RateLimitedLog<DatagramDrop> flows =
+      new RateLimitedLog<>(DatagramDrop.class, LINES_PER_MINUTE);
 
   public BadPeers(GatewayMeters meters) {
     this.meters = meters;
@@ -45,5 +49,26 @@ public final class BadPeers {
         .addKeyValue("clientAddress", client)
         .addKeyValue("detail", detail)
         .log("refused a client");
+  }
+
+  /// A client's datagrams were dropped because they can have no session.
+  public void flowRefused(DatagramDrop why, TunnelIdentity tunnel, InetSocketAddress client) {
+    flows
+        .at(why, log.atInfo())
+        .addKeyValue("reason", why)
+        .addKeyValue("cluster", tunnel.cluster())
+        .addKeyValue("tunnel", tunnel.tunnelId())
+        .addKeyValue("clientAddress", client)
+        .log("dropped a client's datagram");
+  }
+
+  /// A public UDP port had an error that it survives.
+  public void datagramsFailed(TunnelIdentity tunnel, String why) {
+    flows
+        .at(DatagramDrop.SEND_FAILED, log.atWarn())
+        .addKeyValue("cluster", tunnel.cluster())
+        .addKeyValue("tunnel", tunnel.tunnelId())
+        .addKeyValue("cause", why)
+        .log("an error on a public UDP port");
   }
 }

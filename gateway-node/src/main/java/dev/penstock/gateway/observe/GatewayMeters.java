@@ -2,11 +2,14 @@ package dev.penstock.gateway.observe;
 
 import dev.penstock.observe.LinkMeters;
 import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.link.DatagramDrop;
+import dev.penstock.protocol.link.DatagramTraffic;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.StreamEnd;
 import dev.penstock.protocol.link.Traffic;
 import dev.penstock.protocol.yamux.ByteBudget;
 import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.core.metrics.CounterWithCallback;
 import io.prometheus.metrics.core.metrics.Gauge;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
@@ -20,6 +23,9 @@ public final class GatewayMeters {
   };
 
   private final Traffic traffic = new Traffic();
+  private final DatagramTraffic datagrams = new DatagramTraffic();
+  private final Gauge udpSessions;
+  private final Counter udpSessionsTotal;
   private final Gauge links;
   private final Counter linksEnded;
   private final Counter socketsOpened;
@@ -136,12 +142,64 @@ public final class GatewayMeters {
         traffic,
         "to_service",
         "to_client");
+    udpSessions =
+        Gauge.builder()
+            .name("penstock_gateway_udp_active_sessions")
+            .help("Flows of UDP clients carried now.")
+            .register(registry);
+    udpSessionsTotal =
+        Counter.builder()
+            .name("penstock_gateway_udp_sessions_total")
+            .help("Flows of UDP clients that were carried.")
+            .register(registry);
+    CounterWithCallback.builder()
+        .name("penstock_gateway_udp_datagrams_total")
+        .help("Datagrams given to agents' links, and sent to clients.")
+        .labelNames("direction")
+        .callback(sample -> {
+          sample.call((double) datagrams.toPeer(), "to_service");
+          sample.call((double) datagrams.fromPeer(), "to_client");
+        })
+        .register(registry);
+    CounterWithCallback.builder()
+        .name("penstock_gateway_udp_bytes_total")
+        .help("Payload bytes of those datagrams.")
+        .labelNames("direction")
+        .callback(sample -> {
+          sample.call((double) datagrams.bytesToPeer(), "to_service");
+          sample.call((double) datagrams.bytesFromPeer(), "to_client");
+        })
+        .register(registry);
+    CounterWithCallback.builder()
+        .name("penstock_gateway_udp_dropped_total")
+        .help("Datagrams that were not carried on, by reason.")
+        .labelNames("reason")
+        .callback(sample -> {
+          for (DatagramDrop why : DatagramDrop.values()) {
+            sample.call((double) datagrams.dropped(why), why.label());
+          }
+        })
+        .register(registry);
     linkMeters = new LinkMeters(registry, "penstock_gateway", budget);
   }
 
   /// What the links measure.
   public LinkMeters links() {
     return linkMeters;
+  }
+
+  /// Counts datagrams of UDP tunnels and their bytes.
+  public DatagramTraffic datagrams() {
+    return datagrams;
+  }
+
+  public void udpSessionOpened() {
+    udpSessions.inc();
+    udpSessionsTotal.inc();
+  }
+
+  public void udpSessionEnded() {
+    udpSessions.dec();
   }
 
   /// Counts payload bytes.

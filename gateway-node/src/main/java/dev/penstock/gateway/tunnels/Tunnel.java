@@ -242,11 +242,12 @@ public final class Tunnel {
   }
 
   private Bound failed(String why) {
+    return failed(context.getSelf(), service.identity(), why);
+  }
+
+  static Bound failed(ActorRef<Command> tunnel, TunnelIdentity identity, String why) {
     return new Bound.Failed(
-        context.getSelf(),
-        service.identity(),
-        why.contains("in use") ? Obstacle.IN_USE : Obstacle.SYSTEM,
-        why);
+        tunnel, identity, why.contains("in use") ? Obstacle.IN_USE : Obstacle.SYSTEM, why);
   }
 
   private Bound closed() {
@@ -346,8 +347,8 @@ public final class Tunnel {
   }
 
   private void refuse(TcpConnection connection, ClientRefusal why, String detail) {
-    connection.reset();
     shared.badPeers().clientRefused(why, service.identity(), connection.remoteAddress(), detail);
+    connection.reset();
   }
 
   private Behavior<Command> stopped() {

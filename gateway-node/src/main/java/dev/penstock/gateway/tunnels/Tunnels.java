@@ -129,7 +129,12 @@ public final class Tunnels {
   /// @param syncGrace how long a tunnel lasts that syncs no longer name
   /// @param ready runs once all leases of the last run are bound again or are known to be blocked
   public record Setup(
-      Tunnel.Shared shared, Leases leases, String bind, Duration syncGrace, Runnable ready) {}
+      Tunnel.Shared shared,
+      UdpTunnel.Shared udp,
+      Leases leases,
+      String bind,
+      Duration syncGrace,
+      Runnable ready) {}
 
   private static final Logger log = LoggerFactory.getLogger(Tunnels.class);
   private static final String NOT_WRITTEN =
@@ -512,29 +517,17 @@ public final class Tunnels {
       return; // bound once the listener before it is closed
     }
     known.listener = listener(known);
-    if (known.listener == null) {
-      known.phase = Phase.IDLE;
-      answer(known, new Answer.Registered(known.view()));
-      restored(known.tunnel.identity());
-    }
   }
 
-  /// What listens at the tunnel's port; null for a transport that nothing here listens for.
-  private @Nullable ActorRef<Tunnel.Command> listener(Known known) {
-    return switch (known.tunnel.transport()) {
-      case TCP -> {
-        Loop loop = setup.shared().loops().next();
-        yield context.spawnAnonymous(
-            Tunnel.create(
-                setup.shared(),
-                loop,
-                new InetSocketAddress(setup.bind(), port(known).number()),
-                service(known),
-                boundAdapter),
-            DispatcherSelector.fromConfig(loop.dispatcher()));
-      }
-      case UDP -> null;
-    };
+  private ActorRef<Tunnel.Command> listener(Known known) {
+    Loop loop = setup.shared().loops().next();
+    var address = new InetSocketAddress(setup.bind(), port(known).number());
+    return context.spawnAnonymous(
+        switch (known.tunnel.transport()) {
+          case TCP -> Tunnel.create(setup.shared(), loop, address, service(known), boundAdapter);
+          case UDP -> UdpTunnel.create(setup.udp(), loop, address, service(known), boundAdapter);
+        },
+        DispatcherSelector.fromConfig(loop.dispatcher()));
   }
 
   private static Service service(Known known) {

@@ -5,6 +5,7 @@ import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.control.ControlCodec;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.MalformedMessage;
+import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.control.StreamHeaderDecoder;
 import dev.penstock.protocol.control.TunnelMessage;
@@ -232,6 +233,9 @@ public final class LinkStage
               case OpenResult.Refused _ -> null;
               case OpenResult.Opened(var opened) -> {
                 stream.bind(opened);
+                if (header.protocol() == Protocol.UDP) {
+                  stream.keepFrames();
+                }
                 stream.write(header.encode());
                 yield stream;
               }
@@ -669,6 +673,9 @@ public final class LinkStage
             headers.remove(this);
             ready = new LinkStream(link);
             ready.bind(yamux);
+            if (header.protocol() == Protocol.UDP) {
+              ready.keepFrames();
+            }
             if (bytes.hasRemaining()) {
               ready.received(bytes);
             }
@@ -678,6 +685,13 @@ public final class LinkStage
           headers.remove(this);
           yamux.reset();
           listener.refused(LinkListener.Refusal.BAD_STREAM_HEADER);
+        }
+      }
+
+      @Override
+      public void frameEnd() {
+        if (ready != null) {
+          ready.frameEnd();
         }
       }
 

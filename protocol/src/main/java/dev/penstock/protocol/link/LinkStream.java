@@ -3,9 +3,11 @@ package dev.penstock.protocol.link;
 import dev.penstock.protocol.yamux.CloseCause;
 import dev.penstock.protocol.yamux.MuxStream;
 import dev.penstock.protocol.yamux.StreamListener;
+import dev.penstock.protocol.yamux.YamuxStream;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.List;
 import org.apache.pekko.NotUsed;
 import org.apache.pekko.stream.javadsl.Flow;
@@ -27,6 +29,9 @@ public final class LinkStream implements StreamListener {
   private @Nullable CloseCause closed;
   private @Nullable Runnable onChange;
 
+  /// The pieces of the frame that is still arriving; null where frames mean nothing.
+  private @Nullable ArrayList<ByteBuffer> frame;
+
   LinkStream(Link link) {
     this.link = link;
   }
@@ -41,6 +46,19 @@ public final class LinkStream implements StreamListener {
   public Flow<ByteBuffer, ByteBuffer, NotUsed> flow(
       DialReport report, List<ByteBuffer> first, Traffic traffic, StreamObserver observer) {
     return Flow.fromGraph(new StreamFlow(this, report, first, traffic, observer));
+  }
+
+  /// Carries datagrams instead of bytes. The stream was opened with [Protocol#UDP][
+  /// dev.penstock.protocol.control.Protocol#UDP]. On the loop only.
+  ///
+  /// @param first bytes for the peer that go before the datagrams, null for none
+  public DatagramStream datagrams(
+      DatagramStream.Framing framing,
+      DialReport report,
+      @Nullable ByteBuffer first,
+      DatagramTraffic traffic,
+      DatagramStream.Owner owner) {
+    return new DatagramStream(this, framing, report, traffic, owner).start(first);
   }
 
   /// Whether the peer tells how its dial went before it sends bytes of the service.
@@ -113,6 +131,16 @@ public final class LinkStream implements StreamListener {
     return unsent;
   }
 
+  /// Bytes that the peer takes now: a write of no more leaves as one frame, if it is no larger than
+  /// [#largestFrame].
+  long sendCredit() {
+    return mux() instanceof YamuxStream yamux ? yamux.sendCredit() : Long.MAX_VALUE;
+  }
+
+  int largestFrame() {
+    return mux() instanceof YamuxStream yamux ? yamux.maxFrame() : Integer.MAX_VALUE;
+  }
+
   /// Takes one write while another is unsent, and no more.
   void write(ByteBuffer bytes) {
     if (closed != null) {
@@ -180,8 +208,37 @@ public final class LinkStream implements StreamListener {
 
   // --- StreamListener: called by the session ---
 
+  /// From now on what [#poll] gives is one data frame of the peer each time, however it was cut on
+  /// its way; the window bounds what waits for the end of a frame.
+  void keepFrames() {
+    frame = new ArrayList<>(1);
+  }
+
   @Override
   public void received(ByteBuffer bytes) {
+    if (frame == null) {
+      enqueue(bytes);
+    } else {
+      frame.add(bytes);
+    }
+  }
+
+  @Override
+  public void frameEnd() {
+    if (frame == null || frame.isEmpty()) {
+      return;
+    }
+    ByteBuffer whole = frame.getFirst();
+    if (frame.size() > 1) {
+      whole = ByteBuffer.allocate(frame.stream().mapToInt(ByteBuffer::remaining).sum());
+      frame.forEach(whole::put);
+      whole.flip();
+    }
+    frame.clear();
+    enqueue(whole);
+  }
+
+  private void enqueue(ByteBuffer bytes) {
     if (head == null) {
       head = bytes;
     } else {

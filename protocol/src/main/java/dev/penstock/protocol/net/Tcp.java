@@ -162,7 +162,7 @@ public final class Tcp {
   }
 
   /// Native transports throw other types than NIO, with their own words before the system's.
-  private static BindException bindFailure(InetSocketAddress address, Throwable cause) {
+  static BindException bindFailure(InetSocketAddress address, Throwable cause) {
     String text = String.valueOf(cause.getMessage());
     var failure =
         new BindException(
@@ -256,6 +256,19 @@ public final class Tcp {
         ? attempt
         : attempt.exceptionallyCompose(
             failed -> dialInTurn(loops, loop, host, port, addresses, at + 1, deadline, handler));
+  }
+
+  /// The addresses of a name, or the one that it spells; fails with [DialFailure].
+  static CompletionStage<List<InetAddress>> addressesOf(String host) {
+    var literal = NetUtil.createByteArrayFromIpAddressString(host);
+    if (literal == null) {
+      return resolve(host);
+    }
+    try {
+      return CompletableFuture.completedFuture(List.of(InetAddress.getByAddress(literal)));
+    } catch (UnknownHostException impossible) {
+      throw new IllegalStateException(impossible);
+    }
   }
 
   private static CompletionStage<List<InetAddress>> resolve(String host) {

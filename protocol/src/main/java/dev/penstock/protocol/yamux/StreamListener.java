@@ -9,6 +9,10 @@ public interface StreamListener {
   /// [MuxStream#consumed].
   void received(ByteBuffer bytes);
 
+  /// The data frame that the last bytes came in is complete. Told only for frames with bytes; of
+  /// interest where a frame means something, which in a stream of bytes it does not.
+  default void frameEnd() {}
+
   /// The last [MuxStream#write] was taken over whole into frames; the next one may come, at once if
   /// the listener likes. Not called after [MuxStream#finish].
   void writable();

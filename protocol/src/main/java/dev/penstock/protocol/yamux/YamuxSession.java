@@ -299,11 +299,15 @@ public final class YamuxSession implements MuxSession {
 
     private int currentFlags;
 
+    /// Whether the frame at hand carries bytes.
+    private boolean currentIsData;
+
     @Override
     public void header(FrameType type, int flags, int id, int length) throws ProtocolViolation {
       if (life != Life.RUNNING) {
         return;
       }
+      currentIsData = type == FrameType.DATA && length != 0;
       switch (type) {
         case DATA -> {
           YamuxStream stream = streamFrame(flags, id);
@@ -336,6 +340,12 @@ public final class YamuxSession implements MuxSession {
       YamuxStream stream = current;
       current = null;
       if (stream == null || stream.isClosed()) {
+        return;
+      }
+      if (currentIsData) {
+        stream.frameEnd();
+      }
+      if (stream.isClosed()) {
         return;
       }
       if ((currentFlags & FrameHeader.RST) != 0) {

@@ -134,6 +134,16 @@ public final class YamuxStream implements MuxStream {
     return window.unread();
   }
 
+  /// Bytes that the peer would take now; a write above it leaves in pieces.
+  public long sendCredit() {
+    return sendCredit;
+  }
+
+  /// Payload bytes of the largest frame that a write leaves in.
+  public int maxFrame() {
+    return session.maxFrame();
+  }
+
   /// The present bound of the receive window in bytes.
   public int receiveWindow() {
     return window.limit();
@@ -198,6 +208,11 @@ public final class YamuxStream implements MuxStream {
       session.counters().overBudgetResets++;
       abort(CloseCause.OVER_BUDGET);
     }
+  }
+
+  /// The data frame whose bytes were [#received] is complete.
+  void frameEnd() {
+    listener.frameEnd();
   }
 
   /// @param credit unsigned

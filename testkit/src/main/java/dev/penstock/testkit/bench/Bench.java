@@ -64,9 +64,10 @@ final class Bench {
     return report;
   }
 
-  /// What has no processes has no memory and no start either.
+  /// What has no processes has no memory and no start either; not every tunnel carries datagrams.
   private static boolean applies(Measure measure, Peer peer) {
-    return measure.needs() == Measure.Needs.WARM || !peer.tools().isEmpty();
+    return (measure.needs() == Measure.Needs.WARM || !peer.tools().isEmpty())
+        && (measure != Measure.UDP || peer.carriesUdp());
   }
 
   /// The kit's own code has to be warm before the first peer is measured with it.

@@ -12,6 +12,7 @@ public enum Measure {
   RATE("Requests of 64 bytes, one under way per client", Needs.WARM),
   CONNECTIONS("Connections: connect, one byte, its echo, close", Needs.WARM),
   BUSY_PING("Round trip of 64 bytes beside other traffic of the same tunnel", Needs.WARM),
+  UDP("Datagrams of 512 bytes from one sender, one way", Needs.WARM),
   MEMORY("Memory that an idle connection adds", Needs.FRESH),
   STARTUP("Start of a fresh tunnel", Needs.FRESH);
 

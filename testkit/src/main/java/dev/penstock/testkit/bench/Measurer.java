@@ -8,6 +8,7 @@ import dev.penstock.testkit.bench.load.PingLoad;
 import dev.penstock.testkit.bench.load.RateLoad;
 import dev.penstock.testkit.bench.load.StalledReaders;
 import dev.penstock.testkit.bench.load.Target;
+import dev.penstock.testkit.bench.load.UdpLoad;
 import dev.penstock.testkit.bench.peer.Peer;
 import dev.penstock.testkit.bench.peer.Role;
 import dev.penstock.testkit.bench.peer.Site;
@@ -15,6 +16,7 @@ import dev.penstock.testkit.bench.process.ProcFiles.Memory;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 
 /// Takes the numbers of one measure from one running tunnel. One thread at a time.
@@ -23,6 +25,13 @@ final class Measurer {
   private static final int CONNECTING_CLIENTS = 64;
   private static final int STALLED_READERS = 8;
   private static final int BULK_STREAMS = 8;
+  private static final int UDP_RATE = 100_000;
+  private static final double UDP_LOSS_PERCENT = 0.1;
+
+  /// Datagrams per second, tried one after the other until too many are lost.
+  private static final List<Integer> UDP_LADDER =
+      List.of(5_000, 10_000, 20_000, 40_000, 70_000, 100_000, 140_000, 200_000, 280_000, 400_000);
+
   private static final double BITS_PER_GBIT = 1e9;
   private static final double BYTES_PER_GB = 1e9;
   private static final Duration FIRST_BYTES_LIMIT = Duration.ofSeconds(10);
@@ -99,6 +108,7 @@ final class Measurer {
             ConnectLoad.run(port, CONNECTING_CLIENTS, plan.lead(), plan.window()));
       }
       case BUSY_PING -> busyPing(numbers, site);
+      case UDP -> udp(numbers, site);
       case MEMORY -> memory(numbers, peer, site);
       case STARTUP -> startup(numbers, site);
     }
@@ -193,6 +203,34 @@ final class Measurer {
       numbers.put(Metric.BUSY_STALLED_P50, pings.micros(50));
       numbers.put(Metric.BUSY_STALLED_P99, pings.micros(99));
     }
+  }
+
+  private void udp(Map<Metric, Double> numbers, Site site) throws IOException {
+    UdpLoad.run(target, site.publicPort(), UDP_RATE / 5, plan.window());
+    UdpLoad.run(target, site.publicPort(), UDP_RATE, plan.lead());
+    var cpu = site.cpuTime();
+    var result = UdpLoad.run(target, site.publicPort(), UDP_RATE, plan.window());
+    double cpuSeconds = site.cpuTime().secondsSince(cpu);
+    if (result.arrived() == 0) {
+      throw new IOException("datagrams that arrived: 0 (expected: more)");
+    }
+    numbers.put(Metric.UDP_100K, result.rate());
+    numbers.put(Metric.UDP_100K_LOST, result.lostPercent());
+    if (cpuSeconds > 0) {
+      numbers.put(Metric.UDP_100K_CPU, cpuSeconds * 1e6 / result.arrived());
+    }
+    double most = 0;
+    for (int rate : UDP_LADDER) {
+      var step = UdpLoad.run(target, site.publicPort(), rate, plan.window());
+      if (step.lostPercent() >= UDP_LOSS_PERCENT) {
+        break;
+      }
+      most = Math.max(most, step.rate());
+      if (step.offered() < 0.9 * rate) {
+        break;
+      }
+    }
+    numbers.put(Metric.UDP_MOST, most);
   }
 
   private void memory(Map<Metric, Double> numbers, Peer peer, Site site) throws IOException {

@@ -25,6 +25,10 @@ public enum Metric {
   BUSY_BULK_SPEED(Measure.BUSY_PING, "that bulk stream", Unit.GBIT_PER_SECOND),
   BUSY_STALLED_P50(Measure.BUSY_PING, "p50 beside stalled readers", Unit.MICROS),
   BUSY_STALLED_P99(Measure.BUSY_PING, "p99 beside stalled readers", Unit.MICROS),
+  UDP_100K(Measure.UDP, "arrived of 100,000/s", Unit.PER_SECOND),
+  UDP_100K_LOST(Measure.UDP, "lost of 100,000/s", Unit.PERCENT),
+  UDP_100K_CPU(Measure.UDP, "CPU each, at 100,000/s", Unit.MICROS),
+  UDP_MOST(Measure.UDP, "most with under 0.1 % lost", Unit.PER_SECOND),
   MEMORY_1K_GATEWAY_RSS(Measure.MEMORY, "gateway RSS, to 1k", Unit.KIB),
   MEMORY_1K_GATEWAY_PSS(Measure.MEMORY, "gateway PSS, to 1k", Unit.KIB),
   MEMORY_1K_AGENT_RSS(Measure.MEMORY, "agent RSS, to 1k", Unit.KIB),
@@ -68,6 +72,7 @@ public enum Metric {
     MICROS("µs"),
     MILLIS("ms"),
     PER_SECOND("/s"),
+    PERCENT("%"),
     KIB("KiB each");
 
     final String sign;

@@ -44,7 +44,7 @@ public final class Target implements AutoCloseable {
     return new Target(children, children.start(builder));
   }
 
-  /// Where it listens, on 127.0.0.1.
+  /// Where it listens, on 127.0.0.1, for TCP and for UDP.
   public int port() {
     return port;
   }
@@ -52,6 +52,13 @@ public final class Target implements AutoCloseable {
   /// Bytes that its sinks have taken since its start.
   public long taken() throws IOException {
     questions.write('\n');
+    questions.flush();
+    return Long.parseLong(line());
+  }
+
+  /// Datagrams that it has received since its start.
+  public long datagrams() throws IOException {
+    questions.write("datagrams\n".getBytes(US_ASCII));
     questions.flush();
     return Long.parseLong(line());
   }

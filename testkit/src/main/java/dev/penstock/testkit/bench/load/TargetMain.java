@@ -13,6 +13,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
+import java.nio.channels.DatagramChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.ServerSocketChannel;
@@ -22,13 +23,16 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
-/// The service behind every measured tunnel, in a process of its own. Prints its port, then, for
-/// each line on standard input, the number of bytes its sinks have taken; ends with its input.
+/// The service behind every measured tunnel, in a process of its own, on one port number for TCP
+/// and UDP. Prints its port, then, for each empty line on standard input, the number of bytes its
+/// sinks have taken, and for each line `datagrams` how many it has received; ends with its input.
 ///
-/// Two threads: one for echoes, one for bulk, so that an echo never waits behind a bulk copy here.
+/// Three threads: one for echoes, one for bulk, so that an echo never waits behind a bulk copy
+/// here, and one for datagrams.
 public final class TargetMain {
   private static final int CHUNK = 256 * 1024;
   private static final int BACKLOG = 4096;
+  private static final int DATAGRAM_BUFFER = 8 * 1024 * 1024;
 
   private TargetMain() {}
 
@@ -37,16 +41,33 @@ public final class TargetMain {
     var taken = new LongAdder();
     var bulk = new Loop(null, taken);
     var echo = new Loop(bulk, taken);
+    var datagrams = new LongAdder();
+    var udp = DatagramChannel.open();
+    udp.setOption(StandardSocketOptions.SO_RCVBUF, DATAGRAM_BUFFER);
+    udp.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
     var server = ServerSocketChannel.open();
-    server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), BACKLOG);
+    server.bind(udp.getLocalAddress(), BACKLOG);
+    Thread.ofPlatform().daemon().name("datagrams").start(() -> count(udp, datagrams));
     server.configureBlocking(false);
     server.register(echo.selector, OP_ACCEPT);
     Thread.ofPlatform().daemon().name("bulk").start(bulk);
     Thread.ofPlatform().daemon().name("echo").start(echo);
     System.out.println(((InetSocketAddress) server.getLocalAddress()).getPort());
     var input = new BufferedReader(new InputStreamReader(System.in, US_ASCII));
-    while (input.readLine() != null) {
-      System.out.println(taken.sum());
+    for (String line = input.readLine(); line != null; line = input.readLine()) {
+      System.out.println(line.isEmpty() ? taken.sum() : datagrams.sum());
+    }
+  }
+
+  private static void count(DatagramChannel udp, LongAdder datagrams) {
+    var buffer = ByteBuffer.allocateDirect(CHUNK);
+    try {
+      while (true) {
+        udp.receive(buffer.clear());
+        datagrams.increment();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

@@ -29,6 +29,11 @@ final class ChiselPeer implements Peer {
   }
 
   @Override
+  public boolean carriesUdp() {
+    return true;
+  }
+
+  @Override
   public String note() {
     return "reverse tunnel, SSH inside a WebSocket (its encryption cannot be switched off)";
   }
@@ -54,7 +59,8 @@ final class ChiselPeer implements Peer {
             CHISEL.path(),
             "client",
             "http://127.0.0.1:" + link,
-            "R:127.0.0.1:%d:127.0.0.1:%d".formatted(open, site.target())));
+            "R:127.0.0.1:%d:127.0.0.1:%d".formatted(open, site.target()),
+            "R:127.0.0.1:%d:127.0.0.1:%d/udp".formatted(open, site.target())));
     return open;
   }
 }

@@ -27,6 +27,11 @@ final class DirectPeer implements Peer {
   }
 
   @Override
+  public boolean carriesUdp() {
+    return true;
+  }
+
+  @Override
   public String note() {
     return "no tunnel: the limit of the machine and of this kit";
   }

@@ -30,6 +30,11 @@ final class FrpPeer implements Peer {
   }
 
   @Override
+  public boolean carriesUdp() {
+    return true;
+  }
+
+  @Override
   public String note() {
     return "tcpMux on (its default), TLS off, poolCount 1, log level warn";
   }
@@ -65,8 +70,14 @@ final class FrpPeer implements Peer {
             localIP = "127.0.0.1"
             localPort = %d
             remotePort = %d
+            [[proxies]]
+            name = "u"
+            type = "udp"
+            localIP = "127.0.0.1"
+            localPort = %d
+            remotePort = %d
             """
-                .formatted(link, site.target(), open));
+                .formatted(link, site.target(), open, site.target(), open));
     site.launch(Role.GATEWAY, List.of(SERVER.path(), "-c", server));
     site.awaitListening(link);
     site.launch(Role.AGENT, List.of(CLIENT.path(), "-c", client));

@@ -18,6 +18,11 @@ public interface Peer {
   /// How long it runs before its numbers mean something.
   WarmUp warmUp();
 
+  /// Whether the public port leads to the target's UDP port too.
+  default boolean carriesUdp() {
+    return false;
+  }
+
   /// The configuration in one sentence, for the report.
   String note();
 

@@ -38,6 +38,11 @@ final class PenstockPeer implements Peer {
   }
 
   @Override
+  public boolean carriesUdp() {
+    return true;
+  }
+
+  @Override
   public String note() {
     return "one gateway, one agent, plain WebSocket links, no TLS, defaults";
   }
@@ -74,6 +79,8 @@ final class PenstockPeer implements Peer {
             token,
             "--expose",
             "t=127.0.0.1:%d@%d".formatted(site.target(), open),
+            "--expose",
+            "t=udp://127.0.0.1:%d@%d".formatted(site.target(), open),
             "--management",
             "127.0.0.1:" + agentManagement));
     site.awaitReady(agentManagement);

@@ -32,6 +32,11 @@ final class RatholePeer implements Peer {
   }
 
   @Override
+  public boolean carriesUdp() {
+    return true;
+  }
+
+  @Override
   public String note() {
     return "plain TCP, a data connection per visitor, defaults";
   }
@@ -49,8 +54,11 @@ final class RatholePeer implements Peer {
             default_token = "x"
             [server.services.t]
             bind_addr = "127.0.0.1:%d"
+            [server.services.u]
+            type = "udp"
+            bind_addr = "127.0.0.1:%d"
             """
-                .formatted(link, open));
+                .formatted(link, open, open));
     var client =
         site.write(
             "client.toml",
@@ -60,8 +68,11 @@ final class RatholePeer implements Peer {
             default_token = "x"
             [client.services.t]
             local_addr = "127.0.0.1:%d"
+            [client.services.u]
+            type = "udp"
+            local_addr = "127.0.0.1:%d"
             """
-                .formatted(link, site.target()));
+                .formatted(link, site.target(), site.target()));
     site.launch(Role.GATEWAY, List.of(RATHOLE.path(), "--server", server));
     site.awaitListening(link);
     site.launch(Role.AGENT, List.of(RATHOLE.path(), "--client", client));

@@ -1,0 +1,306 @@
+package dev.penstock.gateway.links;
+
+import dev.penstock.gateway.observe.GatewayMeters;
+import dev.penstock.protocol.control.CallerAddress;
+import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.Protocol;
+import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.link.DatagramDrop;
+import dev.penstock.protocol.link.DatagramQueue;
+import dev.penstock.protocol.link.DatagramStream;
+import dev.penstock.protocol.link.LinkStream;
+import dev.penstock.protocol.link.StreamEnd;
+import dev.penstock.protocol.net.Loop;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One client's flow joined with one stream of one link: its life, not its datagrams. Runs on the
+/// link's loop. Stopping it ends the stream.
+public final class UdpSession {
+  /// What this session is told.
+  public sealed interface Command {}
+
+  private record Connected() implements Command {}
+
+  private record Ended(StreamEnd end) implements Command {}
+
+  private record LookForIdleness() implements Command {}
+
+  private static final Logger log = LoggerFactory.getLogger(UdpSession.class);
+
+  private final UdpFlow flow;
+  private final AgentLink link;
+  private final GatewayMeters meters;
+  private final Duration timeout;
+  private final TimerScheduler<Command> timers;
+  private final Carrier carrier;
+
+  private UdpSession(
+      UdpFlow flow,
+      AgentLink link,
+      GatewayMeters meters,
+      Duration timeout,
+      TimerScheduler<Command> timers,
+      ActorRef<Command> self) {
+    this.flow = flow;
+    this.link = link;
+    this.meters = meters;
+    this.timeout = timeout;
+    this.timers = timers;
+    this.carrier = new Carrier(flow, link, self);
+  }
+
+  /// A session that opens its stream at once.
+  ///
+  /// @param timeout how long nothing may go in either direction
+  public static Behavior<Command> create(
+      UdpFlow flow, AgentLink link, GatewayMeters meters, Duration timeout) {
+    return Behaviors.setup(context ->
+        Behaviors.withTimers(timers ->
+            new UdpSession(flow, link, meters, timeout, timers, context.getSelf()).open()));
+  }
+
+  private Behavior<Command> open() {
+    LinkStream stream = link.link().open(header());
+    if (stream == null) {
+      link.released();
+      flow.loop().run(() -> flow.notCarried(link, List.of(), null));
+      return Behaviors.stopped();
+    }
+    meters.udpSessionOpened();
+    carrier.start(stream);
+    timers.startSingleTimer(new LookForIdleness(), timeout);
+    return Behaviors.receive(Command.class)
+        .onAnyMessage(this::on)
+        .onSignal(
+            PostStop.class,
+            _ -> {
+              carrier.close();
+              return Behaviors.same();
+            })
+        .build();
+  }
+
+  private StreamHeader header() {
+    var facts = flow.tunnel();
+    return new StreamHeader(
+        Protocol.UDP,
+        facts.servicePort(),
+        facts.serviceName(),
+        facts.serviceNamespace(),
+        facts.identity().tunnelId(),
+        link.can(Capability.CALLER_ADDRESS)
+            ? new CallerAddress(flow.client(), flow.listener())
+            : null);
+  }
+
+  private Behavior<Command> on(Command command) {
+    return switch (command) {
+      case Connected() -> {
+        meters.connected(System.nanoTime() - flow.startedAt());
+        yield Behaviors.same();
+      }
+      case LookForIdleness() -> {
+        Duration left = timeout.minus(carrier.idle());
+        if (left.isPositive()) {
+          timers.startSingleTimer(new LookForIdleness(), left);
+        } else {
+          carrier.close();
+        }
+        yield Behaviors.same();
+      }
+      case Ended(var end) -> {
+        meters.udpSessionEnded();
+        if (end.dial() != null) {
+          meters.dialFailed(end.dial().code());
+        }
+        log.atDebug()
+            .addKeyValue("tunnel", flow.tunnel().identity())
+            .addKeyValue("clientAddress", flow.client())
+            .addKeyValue("cause", end.cause())
+            .addKeyValue("bytesToService", end.toPeer())
+            .addKeyValue("bytesToClient", end.fromPeer())
+            .log("a UDP session ended");
+        yield Behaviors.stopped();
+      }
+    };
+  }
+
+  /// The link's end of a [UdpFlow]: takes batches from the public port's loop and gives the agent's
+  /// answers back in batches. Belongs to the link's loop.
+  static final class Carrier implements DatagramStream.Owner {
+    /// What is kept until the agent said that it reached the service, to be said again to another.
+    private static final int MAX_EARLY = 16 * 1024;
+
+    private final UdpFlow flow;
+    private final AgentLink link;
+    private final ActorRef<Command> actor;
+    private final Loop loop;
+    private final ArrayDeque<ByteBuffer> waiting = new ArrayDeque<>();
+    private @Nullable DatagramStream stream;
+    private @Nullable List<ByteBuffer> early;
+    private int earlyBytes;
+
+    /// Taken off [#waiting] and not yet told to the flow.
+    private int taken;
+
+    private List<ByteBuffer> answers = new ArrayList<>();
+    private int answered;
+
+    /// Bytes of answers that the public port's loop has not sent yet.
+    private int answersAhead;
+
+    private boolean ended;
+
+    Carrier(UdpFlow flow, AgentLink link, ActorRef<Command> actor) {
+      this.flow = flow;
+      this.link = link;
+      this.actor = actor;
+      this.loop = link.link().loop();
+      this.early = link.can(Capability.DIAL_STATUS) ? new ArrayList<>() : null;
+    }
+
+    Loop loop() {
+      return loop;
+    }
+
+    void start(LinkStream carriedBy) {
+      stream =
+          carriedBy.datagrams(
+              link.can(Capability.UDP_FRAMES)
+                  ? DatagramStream.Framing.LENGTHS
+                  : DatagramStream.Framing.YAMUX_FRAMES,
+              link.can(Capability.DIAL_STATUS)
+                  ? LinkStream.DialReport.EXPECTED
+                  : LinkStream.DialReport.NONE,
+              null,
+              flow.traffic(),
+              this);
+      flow.loop().run(() -> flow.carriedBy(this));
+    }
+
+    Duration idle() {
+      return stream == null ? Duration.ZERO : stream.idle();
+    }
+
+    /// A batch of the client's datagrams.
+    void take(List<ByteBuffer> batch) {
+      if (ended || stream == null) {
+        flow.traffic().addDropped(DatagramDrop.SESSION_ENDED, batch.size());
+        return;
+      }
+      waiting.addAll(batch);
+      stream.ready();
+      tellTaken();
+    }
+
+    void close() {
+      if (stream != null) {
+        stream.close();
+      }
+    }
+
+    @Override
+    public @Nullable ByteBuffer next() {
+      if (early != null && earlyBytes >= MAX_EARLY) {
+        return null;
+      }
+      ByteBuffer datagram = waiting.poll();
+      if (datagram == null) {
+        tellTaken();
+        return null;
+      }
+      taken += DatagramQueue.costOf(datagram);
+      if (early != null) {
+        early.add(datagram.duplicate());
+        earlyBytes += datagram.remaining();
+      }
+      if (taken >= UdpFlow.AHEAD / 2) {
+        tellTaken();
+      }
+      return datagram;
+    }
+
+    private void tellTaken() {
+      int cost = taken;
+      if (cost > 0) {
+        taken = 0;
+        // Never at once, even on the same loop: the flow would hand over more from inside.
+        flow.loop().execute(() -> flow.taken(this, cost));
+      }
+    }
+
+    @Override
+    public boolean takes() {
+      return answersAhead + answered < UdpFlow.AHEAD;
+    }
+
+    @Override
+    public void arrived(ByteBuffer datagram) {
+      answered += DatagramQueue.costOf(datagram);
+      answers.add(datagram);
+    }
+
+    @Override
+    public void arrivedAll() {
+      List<ByteBuffer> batch = answers;
+      int cost = answered;
+      answers = new ArrayList<>(batch.size());
+      answered = 0;
+      if (flow.loop().inLoop()) {
+        flow.answer(batch);
+        return;
+      }
+      answersAhead += cost;
+      flow.loop()
+          .execute(() -> {
+            flow.answer(batch);
+            loop.execute(() -> sent(cost));
+          });
+    }
+
+    private void sent(int cost) {
+      boolean stopped = !takes();
+      answersAhead -= cost;
+      if (stopped && stream != null && !ended) {
+        stream.ready();
+      }
+    }
+
+    @Override
+    public void connected() {
+      early = null;
+      actor.tell(new Connected());
+      if (stream != null) {
+        stream.ready();
+      }
+    }
+
+    @Override
+    public void ended(StreamEnd end) {
+      ended = true;
+      link.released();
+      if (end.cause() == StreamEnd.Cause.DIAL_FAILED) {
+        var again = early == null ? new ArrayList<ByteBuffer>() : new ArrayList<>(early);
+        again.addAll(waiting);
+        flow.loop().run(() -> flow.notCarried(link, again, end));
+      } else {
+        flow.traffic().addDropped(DatagramDrop.SESSION_ENDED, waiting.size());
+        flow.loop().run(flow::ended);
+      }
+      waiting.clear();
+      actor.tell(new Ended(end));
+    }
+  }
+}
