@@ -143,7 +143,8 @@ class AgentTest {
       assertThat(upgrade.authorization()).isEqualTo("Bearer s3cret");
       assertThat(upgrade.query())
           .containsEntry("cluster_uuid", List.of("lab"))
-          .containsEntry(Capability.QUERY_PARAMETER, List.of("dial-status,caller-address"));
+          .containsEntry(
+              Capability.QUERY_PARAMETER, List.of("udp-frames,dial-status,caller-address,credits"));
     }
     var asked = gateway.nextAsked();
     assertThat(asked.path()).isEqualTo("/api/v1/clusters/agent/lab/tunnels");
@@ -458,7 +459,7 @@ class AgentTest {
     startAgent(1, REDIS);
     var silent = gateway.nextUnreadyLink();
     gateway.greet(Greeting.HELLO);
-    assertThat(silent.awaitEnd().detail()).contains("no gateway_hello");
+    assertThat(silent.awaitEnd().detail()).contains("no usable gateway_hello");
     gateway.nextLink();
   }
 
