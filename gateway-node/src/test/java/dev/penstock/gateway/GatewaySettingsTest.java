@@ -71,7 +71,7 @@ class GatewaySettingsTest {
     assertThat(settings.links())
         .isEqualTo(
             new GatewaySettings.Links(
-                Duration.ofSeconds(45),
+                Duration.ofSeconds(10),
                 Duration.ofSeconds(10),
                 4 << 20,
                 32 << 10,
