@@ -61,12 +61,20 @@ public record ServiceSettings(
         port,
         target,
         publicPort.map(OptionalInt::of).orElseGet(OptionalInt::empty),
-        section.get("proxy_protocol", Kind.oneOf(ProxyHeader.class), ProxyHeader.NONE),
+        proxyProtocol(section, protocol),
         AccessRules.of(section.section("access")),
         publicEndpoint,
         routingMode(section, publicEndpoint, common.routing()),
         TcpSettings.of(section.section("tcp").fallingBackTo("tunnels.tcp"), common.tcp()),
         UdpSettings.of(section.section("udp").fallingBackTo("tunnels.udp"), common.udp()));
+  }
+
+  private static ProxyHeader proxyProtocol(Section section, Protocol protocol) {
+    var header = section.get("proxy_protocol", Kind.oneOf(ProxyHeader.class), ProxyHeader.NONE);
+    if (header == ProxyHeader.V1 && protocol == Protocol.UDP) {
+      section.refuse("proxy_protocol", "found v1 for a udp service", "v2: v1 knows TCP only");
+    }
+    return header;
   }
 
   private static RoutingMode routingMode(

@@ -384,6 +384,7 @@ class AgentSettingsTest {
                       services:
                         - {name: a, port: 1, target: "h:1", routing_mode: direct}
                         - {name: b, port: 2, target: "h:2", routing_mode: both}
+                        - {name: c, protocol: udp, port: 3, target: "h:3", proxy_protocol: v1}
                     """,
                 Map.of()))
         .containsExactly(
@@ -403,7 +404,9 @@ class AgentSettingsTest {
             "agent.yaml:15: tunnels.services[0].public_endpoint: missing (expected: host:port where"
                 + " clients reach the service themselves, for routing_mode direct)",
             "agent.yaml:16: tunnels.services[1].routing_mode: found \"both\" (expected: direct or"
-                + " tunnel or dual)");
+                + " tunnel or dual)",
+            "agent.yaml:17: tunnels.services[2].proxy_protocol: found v1 for a udp service (expected:"
+                + " v2: v1 knows TCP only)");
   }
 
   @Test
