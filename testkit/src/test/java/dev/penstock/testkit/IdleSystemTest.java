@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Connections that say nothing cost next to nothing.
+/// Connections that say nothing cost next to nothing, also when all of them share one link.
 @Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class IdleSystemTest {
   private static final Duration WINDOW = Duration.ofSeconds(10);
@@ -84,6 +84,8 @@ class IdleSystemTest {
 
   private Lab echo() {
     return Lab.in(directory)
+        .agentVariable("PENSTOCK_AGENT_LINKS_COUNT", "1")
+        .agentVariable("PENSTOCK_TUNNELS_TCP_MAX_CONNECTIONS", "20000")
         .expose("echo", EchoService.start(Behaviour.echo()))
         .expose("digest", EchoService.start(Behaviour.digest()))
         .start();

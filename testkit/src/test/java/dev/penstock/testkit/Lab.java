@@ -34,6 +34,7 @@ final class Lab implements AutoCloseable {
   private final int agentManagement = Ports.free();
   private final Map<String, Exposed> services = new LinkedHashMap<>();
   private String publicSide = "max_connections: 100000";
+  private final Map<String, String> agentVariables = new LinkedHashMap<>();
   private final List<AutoCloseable> owned = new ArrayList<>();
   private CarrierChoice carriers = CarrierChoice.AUTO;
   private String gatewayUdp = "";
@@ -84,6 +85,12 @@ final class Lab implements AutoCloseable {
     return this;
   }
 
+  /// An environment variable of the agent, such as `PENSTOCK_AGENT_LINKS_COUNT`.
+  Lab agentVariable(String name, String value) {
+    agentVariables.put(name, value);
+    return this;
+  }
+
   /// Exposes a service that ends with the lab.
   Lab expose(String name, EchoService service) {
     owned.add(service);
@@ -116,7 +123,7 @@ final class Lab implements AutoCloseable {
         NodeProcess.start(
             directory,
             agentManagement,
-            Map.of(),
+            agentVariables,
             oneLine
                 ? agentArguments()
                 : List.of("agent", "--config", write("agent.yaml", agentYaml()).toString()));

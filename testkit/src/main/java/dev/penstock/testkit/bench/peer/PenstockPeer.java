@@ -44,7 +44,7 @@ final class PenstockPeer implements Peer {
 
   @Override
   public String note() {
-    return "one gateway, one agent, plain WebSocket links, no TLS, defaults";
+    return "one gateway, one agent, plain WebSocket links, no TLS, defaults but tunnels.tcp.max_connections";
   }
 
   @Override
@@ -73,16 +73,20 @@ final class PenstockPeer implements Peer {
         List.of(
             launcher.path(),
             "agent",
-            "--gateway",
-            "http://127.0.0.1:" + link,
-            "--token",
-            token,
-            "--expose",
-            "t=127.0.0.1:%d@%d".formatted(site.target(), open),
-            "--expose",
-            "t=udp://127.0.0.1:%d@%d".formatted(site.target(), open),
-            "--management",
-            "127.0.0.1:" + agentManagement));
+            "--config",
+            site.write(
+                "agent.yaml",
+                """
+                pipeops: { api_url: "http://127.0.0.1:%d", token: "%s" }
+                management: { listen: "127.0.0.1:%d" }
+                tunnels:
+                  tcp: { max_connections: 20000 }
+                  services:
+                    - { name: t, port: 1, target: "127.0.0.1:%d", public_port: %d }
+                    - { name: u, protocol: udp, port: 1, target: "127.0.0.1:%d", public_port: %d }
+                """
+                    .formatted(
+                        link, token, agentManagement, site.target(), open, site.target(), open))));
     site.awaitReady(agentManagement);
     return open;
   }
