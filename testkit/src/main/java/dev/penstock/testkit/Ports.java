@@ -1,6 +1,7 @@
 package dev.penstock.testkit;
 
 import java.io.IOException;
+import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -8,9 +9,10 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 
-/// Loopback ports that nobody listens on. Each is given out once per process. They lie below the
-/// range from which Linux takes the ports of outgoing connections, so a port stays free between
-/// being named here and being bound by the process it is for. Any thread may call.
+/// Loopback ports that nobody listens on, for TCP and for UDP. Each is given out once per process.
+/// They lie below the range from which Linux takes the ports of outgoing connections, so a port
+/// stays free between being named here and being bound by the process it is for. Any thread may
+/// call.
 public final class Ports {
   private static final int FIRST = 20_000;
   private static final int LAST = 32_000;
@@ -34,9 +36,11 @@ public final class Ports {
   }
 
   private static boolean isFree(int port) {
-    try (var socket = new ServerSocket()) {
-      socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
-      return true;
+    var address = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+    try (var socket = new ServerSocket();
+        var datagrams = new DatagramSocket(address)) {
+      socket.bind(address);
+      return datagrams.isBound();
     } catch (IOException taken) {
       return false;
     }

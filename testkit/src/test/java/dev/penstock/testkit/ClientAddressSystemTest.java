@@ -62,10 +62,13 @@ class ClientAddressSystemTest {
       String port = front.substring(front.indexOf(':') + 1);
       assertThat(get("127.0.0.5", front)).isEqualTo("127.0.0.5 " + port);
       // Who is not the proxy cannot say to be somebody else.
-      try (Socket client = lab.connect("web")) {
-        assertThatThrownBy(() -> client.getInputStream().read())
-            .isInstanceOf(SocketException.class);
-      }
+      assertThatThrownBy(
+              () -> {
+                try (Socket client = lab.connect("web")) {
+                  client.getInputStream().read();
+                }
+              })
+          .isInstanceOf(SocketException.class);
     }
   }
 

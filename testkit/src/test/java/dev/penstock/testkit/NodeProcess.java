@@ -25,6 +25,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import org.awaitility.core.ConditionTimeoutException;
 
 /// A gateway or an agent in a process of its own, started by the launcher as a user starts it. All
 /// processes that are left end with this JVM.
@@ -83,6 +84,15 @@ final class NodeProcess implements AutoCloseable {
 
   /// Waits until it says that it is ready; fails at once when it ends instead.
   NodeProcess awaitReady() {
+    try {
+      awaitStart();
+    } catch (ConditionTimeoutException e) {
+      throw new AssertionError(name + " is not ready:\n" + report(), e);
+    }
+    return this;
+  }
+
+  private void awaitStart() {
     await(name + " is ready")
         .atMost(START)
         .pollInterval(Duration.ofMillis(10))
@@ -92,7 +102,6 @@ final class NodeProcess implements AutoCloseable {
               assertThat(process.isAlive()).as(this::report).isTrue();
             })
         .until(this::isReady);
-    return this;
   }
 
   boolean isReady() {

@@ -5,6 +5,7 @@ import static java.nio.channels.SelectionKey.OP_READ;
 import static java.nio.channels.SelectionKey.OP_WRITE;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import dev.penstock.testkit.Ports;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -44,7 +45,8 @@ public final class TargetMain {
     var datagrams = new LongAdder();
     var udp = DatagramChannel.open();
     udp.setOption(StandardSocketOptions.SO_RCVBUF, DATAGRAM_BUFFER);
-    udp.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+    // Below the range of outgoing connections, which may have the number that UDP has free.
+    udp.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), Ports.free()));
     var server = ServerSocketChannel.open();
     server.bind(udp.getLocalAddress(), BACKLOG);
     Thread.ofPlatform().daemon().name("datagrams").start(() -> count(udp, datagrams));
