@@ -11,7 +11,6 @@ import dev.penstock.protocol.yamux.CloseCause;
 import dev.penstock.protocol.yamux.MuxSession;
 import dev.penstock.protocol.yamux.ProtocolViolation;
 import dev.penstock.protocol.yamux.ReceiveWindow;
-import dev.penstock.protocol.yamux.RoundTrip;
 import dev.penstock.protocol.yamux.SessionCounters;
 import dev.penstock.protocol.yamux.SessionSettings;
 import dev.penstock.protocol.yamux.StreamListener;
@@ -34,15 +33,13 @@ import org.jspecify.annotations.Nullable;
 /// Memory is bounded, whatever the peer does: streams and waiting messages by [SessionSettings],
 /// unread bytes by windows and budget.
 public final class JsonSession implements MuxSession {
-  private static final String PING = "penstock-ping-";
-
   private final Side side;
   private final DialAnswers answers;
   private final SessionSettings settings;
   private final ByteBudget budget;
   private final JsonListener listener;
   private final SessionCounters counters = new SessionCounters();
-  private final RoundTrip roundTrip = new RoundTrip();
+  private final SessionPing ping = new SessionPing();
   private final Map<String, JsonStream> streams = new HashMap<>();
 
   /// What goes before all data: opening, ending, answers, pings.
@@ -55,7 +52,6 @@ public final class JsonSession implements MuxSession {
   private final LinkedHashSet<JsonStream> ready = new LinkedHashSet<>();
 
   private long opened;
-  private long pings;
   private boolean ended;
 
   /// Which end of the link this is. Only the gateway opens streams.
@@ -185,7 +181,7 @@ public final class JsonSession implements MuxSession {
   ///
   /// @return false when the ping is not one of a session
   public boolean onPing(ControlMessage.Ping ping) throws ProtocolViolation {
-    if (!ping.requestId().startsWith(PING)) {
+    if (!SessionPing.isOne(ping)) {
       return false;
     }
     refuseFlood();
@@ -197,11 +193,7 @@ public final class JsonSession implements MuxSession {
 
   /// Whether the pong answers a ping of this session; then nobody else need look at it.
   public boolean onPong(ControlMessage.Pong pong, long now) {
-    if (!roundTrip.isUnanswered() || !pong.requestId().equals(PING + pings)) {
-      return false;
-    }
-    roundTrip.answered(now, counters);
-    return true;
+    return ping.answeredBy(pong, now, counters);
   }
 
   /// The next message for the peer: first what is no data, then data of the ready streams in turn,
@@ -234,21 +226,20 @@ public final class JsonSession implements MuxSession {
 
   @Override
   public void ping(long now) {
-    if (!roundTrip.isUnanswered() && !ended) {
-      roundTrip.sent(now);
-      pings++;
-      control.add(new ControlMessage.Ping(PING + pings, ""));
+    ControlMessage.Ping due = ended ? null : ping.next(now);
+    if (due != null) {
+      control.add(due);
     }
   }
 
   @Override
   public long rttNanos() {
-    return roundTrip.nanos();
+    return ping.roundTrip().nanos();
   }
 
   @Override
   public @Nullable Long pingSentNanos() {
-    return roundTrip.sentNanos();
+    return ping.roundTrip().sentNanos();
   }
 
   @Override
@@ -257,7 +248,7 @@ public final class JsonSession implements MuxSession {
       return;
     }
     ended = true;
-    roundTrip.forget();
+    ping.roundTrip().forget();
     List.copyOf(streams.values()).forEach(stream -> stream.close(CloseCause.SESSION_ENDED));
     control.clear();
   }
@@ -286,7 +277,7 @@ public final class JsonSession implements MuxSession {
   }
 
   int grant(ReceiveWindow window, long now) {
-    return window.grant(now, roundTrip.nanos(), settings.maxWindow(), budget, counters);
+    return window.grant(now, ping.roundTrip().nanos(), settings.maxWindow(), budget, counters);
   }
 
   void send(TunnelMessage message) {

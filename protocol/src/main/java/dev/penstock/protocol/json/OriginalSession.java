@@ -10,7 +10,6 @@ import dev.penstock.protocol.yamux.ByteBudget;
 import dev.penstock.protocol.yamux.CloseCause;
 import dev.penstock.protocol.yamux.MuxSession;
 import dev.penstock.protocol.yamux.ProtocolViolation;
-import dev.penstock.protocol.yamux.RoundTrip;
 import dev.penstock.protocol.yamux.SessionCounters;
 import dev.penstock.protocol.yamux.SessionSettings;
 import dev.penstock.protocol.yamux.StreamListener;
@@ -32,8 +31,6 @@ import org.jspecify.annotations.Nullable;
 /// no windows: [#mayRead] says when the link must not be read because a client's unread bytes are
 /// too many.
 public final class OriginalSession implements MuxSession {
-  private static final String PING = "penstock-ping-";
-
   /// Unread bytes of one stream that stop the reading of the link.
   private static final int MAX_UNREAD = 1024 * 1024;
 
@@ -43,7 +40,7 @@ public final class OriginalSession implements MuxSession {
   private final ByteBudget budget;
   private final JsonListener listener;
   private final SessionCounters counters = new SessionCounters();
-  private final RoundTrip roundTrip = new RoundTrip();
+  private final SessionPing ping = new SessionPing();
 
   /// By the `request_id` of a connection or the tunnel id of a client's datagrams.
   private final Map<String, OriginalStream> streams = new HashMap<>();
@@ -60,7 +57,6 @@ public final class OriginalSession implements MuxSession {
   private final LinkedHashSet<OriginalStream> full = new LinkedHashSet<>();
 
   private long opened;
-  private long pings;
   private boolean ended;
 
   private record LateClose(long due, Close message) {}
@@ -130,11 +126,7 @@ public final class OriginalSession implements MuxSession {
 
   /// Whether the pong answers a ping of this session.
   public boolean onPong(ControlMessage.Pong pong, long now) {
-    if (!roundTrip.isUnanswered() || !pong.requestId().equals(PING + pings)) {
-      return false;
-    }
-    roundTrip.answered(now, counters);
-    return true;
+    return ping.answeredBy(pong, now, counters);
   }
 
   /// The next message that may be sent at this time; null when there is none, see [#dueNanos].
@@ -180,21 +172,20 @@ public final class OriginalSession implements MuxSession {
 
   @Override
   public void ping(long now) {
-    if (!roundTrip.isUnanswered() && !ended) {
-      roundTrip.sent(now);
-      pings++;
-      control.add(new ControlMessage.Ping(PING + pings, ""));
+    ControlMessage.Ping due = ended ? null : ping.next(now);
+    if (due != null) {
+      control.add(due);
     }
   }
 
   @Override
   public long rttNanos() {
-    return roundTrip.nanos();
+    return ping.roundTrip().nanos();
   }
 
   @Override
   public @Nullable Long pingSentNanos() {
-    return roundTrip.sentNanos();
+    return ping.roundTrip().sentNanos();
   }
 
   @Override
@@ -208,7 +199,7 @@ public final class OriginalSession implements MuxSession {
       return;
     }
     ended = true;
-    roundTrip.forget();
+    ping.roundTrip().forget();
     List.copyOf(streams.values()).forEach(stream -> stream.close(CloseCause.SESSION_ENDED));
     control.clear();
     late.clear();
