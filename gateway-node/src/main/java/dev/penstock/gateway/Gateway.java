@@ -175,6 +175,7 @@ public final class Gateway implements AutoCloseable {
           new Arrivals(
               settings.links().maxLinksPerCluster(), settings.links().maxHandshakesPerMinute());
       var restored = new CompletableFuture<Void>();
+      var listening = new CompletableFuture<Void>();
       requirePublicAddress();
       var tunnelShared =
           new Tunnel.Shared(
@@ -222,13 +223,14 @@ public final class Gateway implements AutoCloseable {
                   node.actors(),
                   settings.management().resolve(),
                   registry,
-                  () -> restored.isDone() ? List.of() : List.of("binding the leased ports")));
+                  () -> notReadyBecause(restored, listening)));
       await(restored, RESTORE_TIMEOUT);
       Tcp.Listener listener =
           await(
               "gateway.listen",
               settings.listen(),
               listen(tunnels, supervisor, arrivals, meters, badPeers));
+      listening.complete(null);
       log.atInfo()
           .addKeyValue("listen", listener.address())
           .addKeyValue("management", management.address())
@@ -236,6 +238,14 @@ public final class Gateway implements AutoCloseable {
           .addKeyValue("tunnels", leases.tunnels().size())
           .log("the gateway is up");
       return new Gateway(node, store, management, listener, supervisor);
+    }
+
+    private static List<String> notReadyBecause(
+        CompletableFuture<Void> restored, CompletableFuture<Void> listening) {
+      if (!restored.isDone()) {
+        return List.of("binding the leased ports");
+      }
+      return listening.isDone() ? List.of() : List.of("binding gateway.listen");
     }
 
     /// A port that cannot be bound is tried again for ever: an address that is not of this machine

@@ -61,14 +61,15 @@ final class OriginalStream {
     } else if (length > receiveWindow) {
       return "receive window exceeded on stream %d: %d (expected: at most %d)"
           .formatted(id, length, receiveWindow);
-    } else {
-      receiveWindow -= length;
     }
     notifyAll();
     return null;
   }
 
+  /// The window shrinks together with what fills it: an update between the two would give back
+  /// bytes that nobody has read.
   synchronized void received(byte[] bytes) {
+    receiveWindow -= bytes.length;
     received.add(ByteBuffer.wrap(bytes));
     unread += bytes.length;
     notifyAll();

@@ -1,5 +1,6 @@
 package dev.penstock.testkit.bench.peer;
 
+import dev.penstock.testkit.Ports;
 import java.io.IOException;
 import java.util.List;
 
