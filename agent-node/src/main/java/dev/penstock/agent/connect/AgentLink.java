@@ -129,9 +129,7 @@ public final class AgentLink {
     this.clusterId = clusterId;
     this.loop = loop;
     this.agent = agent;
-    // Of this actor and not of the system: the graphs of the streams are then supervised on this
-    // loop, and their ends wake no other thread.
-    this.materializer = Materializer.createMaterializer(context);
+    this.materializer = loop.materializer(context);
   }
 
   /// A link that dials at once.

@@ -199,9 +199,7 @@ public final class GatewayLink {
   public static Behavior<Command> create(Setup setup) {
     return Behaviors.setup(context ->
         Behaviors.withTimers(timers -> {
-          // Of this actor and not of the system: the graphs of the streams are then supervised on
-          // this loop, and their ends wake no other thread.
-          var materializer = Materializer.createMaterializer(context);
+          var materializer = setup.connection().loop().materializer(context);
           var stage =
               new LinkStage(
                   setup.connection().loop(),

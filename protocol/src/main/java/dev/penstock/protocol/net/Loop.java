@@ -3,8 +3,13 @@ package dev.penstock.protocol.net;
 import io.netty.channel.EventLoop;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Adapter;
 import org.apache.pekko.stream.ActorAttributes;
+import org.apache.pekko.stream.ActorMaterializer;
+import org.apache.pekko.stream.ActorMaterializerSettings;
 import org.apache.pekko.stream.Attributes;
+import org.apache.pekko.stream.Materializer;
 
 /// One event loop: a thread that owns sockets, and at the same time the Pekko dispatcher of
 /// everything that touches their bytes. Safe for use by several threads.
@@ -35,6 +40,19 @@ public final class Loop {
   /// What a graph must carry to run on this loop.
   public Attributes attributes() {
     return attributes;
+  }
+
+  /// For graphs that belong to an actor on this loop and end with it. Their interpreters and the
+  /// actor that supervises them run on this loop too, so that to start and to end a graph wakes no
+  /// other thread: with the supervisor on the default dispatcher, where the materializer of an
+  /// actor has it otherwise, each did so several times.
+  // Only the older way of making a materializer takes a dispatcher for the supervisor.
+  @SuppressWarnings("deprecation")
+  public Materializer materializer(ActorContext<?> owner) {
+    var settings =
+        ActorMaterializerSettings.create(Adapter.toClassic(owner.getSystem()))
+            .withDispatcher(dispatcher);
+    return ActorMaterializer.create(settings, Adapter.toClassic(owner));
   }
 
   /// Whether the caller is this loop's thread.

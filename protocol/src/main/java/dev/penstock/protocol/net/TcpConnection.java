@@ -49,9 +49,10 @@ public final class TcpConnection extends Connection<ByteBuffer> {
           var tls = channel().pipeline().get(SslHandler.class);
           if (tls != null) {
             tls.closeOutbound();
-          } else if (channel().isOpen()) {
+          } else if (channel().isOpen() && !atEnd()) {
             channel().shutdownOutput();
           }
+          // Where both directions have ended, the close that follows is our FIN.
           outputEnded = true;
           done.run();
         });
