@@ -70,9 +70,21 @@ final class Measurer {
         while (pings < plan.warmUpPings() && System.nanoTime() < end) {
           pings += PingLoad.run(site.publicPort(), Duration.ZERO, plan.lead()).size();
         }
-        ConnectLoad.run(site.publicPort(), CONNECTING_CLIENTS, plan.window(), plan.lead());
+        connectUntil(site, plan.warmUpConnections());
         RateLoad.run(site.publicPort(), RATE_CLIENTS, plan.window(), plan.lead());
       }
+    }
+  }
+
+  private void connectUntil(Site site, int count) throws IOException {
+    double seconds = plan.window().toNanos() / 1e9;
+    double connections = 0;
+    long end = System.nanoTime() + WARM_UP_LIMIT.toNanos();
+    while (connections < count && System.nanoTime() < end) {
+      connections +=
+          seconds
+              * ConnectLoad.run(
+                  site.publicPort(), CONNECTING_CLIENTS, Duration.ZERO, plan.window());
     }
   }
 

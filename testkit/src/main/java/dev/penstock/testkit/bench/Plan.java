@@ -12,6 +12,7 @@ import java.util.List;
 /// @param settle how long connections rest before memory is read
 /// @param warmUpBytes what goes through a JIT-compiled peer once, in each direction
 /// @param warmUpPings round trips through a JIT-compiled peer, once
+/// @param warmUpConnections that come and go through a JIT-compiled peer once
 /// @param idleConnections steps of the memory measure; 1 or 2 of them
 /// @param lifetime whether tunnels outlive a measure
 record Plan(
@@ -22,6 +23,7 @@ record Plan(
     Duration settle,
     long warmUpBytes,
     int warmUpPings,
+    int warmUpConnections,
     List<Integer> idleConnections,
     Lifetime lifetime) {
 
@@ -43,6 +45,7 @@ record Plan(
         Duration.ofSeconds(2),
         1_000_000_000L,
         20_000,
+        40_000,
         List.of(1_000, 10_000),
         lifetime);
   }
@@ -57,6 +60,7 @@ record Plan(
         Duration.ofMillis(100),
         50_000_000L,
         1_000,
+        100,
         List.of(200),
         lifetime);
   }
