@@ -57,7 +57,8 @@ class IdleSystemTest {
   /// Heap that was touched once stays resident, so a first round touches the young generation; what
   /// grows afterwards grew for the connections.
   private void assertMemoryPerConnection(int count) throws IOException {
-    try (Lab lab = echo()) {
+    try (EchoProcess service = EchoProcess.start();
+        Lab lab = lab().expose("echo", service.address()).start()) {
       for (int i = 0; i < count; i++) {
         try (Socket client = lab.connect("echo")) {
           lab.roundTrip(client);
@@ -83,11 +84,13 @@ class IdleSystemTest {
   }
 
   private Lab echo() {
+    return lab().expose("echo", EchoService.start(Behaviour.echo())).start();
+  }
+
+  private Lab lab() {
     return Lab.in(directory)
         .agentVariable("PENSTOCK_AGENT_LINKS_COUNT", "1")
         .agentVariable("PENSTOCK_TUNNELS_TCP_MAX_CONNECTIONS", "20000")
-        .expose("echo", EchoService.start(Behaviour.echo()))
-        .expose("digest", EchoService.start(Behaviour.digest()))
-        .start();
+        .expose("digest", EchoService.start(Behaviour.digest()));
   }
 }
