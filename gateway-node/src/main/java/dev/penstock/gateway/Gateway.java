@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import dev.penstock.config.Secret;
 import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.cluster.ClusterNode;
+import dev.penstock.gateway.cluster.ClusterSettings;
 import dev.penstock.gateway.cluster.LinkLoad;
 import dev.penstock.gateway.cluster.LinkSource;
 import dev.penstock.gateway.cluster.NodeState;
@@ -20,6 +21,10 @@ import dev.penstock.gateway.links.Links;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.observe.Rejection;
+import dev.penstock.gateway.observe.RelayMeters;
+import dev.penstock.gateway.relay.Relay;
+import dev.penstock.gateway.relay.RelaySettings;
+import dev.penstock.gateway.relay.RemoteNodes;
 import dev.penstock.gateway.rest.AgentRest;
 import dev.penstock.gateway.tunnels.Tunnel;
 import dev.penstock.gateway.tunnels.Tunnels;
@@ -82,7 +87,15 @@ public final class Gateway implements AutoCloseable {
   private final ActorRef<LinkSupervisor.Command> supervisor;
   private final @Nullable ClusterNode cluster;
   private final CompletableFuture<String> fault = new CompletableFuture<>();
+  private final @Nullable RunningRelay relay;
   private volatile boolean ending;
+
+  /// How a node of a cluster carries streams over others.
+  ///
+  /// @param nodes what is known of the other nodes
+  public record RelayPart(RelaySettings settings, RemoteNodes nodes) {}
+
+  private record RunningRelay(ActorRef<Relay.Command> actor, InetSocketAddress address) {}
 
   private Gateway(
       NodeSystem node,
@@ -90,7 +103,8 @@ public final class Gateway implements AutoCloseable {
       ManagementServer management,
       Tcp.Listener listener,
       ActorRef<LinkSupervisor.Command> supervisor,
-      @Nullable ClusterNode cluster) {
+      @Nullable ClusterNode cluster,
+      @Nullable RunningRelay relay) {
     this.node = node;
     this.store = store;
     this.management = management;
@@ -106,6 +120,7 @@ public final class Gateway implements AutoCloseable {
             }
           });
     }
+    this.relay = relay;
   }
 
   /// Starts a gateway; returns when it accepts agents and clients.
@@ -113,6 +128,14 @@ public final class Gateway implements AutoCloseable {
   /// @throws dev.penstock.config.ConfigException a port is taken or a certificate cannot be used
   /// @throws IOException the data directory cannot be used
   public static Gateway start(GatewaySettings settings) throws IOException {
+    return start(settings, null);
+  }
+
+  /// As [#start(GatewaySettings)], as a node that relays streams.
+  ///
+  /// @param relay null for a node of its own
+  public static Gateway start(GatewaySettings settings, @Nullable RelayPart relay)
+      throws IOException {
     Tls tls = tls(settings);
     var store = DatabaseLeaseStore.open(settings.dataDir());
     NodeSystem node = null;
@@ -124,7 +147,7 @@ public final class Gateway implements AutoCloseable {
               Quota.ofTunnels(settings.publicSide().maxTunnelsPerCluster()));
       leases.warnings().forEach(log::warn);
       node = system(settings);
-      return new Starting(settings, node, tls, store, leases).start();
+      return new Starting(settings, node, tls, store, leases, relay).start();
     } catch (IOException | RuntimeException e) {
       if (node != null) {
         node.close();
@@ -176,6 +199,11 @@ public final class Gateway implements AutoCloseable {
     return listener.address();
   }
 
+  /// Where other nodes' relay links arrive; null without a relay.
+  @Nullable InetSocketAddress relayAddress() {
+    return relay == null ? null : relay.address();
+  }
+
   /// Where operators look.
   public InetSocketAddress managementAddress() {
     return management.address();
@@ -198,6 +226,13 @@ public final class Gateway implements AutoCloseable {
       cluster.announce(NodeState.DRAINING);
     }
     listener.close();
+    if (relay != null) {
+      AskPattern.<Relay.Command, Relay.Ended>ask(
+              relay.actor(), Relay.End::new, GOODBYE, node.actors().scheduler())
+          .handle((_, _) -> null)
+          .toCompletableFuture()
+          .join();
+    }
     var gone =
         AskPattern.<LinkSupervisor.Command, LinkSupervisor.Ended>ask(
             supervisor, LinkSupervisor.End::new, GOODBYE, node.actors().scheduler());
@@ -212,7 +247,8 @@ public final class Gateway implements AutoCloseable {
       NodeSystem node,
       @Nullable Tls tls,
       LeaseStore store,
-      Leases leases) {
+      Leases leases,
+      @Nullable RelayPart relayPart) {
     Gateway start() throws IOException {
       requirePublicAddress();
       var registry = new PrometheusRegistry();
@@ -279,6 +315,7 @@ public final class Gateway implements AutoCloseable {
                       badPeers)),
               "links",
               DispatcherSelector.defaultDispatcher());
+      RunningRelay relay = relay(relayPart(cluster), links, registry, budget, meters, badPeers);
       await(restored, RESTORE_TIMEOUT);
       Tcp.Listener listener =
           await(
@@ -295,7 +332,7 @@ public final class Gateway implements AutoCloseable {
           .addKeyValue("transport", node.loops().transport())
           .addKeyValue("tunnels", leases.tunnels().size())
           .log("the gateway is up");
-      return new Gateway(node, store, management, listener, supervisor, cluster);
+      return new Gateway(node, store, management, listener, supervisor, cluster, relay);
     }
 
     private @Nullable ClusterNode joinCluster(Links links, PrometheusRegistry registry)
@@ -349,6 +386,81 @@ public final class Gateway implements AutoCloseable {
         Thread.currentThread().interrupt();
         throw new IOException("interrupted", e);
       }
+    }
+
+    private @Nullable RelayPart relayPart(@Nullable ClusterNode cluster) {
+      var membership = settings.cluster();
+      if (membership == null || cluster == null) {
+        return relayPart;
+      }
+      return new RelayPart(
+          new RelaySettings(
+              cluster.nodes().self().id().toString(),
+              membership.name(),
+              membership.secret(),
+              membership.relayBind().resolve(),
+              relayTls(membership.tls()),
+              linkSettings(),
+              RelaySettings.Limits.defaults()),
+          agents ->
+              cluster.nodes().withLinks(agents).stream()
+                  .map(it ->
+                      new RemoteNodes.RemoteNode(
+                          it.node().id().toString(),
+                          it.node().relay(),
+                          it.links(),
+                          it.outstanding()))
+                  .toList());
+    }
+
+    private RelaySettings.@Nullable MutualTls relayTls(ClusterSettings.@Nullable Tls files) {
+      if (files == null) {
+        return null;
+      }
+      var pem = new Tls.Pem(files.cert(), files.key(), files.ca(), Tls.Trust.AUTHORITY);
+      try {
+        return new RelaySettings.MutualTls(
+            Tls.load(Tls.Side.SERVER, pem), Tls.load(Tls.Side.CLIENT, pem));
+      } catch (IOException e) {
+        throw settings
+            .origins()
+            .refuse(
+                "cluster.tls.cert",
+                files.cert(),
+                "a certificate and key that fit: " + e.getMessage());
+      }
+    }
+
+    private @Nullable RunningRelay relay(
+        @Nullable RelayPart part,
+        Links links,
+        PrometheusRegistry registry,
+        ByteBudget budget,
+        GatewayMeters meters,
+        BadPeers badPeers)
+        throws IOException {
+      if (part == null) {
+        return null;
+      }
+      var bound = new CompletableFuture<InetSocketAddress>();
+      ActorRef<Relay.Command> actor =
+          spawn(
+              Relay.create(
+                  new Relay.Setup(
+                      part.settings(),
+                      part.nodes(),
+                      links,
+                      node.loops(),
+                      settings.publicSide().idleTimeout(),
+                      settings.udp().sessionTimeout(),
+                      budget,
+                      meters,
+                      new RelayMeters(registry),
+                      badPeers),
+                  bound),
+              "relay",
+              DispatcherSelector.defaultDispatcher());
+      return new RunningRelay(actor, await("cluster.relay", part.settings().listen(), bound));
     }
 
     private static List<String> notReadyBecause(
