@@ -1,11 +1,13 @@
 package dev.penstock.agent;
 
+import dev.penstock.agent.connect.ApiAddresses;
 import dev.penstock.agent.connect.Outbound;
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.settings.AgentSettings;
 import dev.penstock.management.JvmMeters;
 import dev.penstock.management.ManagementServer;
 import dev.penstock.node.NodeSystem;
+import dev.penstock.node.RunningNode;
 import dev.penstock.protocol.link.LinkSettings;
 import dev.penstock.protocol.net.Tls;
 import dev.penstock.protocol.net.WebSocketSettings;
@@ -16,6 +18,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicReference;
@@ -29,17 +32,26 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// One agent node: starts its parts in order and ends them in reverse. Not thread-safe.
-public final class Agent implements AutoCloseable {
+public final class Agent implements RunningNode.Drainable {
   private static final Logger log = LoggerFactory.getLogger(Agent.class);
   private static final Duration START_TIMEOUT = Duration.ofSeconds(30);
   private static final Duration GOODBYE = Duration.ofMillis(300);
 
+  /// For the closing handshakes after the grace time.
+  private static final Duration DRAIN_MARGIN = Duration.ofSeconds(5);
+
   private final NodeSystem node;
   private final ManagementServer management;
   private final ActorRef<Supervisor.Command> supervisor;
+  private final Duration drainGrace;
+  private final CompletableFuture<Void> drained = new CompletableFuture<>();
 
   private Agent(
-      NodeSystem node, ManagementServer management, ActorRef<Supervisor.Command> supervisor) {
+      NodeSystem node,
+      ManagementServer management,
+      ActorRef<Supervisor.Command> supervisor,
+      Duration drainGrace) {
+    this.drainGrace = drainGrace;
     this.node = node;
     this.management = management;
     this.supervisor = supervisor;
@@ -72,28 +84,9 @@ public final class Agent implements AutoCloseable {
     var budget = new ByteBudget(settings.windows().processBudget());
     var meters = new AgentMeters(registry, budget);
     JvmMeters.register(registry);
-    var outbound =
-        new Outbound(
-            settings,
-            node.loops(),
-            tls,
-            WebSocketSettings.defaults(),
-            linkSettings(settings),
-            budget,
-            version());
     var notReady = new AtomicReference<>(List.of("not registered at the gateway"));
     ActorRef<Supervisor.Command> supervisor =
-        await(
-            AskPattern.<SpawnProtocol.Command, ActorRef<Supervisor.Command>>ask(
-                node.actors(),
-                replyTo ->
-                    new SpawnProtocol.Spawn<>(
-                        Supervisor.create(outbound, meters, announcements, notReady::set),
-                        "supervisor",
-                        DispatcherSelector.defaultDispatcher(),
-                        replyTo),
-                START_TIMEOUT,
-                node.actors().scheduler()));
+        supervise(settings, node, tls, budget, meters, announcements, notReady::set);
     ManagementServer management;
     try {
       management =
@@ -110,16 +103,60 @@ public final class Agent implements AutoCloseable {
                   + (e.getCause() == null ? e : e.getCause()).getMessage());
     }
     log.atInfo()
-        .addKeyValue("gateway", settings.apiUrl())
+        .addKeyValue("gateway", settings.apiUrls())
         .addKeyValue("services", settings.exposed().size())
         .addKeyValue("management", management.address())
         .addKeyValue("transport", node.loops().transport())
         .log("the agent is up");
-    return new Agent(node, management, supervisor);
+    return new Agent(node, management, supervisor, settings.drainGrace());
+  }
+
+  private static ActorRef<Supervisor.Command> supervise(
+      AgentSettings settings,
+      NodeSystem node,
+      @Nullable Tls tls,
+      ByteBudget budget,
+      AgentMeters meters,
+      Announcements announcements,
+      Consumer<List<String>> notReady) {
+    var outbound =
+        new Outbound(
+            settings,
+            new ApiAddresses(settings.apiUrls()),
+            node.loops(),
+            tls,
+            WebSocketSettings.defaults(),
+            linkSettings(settings),
+            budget,
+            version());
+    return await(
+        AskPattern.<SpawnProtocol.Command, ActorRef<Supervisor.Command>>ask(
+            node.actors(),
+            replyTo ->
+                new SpawnProtocol.Spawn<>(
+                    Supervisor.create(outbound, meters, announcements, notReady),
+                    "supervisor",
+                    DispatcherSelector.defaultDispatcher(),
+                    replyTo),
+            START_TIMEOUT,
+            node.actors().scheduler()));
+  }
+
+  /// Starts one of many agents of a process, for load tests: they share the node's threads and what
+  /// `meters` counts, and have no management port. It ends with the node.
+  ///
+  /// @param budget bytes that all of them together may hold for slow readers
+  public static void startGuest(
+      AgentSettings settings,
+      NodeSystem node,
+      ByteBudget budget,
+      AgentMeters meters,
+      Announcements announcements) {
+    supervise(settings, node, tls(settings), budget, meters, announcements, _ -> {});
   }
 
   private static @Nullable Tls tls(AgentSettings settings) {
-    if (!"https".equals(settings.apiUrl().getScheme())) {
+    if (settings.apiUrls().stream().noneMatch(url -> "https".equals(url.getScheme()))) {
       return null;
     }
     var files = settings.tls();
@@ -168,6 +205,25 @@ public final class Agent implements AutoCloseable {
 
   private static <T> T await(CompletionStage<T> stage) {
     return stage.toCompletableFuture().join();
+  }
+
+  /// Lets what runs go on to its end, or until `agent.drain.grace` has passed, while the gateway is
+  /// told to send nothing more here. Completes when no link is left; [#close] may be called at any
+  /// time.
+  @Override
+  public CompletionStage<Void> drain() {
+    AskPattern.<Supervisor.Command, Supervisor.Ended>ask(
+            supervisor,
+            Supervisor.Drain::new,
+            drainGrace.plus(DRAIN_MARGIN),
+            node.actors().scheduler())
+        .whenComplete((_, _) -> drained.complete(null));
+    return whenDrained();
+  }
+
+  @Override
+  public CompletionStage<Void> whenDrained() {
+    return drained.minimalCompletionStage();
   }
 
   /// Where operators look.

@@ -1,23 +1,21 @@
 package dev.penstock.gateway;
 
-import static java.util.Objects.requireNonNull;
-
 import dev.penstock.config.Secret;
 import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.cluster.ClusterNode;
-import dev.penstock.gateway.cluster.ClusterSettings;
-import dev.penstock.gateway.cluster.LinkLoad;
-import dev.penstock.gateway.cluster.LinkSource;
 import dev.penstock.gateway.cluster.NodeState;
+import dev.penstock.gateway.drain.Drain;
 import dev.penstock.gateway.leases.DatabaseLeaseStore;
 import dev.penstock.gateway.leases.LeaseStore;
 import dev.penstock.gateway.leases.Leases;
 import dev.penstock.gateway.leases.Quota;
 import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
+import dev.penstock.gateway.links.Handshakes;
 import dev.penstock.gateway.links.LinkPort;
 import dev.penstock.gateway.links.LinkSupervisor;
 import dev.penstock.gateway.links.Links;
+import dev.penstock.gateway.links.NodeDirectory;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.observe.Rejection;
@@ -26,6 +24,7 @@ import dev.penstock.gateway.relay.Relay;
 import dev.penstock.gateway.relay.RelaySettings;
 import dev.penstock.gateway.relay.RemoteNodes;
 import dev.penstock.gateway.rest.AgentRest;
+import dev.penstock.gateway.tunnels.PublicDoors;
 import dev.penstock.gateway.tunnels.Tunnel;
 import dev.penstock.gateway.tunnels.Tunnels;
 import dev.penstock.gateway.tunnels.UdpTunnel;
@@ -33,6 +32,7 @@ import dev.penstock.management.JvmMeters;
 import dev.penstock.management.ManagementServer;
 import dev.penstock.node.Admission;
 import dev.penstock.node.NodeSystem;
+import dev.penstock.node.RunningNode;
 import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.json.OriginalPacing;
 import dev.penstock.protocol.link.LinkSettings;
@@ -50,13 +50,14 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.DispatcherSelector;
@@ -71,7 +72,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// One gateway node: starts its parts in order and ends them in reverse. Not thread-safe.
-public final class Gateway implements AutoCloseable {
+public final class Gateway implements RunningNode.Drainable {
   private static final Logger log = LoggerFactory.getLogger(Gateway.class);
   private static final Duration START_TIMEOUT = Duration.ofSeconds(30);
 
@@ -88,6 +89,8 @@ public final class Gateway implements AutoCloseable {
   private final @Nullable ClusterNode cluster;
   private final CompletableFuture<String> fault = new CompletableFuture<>();
   private final @Nullable RunningRelay relay;
+  private final ActorRef<Drain.Command> drain;
+  private final CompletableFuture<Void> drained;
   private volatile boolean ending;
 
   /// How a node of a cluster carries streams over others.
@@ -103,8 +106,12 @@ public final class Gateway implements AutoCloseable {
       ManagementServer management,
       Tcp.Listener listener,
       ActorRef<LinkSupervisor.Command> supervisor,
+      ActorRef<Drain.Command> drain,
+      CompletableFuture<Void> drained,
       @Nullable ClusterNode cluster,
       @Nullable RunningRelay relay) {
+    this.drain = drain;
+    this.drained = drained;
     this.node = node;
     this.store = store;
     this.management = management;
@@ -128,14 +135,29 @@ public final class Gateway implements AutoCloseable {
   /// @throws dev.penstock.config.ConfigException a port is taken or a certificate cannot be used
   /// @throws IOException the data directory cannot be used
   public static Gateway start(GatewaySettings settings) throws IOException {
-    return start(settings, null);
+    return start(settings, Surroundings.NONE);
   }
 
-  /// As [#start(GatewaySettings)], as a node that relays streams.
+  /// What a gateway knows of other nodes.
   ///
-  /// @param relay null for a node of its own
-  public static Gateway start(GatewaySettings settings, @Nullable RelayPart relay)
-      throws IOException {
+  /// @param nodes where agents may link to
+  /// @param handOver gives this node's part to others when it drains; run once, on any thread
+  /// @param relay how it carries streams over others; null where it does not
+  public record Surroundings(
+      NodeDirectory nodes, Supplier<CompletionStage<Void>> handOver, @Nullable RelayPart relay) {
+    /// Of a gateway of one node.
+    public static final Surroundings NONE =
+        new Surroundings(
+            NodeDirectory.alone(), () -> CompletableFuture.completedFuture(null), null);
+
+    /// The same with a relay.
+    public Surroundings relaying(RelayPart part) {
+      return new Surroundings(nodes, handOver, part);
+    }
+  }
+
+  /// As [#start(GatewaySettings)], with `surroundings` where the settings name no cluster.
+  static Gateway start(GatewaySettings settings, Surroundings surroundings) throws IOException {
     Tls tls = tls(settings);
     var store = DatabaseLeaseStore.open(settings.dataDir());
     NodeSystem node = null;
@@ -147,7 +169,7 @@ public final class Gateway implements AutoCloseable {
               Quota.ofTunnels(settings.publicSide().maxTunnelsPerCluster()));
       leases.warnings().forEach(log::warn);
       node = system(settings);
-      return new Starting(settings, node, tls, store, leases, relay).start();
+      return new Starting(settings, surroundings, node, tls, store, leases).start();
     } catch (IOException | RuntimeException e) {
       if (node != null) {
         node.close();
@@ -215,6 +237,21 @@ public final class Gateway implements AutoCloseable {
     return fault.minimalCompletionStage();
   }
 
+  /// Leaves so that nobody notices: agents link elsewhere, then no new clients are taken, then what
+  /// runs goes on to its end or until `gateway.drain.grace` has passed. Completes then; [#close] is
+  /// to follow, and may be called at any time. Calling this again does nothing new.
+  @Override
+  public CompletionStage<Void> drain() {
+    drain.tell(new Drain.Begin());
+    return whenDrained();
+  }
+
+  /// Completes when the node has drained, whoever asked for it.
+  @Override
+  public CompletionStage<Void> whenDrained() {
+    return drained.minimalCompletionStage();
+  }
+
   /// Ends in order: no new agents, links closed with the closing handshake, then everything else.
   @Override
   public void close() throws IOException {
@@ -244,11 +281,11 @@ public final class Gateway implements AutoCloseable {
   /// The parts on their way up.
   private record Starting(
       GatewaySettings settings,
+      Surroundings surroundings,
       NodeSystem node,
       @Nullable Tls tls,
       LeaseStore store,
-      Leases leases,
-      @Nullable RelayPart relayPart) {
+      Leases leases) {
     Gateway start() throws IOException {
       requirePublicAddress();
       var registry = new PrometheusRegistry();
@@ -260,9 +297,18 @@ public final class Gateway implements AutoCloseable {
       var arrivals =
           new Arrivals(
               settings.links().maxLinksPerCluster(), settings.links().maxHandshakesPerMinute());
+      var handshakes =
+          new Handshakes(
+              settings.links().maxHandshakes(), settings.links().maxHandshakesPerSecond());
+      var doors = new PublicDoors();
+      var admission = new Admission(settings.publicSide().maxConnections());
+      var draining = new AtomicReference<>("");
+      var drained = new CompletableFuture<Void>();
       var restored = new CompletableFuture<Void>();
       var listening = new CompletableFuture<Void>();
-      ClusterNode cluster = joinCluster(links, registry);
+      ClusterParts cluster = ClusterParts.join(settings, node.actors(), links, registry);
+      ClusterNode clusterNode = cluster == null ? null : cluster.node();
+      var drainer = new CompletableFuture<ActorRef<Drain.Command>>();
       // Before the cluster is found, which may take as long as it likes: it tells how that stands.
       ManagementServer management =
           await(
@@ -272,16 +318,24 @@ public final class Gateway implements AutoCloseable {
                   node.actors(),
                   settings.management().resolve(),
                   registry,
-                  () -> notReadyBecause(cluster, restored, listening),
-                  cluster == null ? Map.of() : Map.of("/cluster", cluster::status)));
+                  () -> notReadyBecause(clusterNode, restored, listening, draining.get()),
+                  clusterNode == null ? Map.of() : Map.of("/cluster", clusterNode::status),
+                  Map.of(
+                      "/drain",
+                      () -> {
+                        drainer.thenAccept(drain -> drain.tell(new Drain.Begin()));
+                        return "draining; /readyz says how far it is";
+                      })));
       if (cluster != null) {
-        awaitMembership(cluster);
+        cluster.awaitMembership();
       }
+      Surroundings others = cluster == null ? surroundings : cluster.surroundings(linkSettings());
       var tunnelShared =
           new Tunnel.Shared(
               node.loops(),
               links,
-              new Admission(settings.publicSide().maxConnections()),
+              doors,
+              admission,
               settings.publicSide().proxyProtocol().front(),
               settings.publicSide().access(),
               meters,
@@ -312,19 +366,38 @@ public final class Gateway implements AutoCloseable {
                       settings.publicSide().idleTimeout(),
                       budget,
                       meters,
-                      badPeers)),
+                      badPeers),
+                  others.nodes()),
               "links",
               DispatcherSelector.defaultDispatcher());
-      RunningRelay relay = relay(relayPart(cluster), links, registry, budget, meters, badPeers);
+      RelayPart relayPart = others.relay();
+      RunningRelay relay =
+          relayPart == null ? null : relay(relayPart, links, registry, budget, meters, badPeers);
+      ActorRef<Drain.Command> drain =
+          spawn(
+              Drain.create(
+                  new Drain.Setup(
+                      settings.drain(),
+                      handshakes,
+                      others.nodes(),
+                      supervisor,
+                      doors,
+                      () -> Math.max(admission.inside(), meters.carried()),
+                      others.handOver(),
+                      reason -> draining(reason, draining, cluster),
+                      drained)),
+              "drain",
+              DispatcherSelector.defaultDispatcher());
+      drainer.complete(drain);
       await(restored, RESTORE_TIMEOUT);
       Tcp.Listener listener =
           await(
               "gateway.listen",
               settings.listen(),
-              listen(tunnels, supervisor, arrivals, meters, badPeers));
+              listen(tunnels, supervisor, arrivals, handshakes, meters, badPeers));
       listening.complete(null);
-      if (cluster != null) {
-        cluster.announce(NodeState.READY);
+      if (clusterNode != null) {
+        clusterNode.announce(NodeState.READY);
       }
       log.atInfo()
           .addKeyValue("listen", listener.address())
@@ -332,116 +405,26 @@ public final class Gateway implements AutoCloseable {
           .addKeyValue("transport", node.loops().transport())
           .addKeyValue("tunnels", leases.tunnels().size())
           .log("the gateway is up");
-      return new Gateway(node, store, management, listener, supervisor, cluster, relay);
+      return new Gateway(
+          node, store, management, listener, supervisor, drain, drained, clusterNode, relay);
     }
 
-    private @Nullable ClusterNode joinCluster(Links links, PrometheusRegistry registry)
-        throws IOException {
-      var membership = settings.cluster();
-      if (membership == null) {
-        return null;
-      }
-      try {
-        var cluster =
-            ClusterNode.start(
-                node.actors(),
-                membership,
-                settings.linksUrl(),
-                new LinkSource() {
-                  @Override
-                  public Set<String> clusters() {
-                    return links.clusters();
-                  }
-
-                  @Override
-                  public LinkLoad load(String agents) {
-                    return new LinkLoad(links.count(agents), links.outstanding(agents));
-                  }
-                },
-                registry);
-        links.watch(cluster::linksChanged);
-        return cluster;
-      } catch (IOException e) {
-        throw settings
-            .origins()
-            .refuse(
-                "cluster.tls.key",
-                requireNonNull(membership.tls()).key(),
-                "an RSA key, with its certificate and the authority's: " + e.getMessage());
+    private static void draining(
+        String reason, AtomicReference<String> draining, @Nullable ClusterParts cluster) {
+      boolean begins = draining.getAndSet(reason).isEmpty() && !reason.isEmpty();
+      if (begins && cluster != null) {
+        cluster.node().announce(NodeState.DRAINING);
       }
     }
 
-    /// Without a limit: a node that finds no cluster keeps looking, and says so when it is asked.
-    private void awaitMembership(ClusterNode cluster) throws IOException {
-      try {
-        cluster.up().toCompletableFuture().get();
-      } catch (ExecutionException e) {
-        throw settings
-            .origins()
-            .refuse(
-                "cluster.listen",
-                requireNonNull(settings.cluster()).listen(),
-                "a node that its cluster takes: " + requireNonNull(e.getCause()).getMessage());
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new IOException("interrupted", e);
-      }
-    }
-
-    private @Nullable RelayPart relayPart(@Nullable ClusterNode cluster) {
-      var membership = settings.cluster();
-      if (membership == null || cluster == null) {
-        return relayPart;
-      }
-      return new RelayPart(
-          new RelaySettings(
-              cluster.nodes().self().id().toString(),
-              membership.name(),
-              membership.secret(),
-              membership.relayBind().resolve(),
-              relayTls(membership.tls()),
-              linkSettings(),
-              RelaySettings.Limits.defaults()),
-          agents ->
-              cluster.nodes().withLinks(agents).stream()
-                  .map(it ->
-                      new RemoteNodes.RemoteNode(
-                          it.node().id().toString(),
-                          it.node().relay(),
-                          it.links(),
-                          it.outstanding()))
-                  .toList());
-    }
-
-    private RelaySettings.@Nullable MutualTls relayTls(ClusterSettings.@Nullable Tls files) {
-      if (files == null) {
-        return null;
-      }
-      var pem = new Tls.Pem(files.cert(), files.key(), files.ca(), Tls.Trust.AUTHORITY);
-      try {
-        return new RelaySettings.MutualTls(
-            Tls.load(Tls.Side.SERVER, pem), Tls.load(Tls.Side.CLIENT, pem));
-      } catch (IOException e) {
-        throw settings
-            .origins()
-            .refuse(
-                "cluster.tls.cert",
-                files.cert(),
-                "a certificate and key that fit: " + e.getMessage());
-      }
-    }
-
-    private @Nullable RunningRelay relay(
-        @Nullable RelayPart part,
+    private RunningRelay relay(
+        RelayPart part,
         Links links,
         PrometheusRegistry registry,
         ByteBudget budget,
         GatewayMeters meters,
         BadPeers badPeers)
         throws IOException {
-      if (part == null) {
-        return null;
-      }
       var bound = new CompletableFuture<InetSocketAddress>();
       ActorRef<Relay.Command> actor =
           spawn(
@@ -466,7 +449,11 @@ public final class Gateway implements AutoCloseable {
     private static List<String> notReadyBecause(
         @Nullable ClusterNode cluster,
         CompletableFuture<Void> restored,
-        CompletableFuture<Void> listening) {
+        CompletableFuture<Void> listening,
+        String draining) {
+      if (!draining.isEmpty()) {
+        return List.of(draining);
+      }
       if (cluster != null && !cluster.notReadyBecause().isEmpty()) {
         return cluster.notReadyBecause();
       }
@@ -503,6 +490,7 @@ public final class Gateway implements AutoCloseable {
         ActorRef<Tunnels.Command> tunnels,
         ActorRef<LinkSupervisor.Command> supervisor,
         Arrivals arrivals,
+        Handshakes handshakes,
         GatewayMeters meters,
         BadPeers badPeers) {
       var clusters = new HashMap<Secret, String>();
@@ -513,6 +501,7 @@ public final class Gateway implements AutoCloseable {
               tokens,
               settings.linksUrl(),
               arrivals,
+              handshakes,
               meters,
               badPeers,
               (accepted, connection) ->

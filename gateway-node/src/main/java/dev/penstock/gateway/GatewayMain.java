@@ -17,7 +17,7 @@ public final class GatewayMain {
   private static int run(GatewaySettings settings) {
     try {
       var gateway = Gateway.start(settings);
-      RunningNode.untilSignalled(gateway, gateway.fault());
+      RunningNode.untilDrained(gateway, gateway.fault());
       return Cli.CLEAN;
     } catch (IOException e) {
       throw new UncheckedIOException(String.valueOf(e.getMessage()), e);

@@ -42,7 +42,8 @@ public final class GatewayLab implements AutoCloseable {
   private String publicSide = "";
   private String proxyProtocol = "";
   private String udp = "";
-  private Gateway.RelayPart relay;
+  private String drain = "";
+  private Gateway.Surroundings surroundings = Gateway.Surroundings.NONE;
   private Gateway gateway;
 
   private GatewayLab(Path directory) {
@@ -78,14 +79,26 @@ public final class GatewayLab implements AutoCloseable {
     return this;
   }
 
+  /// What stands below `gateway.drain`.
+  public GatewayLab drain(String yaml) {
+    drain = yaml;
+    return this;
+  }
+
   /// Makes it a node that relays.
   public GatewayLab relay(Gateway.RelayPart part) {
-    relay = part;
+    surroundings = surroundings.relaying(part);
+    return this;
+  }
+
+  /// Other nodes beside this one.
+  public GatewayLab surroundings(Gateway.Surroundings others) {
+    surroundings = others;
     return this;
   }
 
   public GatewayLab start() throws IOException {
-    gateway = Gateway.start(settings(), relay);
+    gateway = Gateway.start(settings(), surroundings);
     return this;
   }
 
@@ -102,6 +115,7 @@ public final class GatewayLab implements AutoCloseable {
               links: {%s}
               proxy_protocol: {%s}
               udp: {%s}
+              drain: {%s}
               auth:
                 tokens:
                   - {token: s3cret, cluster: lab}
@@ -109,7 +123,7 @@ public final class GatewayLab implements AutoCloseable {
             management:
               listen: 127.0.0.1:0
             """
-                .formatted(publicSide, links, proxyProtocol, udp)));
+                .formatted(publicSide, links, proxyProtocol, udp, drain)));
   }
 
   public Gateway gateway() {

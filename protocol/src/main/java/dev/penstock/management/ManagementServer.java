@@ -41,7 +41,8 @@ import org.slf4j.LoggerFactory;
 
 /// The management port: `GET` or `HEAD` of `/healthz` (the process runs), `/readyz` (it can serve,
 /// or 503 with the reasons), `/metrics` (Prometheus text or OpenMetrics, as the `Accept` header
-/// asks) and the node's own pages. Everything else is answered with a [Problem]. Thread-safe.
+/// asks) and the node's own pages, and `POST` of operations, which are not taken from web pages.
+/// Everything else is answered with a [Problem]. Thread-safe.
 ///
 /// At most 64 connections; a connection without traffic is closed after 60 s, a request head is
 /// limited to 64 headers of 4 KiB each, and request bodies are dropped unread. Requests that are no
@@ -65,34 +66,48 @@ public final class ManagementServer {
     this.binding = binding;
   }
 
-  /// As [#start(ActorSystem, InetSocketAddress, PrometheusRegistry, Readiness, Map)], with no pages
-  /// of the node's own.
+  /// Does what a `POST` asks for; called on any thread, must not block.
+  @FunctionalInterface
+  public interface Operation {
+    /// What was begun, a line for people.
+    String run();
+  }
+
+  /// Binds the port without pages and operations; 0 takes a free one.
+  ///
+  /// @return fails with [ListenFailed] when the address cannot be bound
   public static CompletionStage<ManagementServer> start(
       ActorSystem<?> system,
       InetSocketAddress address,
       PrometheusRegistry registry,
       Readiness readiness) {
-    return start(system, address, registry, readiness, Map.of());
+    return start(system, address, registry, readiness, Map.of(), Map.of());
   }
 
   /// Binds the port; 0 takes a free one.
   ///
   /// @param pages what else is told, by its path: JSON made anew for each request from what is
   ///   known
+  /// @param operations by their paths, such as `/drain`
   /// @return fails with [ListenFailed] when the address cannot be bound
   public static CompletionStage<ManagementServer> start(
       ActorSystem<?> system,
       InetSocketAddress address,
       PrometheusRegistry registry,
       Readiness readiness,
-      Map<String, Supplier<String>> pages) {
+      Map<String, Supplier<String>> pages,
+      Map<String, Operation> operations) {
+    var known = Map.copyOf(operations);
     var formats = ExpositionFormats.init();
     return Http.get(system)
         .newServerAt(address.getHostString(), address.getPort())
         .withSettings(settings(system))
         .bindSync(request -> {
           request.discardEntityBytes(system);
-          return answer(request, formats, registry, readiness, pages);
+          Operation operation = known.get(request.getUri().path());
+          return operation == null
+              ? answer(request, formats, registry, readiness, pages)
+              : operate(request, operation);
         })
         .handle((binding, failure) -> {
           if (failure != null) {
@@ -172,6 +187,23 @@ public final class ManagementServer {
       LOG.atError().addKeyValue("path", path).setCause(e).log("A management request failed");
       return problem(StatusCodes.INTERNAL_SERVER_ERROR, path + ": failed, the log says why");
     }
+  }
+
+  /// A web page that an operator looks at could send one too: browsers say so.
+  private static HttpResponse operate(HttpRequest request, Operation operation) {
+    String path = request.getUri().path();
+    if (!request.method().equals(HttpMethods.POST)) {
+      return problem(
+              StatusCodes.METHOD_NOT_ALLOWED,
+              request.method().name() + " " + path + ": not allowed (expected: POST)")
+          .addHeader(Allow.create(HttpMethods.POST));
+    }
+    if (request.getHeader("Origin").isPresent()
+        || request.getHeader("Sec-Fetch-Site").isPresent()) {
+      return problem(
+          StatusCodes.FORBIDDEN, path + ": sent by a web page (expected: an operator's own call)");
+    }
+    return text(StatusCodes.ACCEPTED, operation.run());
   }
 
   private static HttpResponse readiness(List<String> reasons) {

@@ -1,8 +1,8 @@
 package dev.penstock.node;
 
+import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -14,42 +14,70 @@ public final class RunningNode {
 
   private RunningNode() {}
 
-  /// Blocks until the process is told to end; does not return then.
-  public static void untilSignalled(AutoCloseable node) {
-    untilSignalled(node, new CompletableFuture<>());
+  /// A node that can leave without anyone noticing.
+  public interface Drainable extends AutoCloseable {
+    /// Begins to leave, and completes as [#whenDrained]; any thread.
+    CompletionStage<Void> drain();
+
+    /// Completes when nothing is left to wait for, whoever asked the node to leave.
+    CompletionStage<Void> whenDrained();
+
+    /// Ends at once.
+    @Override
+    void close() throws IOException;
   }
 
-  /// As [#untilSignalled(AutoCloseable)]; ends also, with exit code 1, when `fault` completes.
+  /// Blocks until the process is told to end; does not return then.
+  public static void untilSignalled(AutoCloseable node) {
+    endsAnyWay(node);
+    new CompletableFuture<Void>().join();
+  }
+
+  /// As [#untilDrained(Drainable, CompletionStage)] for a node that can always go on.
+  public static void untilDrained(Drainable node) {
+    untilDrained(node, new CompletableFuture<>());
+  }
+
+  /// Blocks until the node has drained, for which the first signal asks; a second one ends it at
+  /// once. Ends also, with exit code 1, when `fault` completes. Does not return then.
   ///
   /// @param fault with what the node cannot go on from, in words
-  public static void untilSignalled(AutoCloseable node, CompletionStage<String> fault) {
+  public static void untilDrained(Drainable node, CompletionStage<String> fault) {
     var faulty = new AtomicBoolean();
-    Runtime.getRuntime()
-        .addShutdownHook(
-            new Thread(
-                () -> {
-                  int code = faulty.get() ? 1 : 0;
-                  try {
-                    node.close();
-                  } catch (Exception e) {
-                    log.atError().setCause(e).log("the node did not end in order");
-                    code = 1;
-                  }
-                  System.out.flush();
-                  Runtime.getRuntime().halt(code);
-                },
-                "shutdown"));
-    fault.thenAcceptAsync(
-        why -> {
-          log.atError().addKeyValue("cause", why).log("the node cannot go on");
-          faulty.set(true);
-          System.exit(1);
-        },
-        command -> Thread.ofPlatform().name("fault").start(command));
+    endsAnyWay(node);
+    var hurry = new CompletableFuture<Void>();
+    var asked = new CompletableFuture<Void>();
+    Signals.handle(() -> {
+      if (!asked.complete(null)) {
+        hurry.complete(null);
+      }
+    });
+    asked.thenRun(node::drain);
+    fault.thenAccept(why -> {
+      log.atError().addKeyValue("cause", why).log("the node cannot go on");
+      faulty.set(true);
+      hurry.complete(null);
+    });
+    CompletableFuture.anyOf(node.whenDrained().toCompletableFuture(), hurry)
+        .handle((_, _) -> null)
+        .join();
+    end(node, faulty.get() ? 1 : 0);
+  }
+
+  /// For signals that are not handled, and for whoever ends the JVM.
+  private static void endsAnyWay(AutoCloseable node) {
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> end(node, 0), "shutdown"));
+  }
+
+  private static void end(AutoCloseable node, int usual) {
+    int code = usual;
     try {
-      new CountDownLatch(1).await();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+      node.close();
+    } catch (Exception e) {
+      log.atError().setCause(e).log("the node did not end in order");
+      code = 1;
     }
+    System.out.flush();
+    Runtime.getRuntime().halt(code);
   }
 }

@@ -22,6 +22,7 @@ public final class AgentLink implements Way {
   private final AtomicInteger outstanding = new AtomicInteger();
   private final DialRecord dials = new DialRecord();
   private volatile boolean silent;
+  private volatile Runnable whenIdle = () -> {};
 
   AgentLink(
       String cluster,
@@ -119,6 +120,16 @@ public final class AgentLink implements Way {
 
   @Override
   public void released() {
-    outstanding.decrementAndGet();
+    if (outstanding.decrementAndGet() == 0) {
+      whenIdle.run();
+    }
+  }
+
+  /// Has `told` run now if no stream is outstanding, and each time that the last one is over.
+  void whenIdle(Runnable told) {
+    whenIdle = told;
+    if (outstanding() == 0) {
+      told.run();
+    }
   }
 }

@@ -31,6 +31,11 @@ public record StreamHeader(
     String tunnelId,
     @Nullable CallerAddress caller,
     @Nullable Relayed relayed) {
+  /// Of a stream that is for the agent itself: it says that its dial went well where it says such
+  /// things, and ends. No tunnel can have this id. Needs [Capability#CANARY].
+  public static final StreamHeader CANARY =
+      new StreamHeader(Protocol.TCP, 1, "", "", "canary!", null);
+
   static final int VERSION = 1;
   static final int VERSION_WITH_CALLER = 2;
   static final int VERSION_OF_RELAYS = 3;
@@ -74,6 +79,11 @@ public record StreamHeader(
   /// The same stream on its way over another node.
   public StreamHeader relayed(Relayed by) {
     return new StreamHeader(protocol, servicePort, serviceName, namespace, tunnelId, caller, by);
+  }
+
+  /// Whether this is [#CANARY].
+  public boolean isCanary() {
+    return tunnelId.equals(CANARY.tunnelId);
   }
 
   /// The bytes in a buffer on the heap, ready to be read.

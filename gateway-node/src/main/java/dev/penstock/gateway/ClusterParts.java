@@ -1,0 +1,185 @@
+package dev.penstock.gateway;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.penstock.config.HostPort;
+import dev.penstock.gateway.cluster.ClusterNode;
+import dev.penstock.gateway.cluster.ClusterSettings;
+import dev.penstock.gateway.cluster.LinkLoad;
+import dev.penstock.gateway.cluster.LinkSource;
+import dev.penstock.gateway.cluster.NodeInfo;
+import dev.penstock.gateway.cluster.Nodes;
+import dev.penstock.gateway.links.Links;
+import dev.penstock.gateway.links.NodeDirectory;
+import dev.penstock.gateway.relay.RelaySettings;
+import dev.penstock.gateway.relay.RemoteNodes;
+import dev.penstock.protocol.control.GatewayNode;
+import dev.penstock.protocol.link.LinkSettings;
+import dev.penstock.protocol.net.Tls;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.URI;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import org.apache.pekko.actor.typed.ActorSystem;
+import org.jspecify.annotations.Nullable;
+
+/// What joins a gateway to its cluster: the node's membership, and what the gateway's other parts
+/// are to know of the other nodes.
+final class ClusterParts {
+  private final GatewaySettings settings;
+  private final ClusterSettings membership;
+  private final ClusterNode node;
+
+  private ClusterParts(GatewaySettings settings, ClusterSettings membership, ClusterNode node) {
+    this.settings = settings;
+    this.membership = membership;
+    this.node = node;
+  }
+
+  /// Begins to join the cluster that the settings name; null when they name none.
+  static @Nullable ClusterParts join(
+      GatewaySettings settings, ActorSystem<?> actors, Links links, PrometheusRegistry registry) {
+    ClusterSettings membership = settings.cluster();
+    if (membership == null) {
+      return null;
+    }
+    try {
+      var node =
+          ClusterNode.start(actors, membership, linksUrl(settings), new LinksHere(links), registry);
+      links.watch(node::linksChanged);
+      return new ClusterParts(settings, membership, node);
+    } catch (IOException e) {
+      throw settings
+          .origins()
+          .refuse(
+              "cluster.tls.key",
+              requireNonNull(membership.tls()).key(),
+              "an RSA key, with its certificate and the authority's: " + e.getMessage());
+    }
+  }
+
+  private record LinksHere(Links links) implements LinkSource {
+    @Override
+    public Set<String> clusters() {
+      return links.clusters();
+    }
+
+    @Override
+    public LinkLoad load(String agents) {
+      return new LinkLoad(links.count(agents), links.outstanding(agents));
+    }
+  }
+
+  ClusterNode node() {
+    return node;
+  }
+
+  /// Returns when the node is a full member. Without a limit: a node that finds no cluster keeps
+  /// looking, and says so when it is asked.
+  void awaitMembership() throws IOException {
+    try {
+      node.up().toCompletableFuture().get();
+    } catch (ExecutionException e) {
+      throw settings
+          .origins()
+          .refuse(
+              "cluster.listen",
+              membership.listen(),
+              "a node that its cluster takes: " + requireNonNull(e.getCause()).getMessage());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
+  }
+
+  /// The other nodes, for agents, for drains and for the relay.
+  ///
+  /// @param link limits and timers of each relay link
+  Gateway.Surroundings surroundings(LinkSettings link) {
+    var relay =
+        new RelaySettings(
+            node.nodes().self().id().toString(),
+            membership.name(),
+            membership.secret(),
+            membership.relayBind().resolve(),
+            relayTls(),
+            link,
+            RelaySettings.Limits.defaults());
+    // The node leaves the cluster, and its shards go, when its actor system ends: as long as it
+    // drains, others may still give it what it alone has links for.
+    return new Gateway.Surroundings(
+        new ToldToAgents(node.nodes()),
+        () -> CompletableFuture.completedFuture(null),
+        new Gateway.RelayPart(relay, this::withLinks));
+  }
+
+  private List<RemoteNodes.RemoteNode> withLinks(String agents) {
+    return node.nodes().withLinks(agents).stream()
+        .map(it ->
+            new RemoteNodes.RemoteNode(
+                it.node().id().toString(), it.node().relay(), it.links(), it.outstanding()))
+        .toList();
+  }
+
+  private record ToldToAgents(Nodes all) implements NodeDirectory {
+    @Override
+    public String self() {
+      return all.self().id().toString();
+    }
+
+    @Override
+    public List<GatewayNode> nodes() {
+      return all.ready().stream().map(ToldToAgents::told).toList();
+    }
+
+    private static GatewayNode told(NodeInfo node) {
+      URI url = node.linksUrl();
+      return new GatewayNode(node.id().toString(), url == null ? "" : url.toString());
+    }
+
+    @Override
+    public void subscribe(Runnable changed) {
+      var _ = all.subscribe(_ -> changed.run());
+    }
+  }
+
+  private RelaySettings.@Nullable MutualTls relayTls() {
+    ClusterSettings.Tls files = membership.tls();
+    if (files == null) {
+      return null;
+    }
+    var pem = new Tls.Pem(files.cert(), files.key(), files.ca(), Tls.Trust.AUTHORITY);
+    try {
+      return new RelaySettings.MutualTls(
+          Tls.load(Tls.Side.SERVER, pem), Tls.load(Tls.Side.CLIENT, pem));
+    } catch (IOException e) {
+      throw settings
+          .origins()
+          .refuse(
+              "cluster.tls.cert",
+              files.cert(),
+              "a certificate and key that fit: " + e.getMessage());
+    }
+  }
+
+  /// Where agents link to this very node; null when `gateway.listen` does not tell.
+  private static @Nullable URI linksUrl(GatewaySettings settings) {
+    URI told = settings.linksUrl();
+    if (told != null) {
+      return told;
+    }
+    HostPort listen = settings.listen();
+    try {
+      if (listen.port() == 0 || InetAddress.ofLiteral(listen.host()).isAnyLocalAddress()) {
+        return null;
+      }
+    } catch (IllegalArgumentException _) {
+      // A name, which is somebody's.
+    }
+    return URI.create((settings.tls() == null ? "ws://" : "wss://") + listen + "/ws");
+  }
+}
