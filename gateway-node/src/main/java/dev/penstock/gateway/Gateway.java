@@ -8,7 +8,7 @@ import dev.penstock.gateway.drain.Drain;
 import dev.penstock.gateway.leases.DatabaseLeaseStore;
 import dev.penstock.gateway.leases.LeaseStore;
 import dev.penstock.gateway.leases.Leases;
-import dev.penstock.gateway.leases.Quota;
+import dev.penstock.gateway.leases.LocalLeases;
 import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.Handshakes;
@@ -162,11 +162,7 @@ public final class Gateway implements RunningNode.Drainable {
     var store = DatabaseLeaseStore.open(settings.dataDir());
     NodeSystem node = null;
     try {
-      var leases =
-          Leases.open(
-              store,
-              settings.publicSide().ports(),
-              Quota.ofTunnels(settings.publicSide().maxTunnelsPerCluster()));
+      var leases = Leases.open(store, settings.leasePolicy());
       leases.warnings().forEach(log::warn);
       node = system(settings);
       return new Starting(settings, surroundings, node, tls, store, leases).start();
@@ -346,7 +342,7 @@ public final class Gateway implements RunningNode.Drainable {
                   new Tunnels.Setup(
                       tunnelShared,
                       new UdpTunnel.Shared(tunnelShared, settings.udp(), budget),
-                      leases,
+                      new LocalLeases(leases),
                       settings.publicSide().bind(),
                       settings.publicSide().syncGrace(),
                       () -> restored.complete(null))),

@@ -14,6 +14,10 @@ import dev.penstock.config.Variables;
 import dev.penstock.config.WindowSettings;
 import dev.penstock.gateway.cluster.ClusterSettings;
 import dev.penstock.gateway.drain.DrainSettings;
+import dev.penstock.gateway.leases.LeasePolicy;
+import dev.penstock.gateway.leases.LeaseSettings;
+import dev.penstock.gateway.leases.Quota;
+import dev.penstock.gateway.leases.StoreSettings;
 import dev.penstock.gateway.tunnels.UdpSettings;
 import dev.penstock.protocol.control.CarrierChoice;
 import java.net.URI;
@@ -48,6 +52,8 @@ import org.jspecify.annotations.Nullable;
 /// @param management `management.listen`: where health, metrics and operations are served; port 0
 ///   to 65535, default 127.0.0.1:9090
 /// @param cluster `cluster`: the cluster that this node is one of; null for a gateway alone
+/// @param leases `leases`: who may lease which ports
+/// @param store `store`: the database of a cluster of gateways
 /// @param origins where each value was written
 public record GatewaySettings(
     HostPort listen,
@@ -64,6 +70,8 @@ public record GatewaySettings(
     int eventLoops,
     HostPort management,
     @Nullable ClusterSettings cluster,
+    LeaseSettings leases,
+    StoreSettings store,
     Origins origins) {
   private static final int KIB = 1024;
   private static final int MIB = 1024 * KIB;
@@ -238,6 +246,15 @@ public record GatewaySettings(
     return load(file, Map.of());
   }
 
+  /// Which ports and how many tunnels each cluster may have.
+  public LeasePolicy leasePolicy() {
+    return new LeasePolicy(
+        publicSide.ports(),
+        Quota.ofTunnels(publicSide.maxTunnelsPerCluster()),
+        leases.tenants(),
+        leases.reservations());
+  }
+
   /// What matters most, a line each, for people.
   public List<String> summary() {
     return List.of(
@@ -289,6 +306,8 @@ public record GatewaySettings(
           "listen", "found \"" + operations + "\"", "another address than gateway.listen");
     }
     var cluster = ClusterSettings.of(reader.root().section("cluster"));
+    var leases = LeaseSettings.of(reader.root().section("leases"));
+    var store = StoreSettings.of(reader.root().section("store"));
     return new GatewaySettings(
         listen,
         dataDir,
@@ -304,6 +323,8 @@ public record GatewaySettings(
         eventLoops,
         operations,
         cluster,
+        leases,
+        store,
         reader.finish());
   }
 
