@@ -1,19 +1,26 @@
 package dev.penstock.gateway.links;
 
 import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.link.Link;
+import dev.penstock.protocol.link.LinkStream;
+import dev.penstock.protocol.net.Loop;
+import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.jspecify.annotations.Nullable;
 
 /// One agent's link that takes streams, as the rest of the gateway sees it. Safe for use by several
 /// threads.
-public final class AgentLink {
+public final class AgentLink implements Way {
   private final String cluster;
   private final Link link;
   private final Set<Capability> capabilities;
   private final ActorRef<GatewayLink.Command> actor;
   private final AtomicInteger outstanding = new AtomicInteger();
+  private final DialRecord dials = new DialRecord();
   private volatile boolean silent;
 
   AgentLink(
@@ -35,6 +42,17 @@ public final class AgentLink {
     return link;
   }
 
+  @Override
+  public Loop loop() {
+    return link.loop();
+  }
+
+  @Override
+  public @Nullable LinkStream open(StreamHeader header) {
+    return link.open(header);
+  }
+
+  @Override
   public boolean can(Capability capability) {
     return capabilities.contains(capability);
   }
@@ -63,22 +81,43 @@ public final class AgentLink {
     return outstanding.get();
   }
 
-  /// Gives a client to this link. The client's connection must be registered on the link's loop.
-  public void carry(GatewayLink.Carry client) {
-    actor.tell(client);
+  @Override
+  public int load() {
+    return outstanding.get();
   }
 
-  /// Gives a flow of datagrams to this link.
-  public void carry(GatewayLink.CarryDatagrams flow) {
-    actor.tell(flow);
+  @Override
+  public boolean isFit(long now) {
+    return !silent && dials.isFit(now);
   }
 
-  /// Counts a stream from its choice on, so that a burst of clients is spread.
+  @Override
+  public void reached(DialStatus status) {
+    dials.reached();
+  }
+
+  @Override
+  public boolean failed(DialStatus why) {
+    dials.failed(System.nanoTime());
+    return true;
+  }
+
+  @Override
+  public void carry(Client client) {
+    actor.tell(new GatewayLink.Carry(client, this));
+  }
+
+  @Override
+  public void carry(UdpFlow flow, Duration timeout) {
+    actor.tell(new GatewayLink.CarryDatagrams(flow, this, timeout));
+  }
+
+  @Override
   public void chosen() {
     outstanding.incrementAndGet();
   }
 
-  /// The stream that was [#chosen] is over.
+  @Override
   public void released() {
     outstanding.decrementAndGet();
   }

@@ -12,23 +12,23 @@ import org.apache.pekko.actor.typed.ActorRef;
 /// @param owner gets the client back when it could not be carried
 /// @param early what it said to an agent that then failed to reach the service; said again to the
 ///   next one
-/// @param tried links that failed
+/// @param tried ways that failed
 /// @param acceptedAt nanoseconds of the monotonic clock
 public record Client(
     TcpConnection connection,
     Service tunnel,
     ActorRef<NotCarried> owner,
     List<ByteBuffer> early,
-    Set<AgentLink> tried,
+    Set<Way> tried,
     long acceptedAt) {
   public Client {
     tried = Set.copyOf(tried);
   }
 
-  /// The same client after `link` failed.
-  Client after(AgentLink link, List<ByteBuffer> said) {
-    var all = new HashSet<>(tried);
-    all.add(link);
+  /// The same client after `way` failed.
+  public Client after(Way way, List<ByteBuffer> said) {
+    var all = new HashSet<Way>(tried);
+    all.add(way);
     return new Client(connection, tunnel, owner, said.isEmpty() ? early : said, all, acceptedAt);
   }
 }

@@ -20,8 +20,8 @@ import org.apache.pekko.stream.Materializer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// One client's connection joined with one stream of one link: its life, not its bytes. Runs on the
-/// link's loop. Stopping it resets both.
+/// One client's connection joined with one stream of one way: its life, not its bytes. Runs on the
+/// way's loop. Stopping it resets both.
 public final class ClientStream {
   /// What this stream is told.
   public sealed interface Command {}
@@ -35,23 +35,42 @@ public final class ClientStream {
   private static final Logger log = LoggerFactory.getLogger(ClientStream.class);
 
   private final Client client;
-  private final AgentLink link;
+  private final Way way;
   private final GatewayMeters meters;
   private final BadPeers badPeers;
   private boolean idle;
 
-  private ClientStream(Client client, AgentLink link, GatewayMeters meters, BadPeers badPeers) {
+  private ClientStream(Client client, Way way, GatewayMeters meters, BadPeers badPeers) {
     this.client = client;
-    this.link = link;
+    this.way = way;
     this.meters = meters;
     this.badPeers = badPeers;
   }
 
   public static Behavior<Command> create(
-      Client client, AgentLink link, GatewayLink.Shared shared, Materializer materializer) {
+      Client client, Way way, GatewayLink.Shared shared, Materializer materializer) {
+    return create(
+        client,
+        way,
+        shared.meters(),
+        shared.badPeers(),
+        shared.clientIdleTimeout(),
+        materializer);
+  }
+
+  /// A stream that opens at once.
+  ///
+  /// @param idleTimeout without bytes either way, after which the client is cut; zero for never
+  public static Behavior<Command> create(
+      Client client,
+      Way way,
+      GatewayMeters meters,
+      BadPeers badPeers,
+      Duration idleTimeout,
+      Materializer materializer) {
     return Behaviors.setup(context -> {
-      var stream = new ClientStream(client, link, shared.meters(), shared.badPeers());
-      stream.watch(context.getSelf(), shared.clientIdleTimeout());
+      var stream = new ClientStream(client, way, meters, badPeers);
+      stream.watch(context.getSelf(), idleTimeout);
       return stream.open(context.getSelf(), materializer);
     });
   }
@@ -63,15 +82,12 @@ public final class ClientStream {
   }
 
   private Behavior<Command> open(ActorRef<Command> self, Materializer materializer) {
-    LinkStream stream = link.link().open(header());
+    LinkStream stream = way.open(header());
     if (stream == null) {
-      link.released();
-      client
-          .owner()
-          .tell(
-              new NotCarried(
-                  client.after(link, List.of()),
-                  new DialStatus(DialStatus.Code.FAILED, "the link takes no more streams")));
+      way.released();
+      var why = new DialStatus(DialStatus.Code.FAILED, "the link takes no more streams");
+      way.failed(why);
+      client.owner().tell(new NotCarried(client.after(way, List.of()), why));
       return Behaviors.stopped();
     }
     meters.streamOpened();
@@ -84,17 +100,17 @@ public final class ClientStream {
                 report,
                 client.early(),
                 meters.traffic(),
-                new ToActor(self, client.acceptedAt(), meters)))
-        .withAttributes(link.link().loop().attributes())
+                new ToActor(self, way, client.acceptedAt(), meters)))
+        .withAttributes(way.loop().attributes())
         .run(materializer);
     return Behaviors.receiveMessage(this::on);
   }
 
   private boolean reportsDials() {
-    return link.can(Capability.DIAL_STATUS);
+    return way.can(Capability.DIAL_STATUS);
   }
 
-  private record ToActor(ActorRef<Command> actor, long acceptedAt, GatewayMeters meters)
+  private record ToActor(ActorRef<Command> actor, Way way, long acceptedAt, GatewayMeters meters)
       implements StreamObserver {
     @Override
     public void connected() {
@@ -102,7 +118,16 @@ public final class ClientStream {
     }
 
     @Override
+    public void connected(DialStatus status) {
+      way.reached(status);
+      connected();
+    }
+
+    @Override
     public void firstReceived() {
+      if (!way.can(Capability.DIAL_STATUS)) {
+        way.reached(DialStatus.connected());
+      }
       meters.firstByte(System.nanoTime() - acceptedAt);
     }
 
@@ -120,7 +145,7 @@ public final class ClientStream {
         facts.serviceName(),
         facts.serviceNamespace(),
         facts.identity().tunnelId(),
-        link.can(Capability.CALLER_ADDRESS)
+        way.can(Capability.CALLER_ADDRESS)
             ? new CallerAddress(
                 client.connection().remoteAddress(), client.connection().localAddress())
             : null);
@@ -145,7 +170,7 @@ public final class ClientStream {
   }
 
   private void ended(StreamEnd end) {
-    link.released();
+    way.released();
     StreamEnd.Cause cause = idle ? StreamEnd.Cause.IDLE : end.cause();
     meters.streamEnded(cause);
     DialStatus dial = end.dial();
@@ -162,8 +187,11 @@ public final class ClientStream {
   }
 
   private void dialFailed(DialStatus dial, StreamEnd end) {
+    boolean ofAgent = way.failed(dial);
     if (reportsDials()) {
-      meters.dialFailed(dial.code());
+      if (ofAgent) {
+        meters.dialFailed(dial.code());
+      }
     } else {
       meters.dialSuspected();
       if (end.toPeer() > 0 || !client.early().isEmpty()) {
@@ -177,6 +205,6 @@ public final class ClientStream {
         return;
       }
     }
-    client.owner().tell(new NotCarried(client.after(link, end.early()), dial));
+    client.owner().tell(new NotCarried(client.after(way, end.early()), dial));
   }
 }

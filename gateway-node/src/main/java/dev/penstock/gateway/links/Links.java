@@ -1,10 +1,14 @@
 package dev.penstock.gateway.links;
 
+import dev.penstock.protocol.net.Loop;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.random.RandomGenerator;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +19,7 @@ public final class Links {
   private final ConcurrentHashMap<String, List<ActorRef<GatewayLink.Command>>> awaiting =
       new ConcurrentHashMap<>();
   private final int maxPerCluster;
+  private volatile RemoteWays elsewhere = RemoteWays.NONE;
 
   /// @param maxPerCluster links of one cluster at a time
   public Links(int maxPerCluster) {
@@ -84,21 +89,68 @@ public final class Links {
         .toList();
   }
 
-  /// The link for the next stream of `cluster`, none of `tried`, a silent one only where no other
-  /// is left; null when there is none. The choice is counted: [AgentLink#released] gives it back.
-  public @Nullable AgentLink choose(String cluster, Set<AgentLink> tried, RandomGenerator random) {
-    List<AgentLink> all = byCluster.getOrDefault(cluster, List.of());
-    List<AgentLink> candidates =
-        tried.isEmpty() ? all : all.stream().filter(link -> !tried.contains(link)).toList();
-    if (candidates.isEmpty()) {
-      return null;
+  /// Has clients carried by other nodes too.
+  public void reachOver(RemoteWays ways) {
+    elsewhere = ways;
+  }
+
+  /// The way for the next stream of `cluster`, none of `tried`, one that is not fit only where no
+  /// other is left; null when there is none. The choice is counted: [Way#released] gives it back.
+  public @Nullable Way choose(String cluster, Set<Way> tried, RandomGenerator random) {
+    List<? extends Way> here = byCluster.getOrDefault(cluster, List.of());
+    List<? extends Way> there = elsewhere.to(cluster);
+    if (!tried.isEmpty()) {
+      here = without(tried, here);
+      there = without(tried, there);
     }
-    List<AgentLink> speaking = candidates.stream().filter(link -> !link.isSilent()).toList();
-    if (!speaking.isEmpty()) {
-      candidates = speaking;
+    long now = System.nanoTime();
+    List<? extends Way> fitHere = fit(here, now);
+    List<? extends Way> fitThere = fit(there, now);
+    Way chosen =
+        fitHere.isEmpty() && fitThere.isEmpty()
+            ? Choice.<Way>choose(here, there, Way::load, random)
+            : Choice.<Way>choose(fitHere, fitThere, Way::load, random);
+    if (chosen != null) {
+      chosen.chosen();
     }
-    AgentLink chosen = PowerOfTwo.choose(candidates, AgentLink::outstanding, random);
-    chosen.chosen();
     return chosen;
+  }
+
+  /// As [#choose], of the links to this node that live on `loop`; any, where that is null.
+  public @Nullable AgentLink chooseHere(
+      String cluster, Set<Way> tried, @Nullable Loop loop, RandomGenerator random) {
+    List<AgentLink> here =
+        byCluster.getOrDefault(cluster, List.of()).stream()
+            .filter(link -> !tried.contains(link))
+            .filter(link -> loop == null || loop.equals(link.loop()))
+            .toList();
+    List<AgentLink> fit = fit(here, System.nanoTime());
+    AgentLink chosen =
+        Choice.<AgentLink>choose(fit.isEmpty() ? here : fit, List.of(), Way::load, random);
+    if (chosen != null) {
+      chosen.chosen();
+    }
+    return chosen;
+  }
+
+  /// The positions of the loops on which links of `cluster` live, in order.
+  public SortedSet<Integer> loops(String cluster) {
+    return byCluster.getOrDefault(cluster, List.of()).stream()
+        .map(link -> link.loop().index())
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  private static List<? extends Way> without(Set<Way> tried, List<? extends Way> ways) {
+    return ways.stream().filter(way -> !tried.contains(way)).toList();
+  }
+
+  /// Usually all of them: then no list is made.
+  private static <T extends Way> List<T> fit(List<T> ways, long now) {
+    for (T way : ways) {
+      if (!way.isFit(now)) {
+        return ways.stream().filter(it -> it.isFit(now)).toList();
+      }
+    }
+    return ways;
   }
 }

@@ -10,7 +10,7 @@ final class PowerOfTwo {
   private PowerOfTwo() {}
 
   /// @param candidates at least one
-  static <T> T choose(List<T> candidates, ToIntFunction<T> load, RandomGenerator random) {
+  static <T> T choose(List<? extends T> candidates, ToIntFunction<T> load, RandomGenerator random) {
     int size = candidates.size();
     if (size == 1) {
       return candidates.getFirst();

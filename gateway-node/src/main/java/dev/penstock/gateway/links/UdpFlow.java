@@ -31,6 +31,9 @@ public final class UdpFlow {
     /// The flow's link could not carry it; it may be given to another that is not among [#tried].
     void notCarried(UdpFlow flow, @Nullable StreamEnd why);
 
+    /// The agent reached the service, or has taken the flow and says nothing of that.
+    default void reached(UdpFlow flow) {}
+
     /// The flow is over.
     void ended(UdpFlow flow);
   }
@@ -42,7 +45,7 @@ public final class UdpFlow {
   private final Port port;
   private final DatagramQueue queue;
   private final DatagramTraffic traffic;
-  private final Set<AgentLink> tried = new HashSet<>();
+  private final Set<Way> tried = new HashSet<>();
   private final long startedAt = System.nanoTime();
 
   /// The other end; null while no link carries the flow.
@@ -76,8 +79,8 @@ public final class UdpFlow {
     return client;
   }
 
-  /// Links that failed to carry it.
-  public Set<AgentLink> tried() {
+  /// Ways that failed to carry it.
+  public Set<Way> tried() {
     return tried;
   }
 
@@ -171,6 +174,12 @@ public final class UdpFlow {
     }
   }
 
+  void reached() {
+    if (!over) {
+      port.reached(this);
+    }
+  }
+
   void answer(List<ByteBuffer> datagrams) {
     if (over) {
       traffic.addDropped(DatagramDrop.SESSION_ENDED, datagrams.size());
@@ -179,13 +188,13 @@ public final class UdpFlow {
     }
   }
 
-  /// `link` could not carry the flow.
+  /// `way` could not carry the flow.
   ///
   /// @param unsent what it was given and may be said again
   /// @param why null when it took no stream at all
-  void notCarried(AgentLink link, List<ByteBuffer> unsent, @Nullable StreamEnd why) {
+  void notCarried(Way way, List<ByteBuffer> unsent, @Nullable StreamEnd why) {
     carrier = null;
-    tried.add(link);
+    tried.add(way);
     if (over) {
       traffic.addDropped(DatagramDrop.SESSION_ENDED, unsent.size());
       return;

@@ -3,6 +3,7 @@ package dev.penstock.gateway.links;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.protocol.control.CallerAddress;
 import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.link.DatagramDrop;
@@ -40,7 +41,7 @@ public final class UdpSession {
   private static final Logger log = LoggerFactory.getLogger(UdpSession.class);
 
   private final UdpFlow flow;
-  private final AgentLink link;
+  private final Way link;
   private final GatewayMeters meters;
   private final Duration timeout;
   private final TimerScheduler<Command> timers;
@@ -48,7 +49,7 @@ public final class UdpSession {
 
   private UdpSession(
       UdpFlow flow,
-      AgentLink link,
+      Way link,
       GatewayMeters meters,
       Duration timeout,
       TimerScheduler<Command> timers,
@@ -65,14 +66,14 @@ public final class UdpSession {
   ///
   /// @param timeout how long nothing may go in either direction
   public static Behavior<Command> create(
-      UdpFlow flow, AgentLink link, GatewayMeters meters, Duration timeout) {
+      UdpFlow flow, Way link, GatewayMeters meters, Duration timeout) {
     return Behaviors.setup(context ->
         Behaviors.withTimers(timers ->
             new UdpSession(flow, link, meters, timeout, timers, context.getSelf()).open()));
   }
 
   private Behavior<Command> open() {
-    LinkStream stream = link.link().open(header());
+    LinkStream stream = link.open(header());
     if (stream == null) {
       link.released();
       flow.loop().run(() -> flow.notCarried(link, List.of(), null));
@@ -122,7 +123,7 @@ public final class UdpSession {
       }
       case Ended(var end) -> {
         meters.udpSessionEnded();
-        if (end.dial() != null) {
+        if (end.dial() != null && link.failed(end.dial())) {
           meters.dialFailed(end.dial().code());
         }
         log.atDebug()
@@ -144,7 +145,7 @@ public final class UdpSession {
     private static final int MAX_EARLY = 16 * 1024;
 
     private final UdpFlow flow;
-    private final AgentLink link;
+    private final Way link;
     private final ActorRef<Command> actor;
     private final Loop loop;
     private final ArrayDeque<ByteBuffer> waiting = new ArrayDeque<>();
@@ -163,11 +164,11 @@ public final class UdpSession {
 
     private boolean ended;
 
-    Carrier(UdpFlow flow, AgentLink link, ActorRef<Command> actor) {
+    Carrier(UdpFlow flow, Way link, ActorRef<Command> actor) {
       this.flow = flow;
       this.link = link;
       this.actor = actor;
-      this.loop = link.link().loop();
+      this.loop = link.loop();
       this.early = link.can(Capability.DIAL_STATUS) ? new ArrayList<>() : null;
     }
 
@@ -187,7 +188,14 @@ public final class UdpSession {
               null,
               flow.traffic(),
               this);
-      flow.loop().run(() -> flow.carriedBy(this));
+      boolean saysNothing = early == null;
+      flow.loop()
+          .run(() -> {
+            flow.carriedBy(this);
+            if (saysNothing) {
+              flow.reached();
+            }
+          });
     }
 
     Duration idle() {
@@ -276,6 +284,13 @@ public final class UdpSession {
       if (stopped && stream != null && !ended) {
         stream.ready();
       }
+    }
+
+    @Override
+    public void connected(DialStatus status) {
+      link.reached(status);
+      connected();
+      flow.loop().run(flow::reached);
     }
 
     @Override

@@ -3,12 +3,11 @@ package dev.penstock.gateway.tunnels;
 import dev.penstock.access.AccessRules;
 import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
-import dev.penstock.gateway.links.AgentLink;
 import dev.penstock.gateway.links.Client;
-import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.Links;
 import dev.penstock.gateway.links.NotCarried;
 import dev.penstock.gateway.links.Service;
+import dev.penstock.gateway.links.Way;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.ClientRefusal;
 import dev.penstock.gateway.observe.GatewayMeters;
@@ -312,17 +311,17 @@ public final class Tunnel {
     give(client, why);
   }
 
-  /// Gives the client to the best link that was not tried yet.
+  /// Gives the client to the best way that was not tried yet.
   private void give(Client client, @Nullable DialStatus last) {
     if (service.servicePort() == 0) {
       refuse(client.connection(), ClientRefusal.NO_SERVICE, "no route leads from the listener yet");
       return;
     }
-    AgentLink link =
+    Way way =
         shared
             .links()
             .choose(service.identity().cluster(), client.tried(), ThreadLocalRandom.current());
-    if (link == null) {
+    if (way == null) {
       if (last == null) {
         refuse(client.connection(), ClientRefusal.NO_LINK, "no agent of the cluster is linked");
       } else {
@@ -335,12 +334,12 @@ public final class Tunnel {
     }
     client
         .connection()
-        .register(link.link().loop())
+        .register(way.loop())
         .whenComplete((_, gone) -> {
           if (gone == null) {
-            link.carry(new GatewayLink.Carry(client, link));
+            way.carry(client);
           } else {
-            link.released();
+            way.released();
             shared.meters().clientRefused(ClientRefusal.GONE);
           }
         });

@@ -1,9 +1,8 @@
 package dev.penstock.gateway.tunnels;
 
-import dev.penstock.gateway.links.AgentLink;
-import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.Service;
 import dev.penstock.gateway.links.UdpFlow;
+import dev.penstock.gateway.links.Way;
 import dev.penstock.gateway.sources.SourceGuard;
 import dev.penstock.gateway.sources.Verdict;
 import dev.penstock.protocol.link.DatagramDrop;
@@ -168,7 +167,7 @@ final class UdpFlows implements UdpSocket.Receiver, UdpFlow.Port {
     if (flows.size() >= shared.settings().maxSessions()) {
       return dropped(DatagramDrop.TOO_MANY_SESSIONS, client);
     }
-    AgentLink link = choose(Set.of());
+    Way link = choose(Set.of());
     if (link == null) {
       return dropped(DatagramDrop.NO_LINK, client);
     }
@@ -201,16 +200,16 @@ final class UdpFlows implements UdpSocket.Receiver, UdpFlow.Port {
     return null;
   }
 
-  private @Nullable AgentLink choose(Set<AgentLink> tried) {
+  private @Nullable Way choose(Set<Way> tried) {
     return shared
         .common()
         .links()
         .choose(service.identity().cluster(), tried, ThreadLocalRandom.current());
   }
 
-  private void give(UdpFlow flow, AgentLink link) {
+  private void give(UdpFlow flow, Way link) {
     notTaken.add(flow);
-    link.carry(new GatewayLink.CarryDatagrams(flow, link, shared.settings().sessionTimeout()));
+    link.carry(flow, shared.settings().sessionTimeout());
   }
 
   private void forget(UdpFlow flow) {
@@ -241,7 +240,7 @@ final class UdpFlows implements UdpSocket.Receiver, UdpFlow.Port {
 
   @Override
   public void notCarried(UdpFlow flow, @Nullable StreamEnd why) {
-    AgentLink next = choose(flow.tried());
+    Way next = choose(flow.tried());
     if (next != null) {
       give(flow, next);
       return;

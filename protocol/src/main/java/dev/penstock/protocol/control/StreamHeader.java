@@ -16,27 +16,65 @@ import org.jspecify.annotations.Nullable;
 /// All numbers are big endian; the texts are UTF-8 behind a 16 bit length in bytes. Version 1 is
 /// the original's. Version 2 adds the two addresses of [CallerAddress], as `192.0.2.7:5432` or
 /// `[2001:db8::7]:5432`; it is understood only by an agent that named [Capability#CALLER_ADDRESS].
+/// Version 3 is never sent to an agent: one gateway node sends it to another, with the cluster
+/// identity and `u8 hops` of [Relayed] behind the addresses.
 ///
 /// @param servicePort 1 to 65535
 /// @param serviceName may be empty, at most 1024 bytes in UTF-8, as all texts here
 /// @param caller `null` for version 1
+/// @param relayed `null` for versions 1 and 2
 public record StreamHeader(
     Protocol protocol,
     int servicePort,
     String serviceName,
     String namespace,
     String tunnelId,
-    @Nullable CallerAddress caller) {
+    @Nullable CallerAddress caller,
+    @Nullable Relayed relayed) {
   static final int VERSION = 1;
   static final int VERSION_WITH_CALLER = 2;
+  static final int VERSION_OF_RELAYS = 3;
+
+  /// What a node must know of a stream that another node gives it.
+  ///
+  /// @param cluster whose agent the stream is for
+  /// @param hops how often the stream was relayed, this time included: 1 to 255
+  public record Relayed(String cluster, int hops) {
+    public Relayed {
+      requireShort("cluster", cluster);
+      if (hops < 1 || hops > 0xff) {
+        throw new IllegalArgumentException("hops: " + hops + " (expected: 1..255)");
+      }
+    }
+  }
+
+  /// A header for an agent.
+  public StreamHeader(
+      Protocol protocol,
+      int servicePort,
+      String serviceName,
+      String namespace,
+      String tunnelId,
+      @Nullable CallerAddress caller) {
+    this(protocol, servicePort, serviceName, namespace, tunnelId, caller, null);
+  }
 
   public StreamHeader {
+    if (relayed != null && caller == null) {
+      throw new IllegalArgumentException("caller: null (expected: an address, where relayed)");
+    }
     if (servicePort < 1 || servicePort > 0xffff) {
       throw new IllegalArgumentException("servicePort: " + servicePort + " (expected: 1..65535)");
     }
     requireShort("serviceName", serviceName);
     requireShort("namespace", namespace);
     requireShort("tunnelId", tunnelId);
+  }
+
+  /// The same stream on its way over another node.
+  public StreamHeader relayed(Relayed by) {
+    return new StreamHeader(
+        protocol, servicePort, serviceName, namespace, tunnelId, caller, by);
   }
 
   /// The bytes in a buffer on the heap, ready to be read.
@@ -49,14 +87,27 @@ public record StreamHeader(
       texts.add(CallerAddress.format(caller.client()).getBytes(UTF_8));
       texts.add(CallerAddress.format(caller.listener()).getBytes(UTF_8));
     }
-    int length = 4 + texts.stream().mapToInt(text -> 2 + text.length).sum();
+    if (relayed != null) {
+      texts.add(relayed.cluster().getBytes(UTF_8));
+    }
+    int length = (relayed == null ? 4 : 5) + texts.stream().mapToInt(text -> 2 + text.length).sum();
     ByteBuffer target = ByteBuffer.allocate(length);
     target
-        .put((byte) (caller == null ? VERSION : VERSION_WITH_CALLER))
+        .put((byte) version())
         .put((byte) protocol.wireNumber())
         .putShort((short) servicePort);
     texts.forEach(text -> FieldReader.put(target, text));
+    if (relayed != null) {
+      target.put((byte) relayed.hops());
+    }
     return target.flip();
+  }
+
+  private int version() {
+    if (relayed != null) {
+      return VERSION_OF_RELAYS;
+    }
+    return caller == null ? VERSION : VERSION_WITH_CALLER;
   }
 
   private static void requireShort(String name, String text) {

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// Reads one [StreamHeader] out of chunks of any size. Holds at most 6 KiB. Not thread-safe.
+/// Reads one [StreamHeader] out of chunks of any size. Holds at most 7 KiB. Not thread-safe.
 public final class StreamHeaderDecoder {
   private enum State {
     VERSION,
@@ -13,11 +13,20 @@ public final class StreamHeaderDecoder {
     PORT,
     LENGTH,
     TEXT,
+    HOPS,
     DONE
   }
 
+  /// Who the peer is, and so which headers it may send.
+  public enum Sender {
+    /// A gateway to its agent: versions 1 and 2.
+    GATEWAY,
+    /// A node of the gateway's cluster to another: version 3.
+    NODE
+  }
+
   private static final List<String> TEXTS =
-      List.of("service_name", "namespace", "tunnel_id", "client", "listener");
+      List.of("service_name", "namespace", "tunnel_id", "client", "listener", "cluster");
 
   private final FieldReader field = new FieldReader();
   private final List<String> texts = new ArrayList<>(TEXTS.size());
@@ -25,8 +34,15 @@ public final class StreamHeaderDecoder {
   private int version;
   private Protocol protocol = Protocol.TCP;
   private int port;
+  private final Sender sender;
 
+  /// Reads what a gateway sends to its agent.
   public StreamHeaderDecoder() {
+    this(Sender.GATEWAY);
+  }
+
+  public StreamHeaderDecoder(Sender sender) {
+    this.sender = sender;
     field.expect(1);
   }
 
@@ -53,8 +69,9 @@ public final class StreamHeaderDecoder {
     switch (state) {
       case VERSION -> {
         version = field.u8();
-        if (version != StreamHeader.VERSION && version != StreamHeader.VERSION_WITH_CALLER) {
-          throw MalformedMessage.of("version", String.valueOf(version), "1 or 2");
+        if (textsOf(version) == 0) {
+          throw MalformedMessage.of(
+              "version", String.valueOf(version), sender == Sender.NODE ? "3" : "1 or 2");
         }
         go(State.PROTOCOL, 1);
       }
@@ -82,11 +99,21 @@ public final class StreamHeaderDecoder {
       }
       case TEXT -> {
         texts.add(field.text(TEXTS.get(texts.size())));
-        if (texts.size() == (version == StreamHeader.VERSION ? 3 : 5)) {
+        if (texts.size() < textsOf(version)) {
+          go(State.LENGTH, 2);
+        } else if (version == StreamHeader.VERSION_OF_RELAYS) {
+          go(State.HOPS, 1);
+        } else {
           state = State.DONE;
-          return header();
+          return header(null);
         }
-        go(State.LENGTH, 2);
+      }
+      case HOPS -> {
+        if (field.u8() == 0) {
+          throw MalformedMessage.of("hops", "0", "1..255");
+        }
+        state = State.DONE;
+        return header(new StreamHeader.Relayed(texts.get(5), field.u8()));
       }
       case DONE -> throw new AssertionError("a field after the last");
     }
@@ -98,13 +125,23 @@ public final class StreamHeaderDecoder {
     field.expect(length);
   }
 
-  private StreamHeader header() throws MalformedMessage {
+  /// How many texts a header of that version has; 0 for one that the sender has no business with.
+  private int textsOf(int version) {
+    return switch (version) {
+      case StreamHeader.VERSION -> sender == Sender.GATEWAY ? 3 : 0;
+      case StreamHeader.VERSION_WITH_CALLER -> sender == Sender.GATEWAY ? 5 : 0;
+      case StreamHeader.VERSION_OF_RELAYS -> sender == Sender.NODE ? 6 : 0;
+      default -> 0;
+    };
+  }
+
+  private StreamHeader header(StreamHeader.@Nullable Relayed relayed) throws MalformedMessage {
     CallerAddress caller =
         version == StreamHeader.VERSION
             ? null
             : new CallerAddress(
                 CallerAddress.parse("client", texts.get(3)),
                 CallerAddress.parse("listener", texts.get(4)));
-    return new StreamHeader(protocol, port, texts.get(0), texts.get(1), texts.get(2), caller);
+    return new StreamHeader(protocol, port, texts.get(0), texts.get(1), texts.get(2), caller, relayed);
   }
 }

@@ -47,6 +47,11 @@ public final class DatagramStream implements LinkStream.WaitsForWritable {
     /// The peer reached the service. Told only where `dial-status` was agreed.
     void connected();
 
+    /// As [#connected()], with what the peer said of it.
+    default void connected(DialStatus status) {
+      connected();
+    }
+
     /// The stream is over; told exactly once, and nothing after it.
     void ended(StreamEnd end);
   }
@@ -181,7 +186,7 @@ public final class DatagramStream implements LinkStream.WaitsForWritable {
         stream.consumedOfHead(before - bytes.remaining());
         if (status != null && status.code() == DialStatus.Code.CONNECTED) {
           dialling = null;
-          owner.connected();
+          owner.connected(status);
           return true;
         } else if (status != null) {
           failed = status;

@@ -2,8 +2,10 @@ package dev.penstock.protocol.link;
 
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.control.StreamHeaderDecoder;
 import dev.penstock.protocol.json.OriginalPacing;
 import dev.penstock.protocol.net.Loop;
+import dev.penstock.protocol.yamux.Role;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +42,15 @@ public final class Link {
   /// can, as [#offer] does at the other end. Once.
   public void accept(ControlMessage.GatewayHelloAck ack) {
     loop.run(() -> stage.accept(ack));
+  }
+
+  /// Starts yamux at once, on a carrier whose ends agreed on that before. Must be called on the
+  /// loop, right after the graph was started. Once.
+  ///
+  /// @param role the client is the end that opens streams, with headers of
+  ///   [StreamHeaderDecoder.Sender#NODE]
+  public void startBetweenNodes(Role role) {
+    stage.startBetweenNodes(role);
   }
 
   /// Lets answers to pings take at least so long before the link is given up.

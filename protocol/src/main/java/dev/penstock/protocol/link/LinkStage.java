@@ -116,6 +116,7 @@ public final class LinkStage
 
     private boolean offered;
     private boolean acceptsStreams;
+    private StreamHeaderDecoder.Sender headersOf = StreamHeaderDecoder.Sender.GATEWAY;
 
     /// What the ended session still had to say.
     private ByteBuffer @Nullable [] goAway;
@@ -197,6 +198,17 @@ public final class LinkStage
                     budget,
                     this);
           };
+      session.ping(System.nanoTime());
+      wake();
+    }
+
+    void startBetweenNodes(Role role) {
+      if (ended || session != null) {
+        return;
+      }
+      acceptsStreams = role == Role.SERVER;
+      headersOf = StreamHeaderDecoder.Sender.NODE;
+      session = new YamuxSession(role, settings.yamux(), budget, this);
       session.ping(System.nanoTime());
       wake();
     }
@@ -652,7 +664,7 @@ public final class LinkStage
     private final class HeaderReader implements StreamListener {
       final long openedAt = System.nanoTime();
       final YamuxStream yamux;
-      private final StreamHeaderDecoder decoder = new StreamHeaderDecoder();
+      private final StreamHeaderDecoder decoder = new StreamHeaderDecoder(headersOf);
       private @Nullable LinkStream ready;
 
       HeaderReader(YamuxStream yamux) {

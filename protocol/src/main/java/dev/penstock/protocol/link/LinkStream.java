@@ -1,5 +1,6 @@
 package dev.penstock.protocol.link;
 
+import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.yamux.CloseCause;
 import dev.penstock.protocol.yamux.MuxStream;
 import dev.penstock.protocol.yamux.StreamListener;
@@ -74,6 +75,19 @@ public final class LinkStream implements StreamListener {
     /// The 30 s that an original agent gives a dial, and what it takes to tell of it. A service
     /// that ends later without having said a word is believed.
     public static final Duration DIAL_WINDOW = Duration.ofSeconds(35);
+  }
+
+  /// Tells the peer, which expects a report, that the service was reached. Once, and before any
+  /// byte of the service. On the loop only.
+  public void answer(DialStatus connected) {
+    if (closed == null) {
+      write(connected.encode());
+    }
+  }
+
+  /// Whether the stream is closed in both directions. On the loop only.
+  public boolean isOver() {
+    return closed != null;
   }
 
   /// Sends last words and ends our direction; what the peer still sends is dropped.

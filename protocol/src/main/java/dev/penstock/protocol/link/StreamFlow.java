@@ -27,7 +27,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Where the peer reports its dial, what is sent before the report is also kept (up to [#MAX_EARLY]
 /// bytes, then demand stops): a failed dial ends the stage with [Detach], and the caller can say
-/// the same again elsewhere.
+/// the same again elsewhere. A stage that is failed with [Detach] from outside lets go of its stream
+/// and tells nobody: what it has not passed on is still there for another flow.
 final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
   /// Bytes kept for a second try.
   private static final int MAX_EARLY = 16 * 1024;
@@ -126,6 +127,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
       if (isAvailable(out)) {
         deliver();
       } else if (stream.atEnd() && !isClosed(out)) {
+        observer.peerFinished();
         complete(out);
       }
       take();
@@ -144,7 +146,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
               return dialFailed(dial, status);
             }
             dialling = null;
-            observer.connected();
+            observer.connected(status);
             return true;
           }
         }
@@ -228,6 +230,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
         traffic.addFromPeer(bytes.remaining());
         push(out, bytes);
       } else if (stream.atEnd()) {
+        observer.peerFinished();
         complete(out);
         completeWhenBothEnded();
       }
@@ -301,6 +304,10 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
 
     @Override
     public void onUpstreamFailure(@Nullable Throwable cause) {
+      if (cause instanceof Detach) {
+        leave(cause);
+        return;
+      }
       stream.reset();
       end(StreamEnd.Cause.RESET_HERE, null, List.of());
       failStage(cause);
@@ -309,6 +316,13 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     @Override
     public void onDownstreamFinish(@Nullable Throwable cause) {
       onUpstreamFailure(cause);
+    }
+
+    /// The other side lets go of this one, which may be carried again.
+    private void leave(Throwable cause) {
+      told = true;
+      stream.detach();
+      failStage(cause);
     }
 
     private void completeWhenBothEnded() {

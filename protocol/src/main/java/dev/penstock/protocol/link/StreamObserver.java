@@ -1,15 +1,25 @@
 package dev.penstock.protocol.link;
 
+import dev.penstock.protocol.control.DialStatus;
+
 /// Who watches a carried stream; called on the link's loop.
 public interface StreamObserver {
   /// The peer reached the service. Told only where `dial-status` was agreed.
   void connected();
+
+  /// As [#connected()], with what the peer said of it.
+  default void connected(DialStatus status) {
+    connected();
+  }
 
   /// The first payload left for the peer.
   default void firstSent() {}
 
   /// The first payload came from the peer.
   default void firstReceived() {}
+
+  /// The peer ended its direction in order; told before that is passed on.
+  default void peerFinished() {}
 
   /// The stream is over; told exactly once.
   void ended(StreamEnd end);

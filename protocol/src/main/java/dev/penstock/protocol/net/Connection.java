@@ -22,7 +22,8 @@ import org.jspecify.annotations.Nullable;
 /// connection is registered on.
 ///
 /// @param <T> what travels: bytes, or WebSocket messages
-public abstract sealed class Connection<T> permits TcpConnection, WebSocketConnection {
+public abstract sealed class Connection<T>
+    permits TcpConnection, WebSocketConnection, BareConnection {
   private final EventLoops loops;
   private final SocketChannel channel;
   private final InetSocketAddress remoteAddress;

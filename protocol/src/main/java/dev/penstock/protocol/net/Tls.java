@@ -41,6 +41,9 @@ public final class Tls {
   /// Whether the peer's certificate is checked.
   public enum Trust {
     VERIFIED,
+    /// The certificate must lead to the authority, whatever name it is for: among peers with an
+    /// authority of their own, whose addresses change.
+    AUTHORITY,
     /// For trials only: anybody in between can read and change everything.
     ANYTHING
   }
@@ -127,6 +130,9 @@ public final class Tls {
               .endpointIdentificationAlgorithm("");
         } else if (files.authority() != null) {
           builder.trustManager(files.authority().toFile());
+          if (files.trust() == Trust.AUTHORITY) {
+            builder.endpointIdentificationAlgorithm("");
+          }
         }
       }
       return builder.protocols("TLSv1.3", "TLSv1.2").build();

@@ -1,0 +1,24 @@
+package dev.penstock.gateway.links;
+
+import java.util.concurrent.atomic.AtomicReference;
+
+/// How the dials over one link or to one node went lately. Safe for use by several threads.
+public final class DialRecord {
+  private final AtomicReference<Ejection> ejection = new AtomicReference<>(Ejection.NONE);
+
+  /// @param now nanoseconds of a monotonic clock
+  public boolean isFit(long now) {
+    return !ejection.get().isOut(now);
+  }
+
+  public void reached() {
+    if (ejection.get() != Ejection.NONE) {
+      ejection.set(Ejection.NONE);
+    }
+  }
+
+  /// @param now nanoseconds of a monotonic clock
+  public void failed(long now) {
+    ejection.updateAndGet(before -> before.failed(now));
+  }
+}
