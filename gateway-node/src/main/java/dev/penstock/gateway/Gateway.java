@@ -14,6 +14,10 @@ import dev.penstock.gateway.links.Links;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.observe.Rejection;
+import dev.penstock.gateway.observe.RelayMeters;
+import dev.penstock.gateway.relay.Relay;
+import dev.penstock.gateway.relay.RelaySettings;
+import dev.penstock.gateway.relay.RemoteNodes;
 import dev.penstock.gateway.rest.AgentRest;
 import dev.penstock.gateway.tunnels.Tunnel;
 import dev.penstock.gateway.tunnels.Tunnels;
@@ -71,19 +75,29 @@ public final class Gateway implements AutoCloseable {
   private final ManagementServer management;
   private final Tcp.Listener listener;
   private final ActorRef<LinkSupervisor.Command> supervisor;
+  private final @Nullable RunningRelay relay;
   private volatile boolean ending;
+
+  /// How a node of a cluster carries streams over others.
+  ///
+  /// @param nodes what is known of the other nodes
+  public record RelayPart(RelaySettings settings, RemoteNodes nodes) {}
+
+  private record RunningRelay(ActorRef<Relay.Command> actor, InetSocketAddress address) {}
 
   private Gateway(
       NodeSystem node,
       LeaseStore store,
       ManagementServer management,
       Tcp.Listener listener,
-      ActorRef<LinkSupervisor.Command> supervisor) {
+      ActorRef<LinkSupervisor.Command> supervisor,
+      @Nullable RunningRelay relay) {
     this.node = node;
     this.store = store;
     this.management = management;
     this.listener = listener;
     this.supervisor = supervisor;
+    this.relay = relay;
   }
 
   /// Starts a gateway; returns when it accepts agents and clients.
@@ -91,6 +105,13 @@ public final class Gateway implements AutoCloseable {
   /// @throws dev.penstock.config.ConfigException a port is taken or a certificate cannot be used
   /// @throws IOException the data directory cannot be used
   public static Gateway start(GatewaySettings settings) throws IOException {
+    return start(settings, null);
+  }
+
+  /// As [#start(GatewaySettings)], as a node that relays streams.
+  ///
+  /// @param relay null for a node of its own
+  static Gateway start(GatewaySettings settings, @Nullable RelayPart relay) throws IOException {
     Tls tls = tls(settings);
     var store = DatabaseLeaseStore.open(settings.dataDir());
     NodeSystem node = null;
@@ -102,7 +123,7 @@ public final class Gateway implements AutoCloseable {
               Quota.ofTunnels(settings.publicSide().maxTunnelsPerCluster()));
       leases.warnings().forEach(log::warn);
       node = NodeSystem.start("gateway", settings.eventLoops());
-      return new Starting(settings, node, tls, store, leases).start();
+      return new Starting(settings, node, tls, store, leases, relay).start();
     } catch (IOException | RuntimeException e) {
       if (node != null) {
         node.close();
@@ -136,6 +157,11 @@ public final class Gateway implements AutoCloseable {
     return listener.address();
   }
 
+  /// Where other nodes' relay links arrive; null without a relay.
+  @Nullable InetSocketAddress relayAddress() {
+    return relay == null ? null : relay.address();
+  }
+
   /// Where operators look.
   public InetSocketAddress managementAddress() {
     return management.address();
@@ -149,6 +175,13 @@ public final class Gateway implements AutoCloseable {
     }
     ending = true;
     listener.close();
+    if (relay != null) {
+      AskPattern.<Relay.Command, Relay.Ended>ask(
+              relay.actor(), Relay.End::new, GOODBYE, node.actors().scheduler())
+          .handle((_, _) -> null)
+          .toCompletableFuture()
+          .join();
+    }
     var gone =
         AskPattern.<LinkSupervisor.Command, LinkSupervisor.Ended>ask(
             supervisor, LinkSupervisor.End::new, GOODBYE, node.actors().scheduler());
@@ -163,7 +196,8 @@ public final class Gateway implements AutoCloseable {
       NodeSystem node,
       @Nullable Tls tls,
       LeaseStore store,
-      Leases leases) {
+      Leases leases,
+      @Nullable RelayPart relayPart) {
     Gateway start() throws IOException {
       var registry = new PrometheusRegistry();
       var budget = new ByteBudget(settings.windows().processBudget());
@@ -224,6 +258,7 @@ public final class Gateway implements AutoCloseable {
                   settings.management().resolve(),
                   registry,
                   () -> notReadyBecause(restored, listening)));
+      RunningRelay relay = relay(links, registry, budget, meters, badPeers);
       await(restored, RESTORE_TIMEOUT);
       Tcp.Listener listener =
           await(
@@ -237,7 +272,39 @@ public final class Gateway implements AutoCloseable {
           .addKeyValue("transport", node.loops().transport())
           .addKeyValue("tunnels", leases.tunnels().size())
           .log("the gateway is up");
-      return new Gateway(node, store, management, listener, supervisor);
+      return new Gateway(node, store, management, listener, supervisor, relay);
+    }
+
+    private @Nullable RunningRelay relay(
+        Links links,
+        PrometheusRegistry registry,
+        ByteBudget budget,
+        GatewayMeters meters,
+        BadPeers badPeers)
+        throws IOException {
+      if (relayPart == null) {
+        return null;
+      }
+      var bound = new CompletableFuture<InetSocketAddress>();
+      ActorRef<Relay.Command> actor =
+          spawn(
+              Relay.create(
+                  new Relay.Setup(
+                      relayPart.settings(),
+                      relayPart.nodes(),
+                      links,
+                      node.loops(),
+                      settings.publicSide().idleTimeout(),
+                      settings.udp().sessionTimeout(),
+                      budget,
+                      meters,
+                      new RelayMeters(registry),
+                      badPeers),
+                  bound),
+              "relay",
+              DispatcherSelector.defaultDispatcher());
+      return new RunningRelay(
+          actor, await("cluster.relay", relayPart.settings().listen(), bound));
     }
 
     private static List<String> notReadyBecause(

@@ -132,6 +132,11 @@ public final class UdpFlow {
     }
   }
 
+  /// `way` did not take it. On the flow's loop.
+  public void notCarriedBy(Way way) {
+    notCarried(way, List.of(), null);
+  }
+
   /// Drops what waits.
   public void drop(DatagramDrop why) {
     queue.clear(why);
@@ -147,7 +152,8 @@ public final class UdpFlow {
     return listener;
   }
 
-  Loop loop() {
+  /// The loop that it belongs to.
+  public Loop loop() {
     return loop;
   }
 
