@@ -49,6 +49,36 @@ public final class FakeAgent implements LinkListener, Closeable {
   public interface Service {
     Flow<ByteBuffer, ByteBuffer, NotUsed> connect(FakeAgent agent);
 
+    /// Whether [FakeAgent#heard] is kept: not of what is too much to remember.
+    default boolean isRemembered() {
+      return true;
+    }
+
+    /// An echo of any size.
+    static Service bulkEcho() {
+      return new Service() {
+        @Override
+        public Flow<ByteBuffer, ByteBuffer, NotUsed> connect(FakeAgent agent) {
+          return echo().connect(agent);
+        }
+
+        @Override
+        public boolean isRemembered() {
+          return false;
+        }
+      };
+    }
+
+    /// A service that sends `block` over and over, as long as it is read.
+    static Service endless(byte[] block) {
+      return _ ->
+          Flow.fromSinkAndSource(
+              Sink.ignore(),
+              Source.repeat(block)
+                  .map(ByteBuffer::wrap)
+                  .prepend(Source.lazySingle(() -> DialStatus.connected().encode())));
+    }
+
     /// A service that is reached and sends everything back.
     static Service echo() {
       return _ ->
@@ -236,6 +266,9 @@ public final class FakeAgent implements LinkListener, Closeable {
     var ears =
         Flow.of(ByteBuffer.class)
             .map(bytes -> {
+              if (!service.isRemembered()) {
+                return bytes;
+              }
               String said = StandardCharsets.UTF_8.decode(bytes.duplicate()).toString();
               heard.updateAndGet(before -> before + said);
               onHeard.run();

@@ -42,6 +42,7 @@ public final class GatewayLab implements AutoCloseable {
   private String publicSide = "";
   private String proxyProtocol = "";
   private String udp = "";
+  private Gateway.RelayPart relay;
   private Gateway gateway;
 
   private GatewayLab(Path directory) {
@@ -77,8 +78,14 @@ public final class GatewayLab implements AutoCloseable {
     return this;
   }
 
+  /// Makes it a node that relays.
+  public GatewayLab relay(Gateway.RelayPart part) {
+    relay = part;
+    return this;
+  }
+
   public GatewayLab start() throws IOException {
-    gateway = Gateway.start(settings());
+    gateway = Gateway.start(settings(), relay);
     return this;
   }
 
