@@ -138,7 +138,7 @@ final class RelayStream {
     SortedSet<Integer> loops = shared.links().loops(cluster);
     DialStatus answered;
     if (last != null) {
-      answered = last;
+      answered = RelayAnswer.notReached(last, loops);
       shared.meters().notCarried();
     } else if (loops.isEmpty() || loops.contains(node.link().loop().index())) {
       answered = RelayAnswer.noLink();

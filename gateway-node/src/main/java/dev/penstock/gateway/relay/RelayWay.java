@@ -102,25 +102,22 @@ final class RelayWay implements Way {
 
   @Override
   public void reached(DialStatus status) {
-    if (RelayAnswer.of(status) instanceof RelayAnswer.Reached(var loops)) {
-      there.loops(loops);
-    }
+    there.loops(RelayAnswer.of(status).loops());
     there.dials().reached();
   }
 
   @Override
   public boolean failed(DialStatus why) {
-    switch (RelayAnswer.of(why)) {
-      case RelayAnswer.Elsewhere(var loops) -> there.loops(loops);
-      case RelayAnswer.NoLink() -> {
-        // The node will tell everybody in a moment.
-      }
-      case RelayAnswer.Reached _, RelayAnswer.NotReached _ -> {
+    RelayAnswer answer = RelayAnswer.of(why);
+    there.loops(answer.loops());
+    return switch (answer.kind()) {
+      // Of a node without a link all nodes will hear in a moment.
+      case ELSEWHERE, NO_LINK -> false;
+      case REACHED, NOT_REACHED -> {
         there.dials().failed(System.nanoTime());
-        return true;
+        yield true;
       }
-    }
-    return false;
+    };
   }
 
   @Override
