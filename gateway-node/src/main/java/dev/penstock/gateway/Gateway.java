@@ -111,7 +111,8 @@ public final class Gateway implements AutoCloseable {
   /// As [#start(GatewaySettings)], as a node that relays streams.
   ///
   /// @param relay null for a node of its own
-  static Gateway start(GatewaySettings settings, @Nullable RelayPart relay) throws IOException {
+  public static Gateway start(GatewaySettings settings, @Nullable RelayPart relay)
+      throws IOException {
     Tls tls = tls(settings);
     var store = DatabaseLeaseStore.open(settings.dataDir());
     NodeSystem node = null;
@@ -303,8 +304,7 @@ public final class Gateway implements AutoCloseable {
                   bound),
               "relay",
               DispatcherSelector.defaultDispatcher());
-      return new RunningRelay(
-          actor, await("cluster.relay", relayPart.settings().listen(), bound));
+      return new RunningRelay(actor, await("cluster.relay", relayPart.settings().listen(), bound));
     }
 
     private static List<String> notReadyBecause(

@@ -438,7 +438,8 @@ class RelayTest {
   }
 
   private Socket stranger() throws IOException {
-    var socket = new Socket(InetAddress.getLoopbackAddress(), far.gateway().relayAddress().getPort());
+    var socket =
+        new Socket(InetAddress.getLoopbackAddress(), far.gateway().relayAddress().getPort());
     owned.add(socket);
     socket.setSoTimeout(10_000);
     return socket;
@@ -472,11 +473,12 @@ class RelayTest {
     var silent = List.of(stranger(), stranger());
     assertThat(silent).hasSize(2);
     var third = stranger();
-    assertThatThrownBy(() -> {
-          if (third.getInputStream().read() < 0) {
-            throw new SocketException("closed");
-          }
-        })
+    assertThatThrownBy(
+            () -> {
+              if (third.getInputStream().read() < 0) {
+                throw new SocketException("closed");
+              }
+            })
         .isInstanceOf(SocketException.class);
     far.awaitMetric(relay("rejected_total", "reason=\"too_many_handshakes\""), 1);
     for (Socket socket : silent) {
@@ -507,8 +509,7 @@ class RelayTest {
       for (int size : new int[] {1, 512, 1_472, 9_000, 30_000}) {
         byte[] datagram = new byte[size];
         new SplittableRandom(size).nextBytes(datagram);
-        client.send(
-            new DatagramPacket(datagram, size, InetAddress.getLoopbackAddress(), port));
+        client.send(new DatagramPacket(datagram, size, InetAddress.getLoopbackAddress(), port));
         var heard = new DatagramPacket(new byte[70_000], 70_000);
         client.receive(heard);
         assertThat(Arrays.copyOf(heard.getData(), heard.getLength())).isEqualTo(datagram);
@@ -551,8 +552,7 @@ class RelayTest {
 
   /// Something between two nodes that can cut what goes through it.
   private static final class Cutter implements AutoCloseable {
-    private final ServerSocket server =
-        new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+    private final ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
     private final List<Socket> open = new CopyOnWriteArrayList<>();
 
     Cutter(int to) throws IOException {

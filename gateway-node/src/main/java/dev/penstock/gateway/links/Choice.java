@@ -5,8 +5,8 @@ import java.util.function.ToIntFunction;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
-/// Which of the ways to an agent a client takes: of the links here and of those elsewhere one each by
-/// the power of two choices, and of these two the one here, unless it is far busier. Pure.
+/// Which of the ways to an agent a client takes: of the links here and of those elsewhere one each
+/// by the power of two choices, and of these two the one here, unless it is far busier. Pure.
 final class Choice {
   /// A stream elsewhere costs about one link more: it counts as so many.
   static final int WEIGHT_ELSEWHERE = 2;

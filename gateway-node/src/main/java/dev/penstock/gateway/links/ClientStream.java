@@ -50,12 +50,7 @@ public final class ClientStream {
   public static Behavior<Command> create(
       Client client, Way way, GatewayLink.Shared shared, Materializer materializer) {
     return create(
-        client,
-        way,
-        shared.meters(),
-        shared.badPeers(),
-        shared.clientIdleTimeout(),
-        materializer);
+        client, way, shared.meters(), shared.badPeers(), shared.clientIdleTimeout(), materializer);
   }
 
   /// A stream that opens at once.

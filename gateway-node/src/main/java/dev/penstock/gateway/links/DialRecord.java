@@ -6,6 +6,8 @@ import java.util.concurrent.atomic.AtomicReference;
 public final class DialRecord {
   private final AtomicReference<Ejection> ejection = new AtomicReference<>(Ejection.NONE);
 
+  /// Whether it should be taken while there are others.
+  ///
   /// @param now nanoseconds of a monotonic clock
   public boolean isFit(long now) {
     return !ejection.get().isOut(now);
@@ -17,6 +19,8 @@ public final class DialRecord {
     }
   }
 
+  /// Counts a dial that failed.
+  ///
   /// @param now nanoseconds of a monotonic clock
   public void failed(long now) {
     ejection.updateAndGet(before -> before.failed(now));

@@ -33,8 +33,7 @@ record Ejection(int failures, int times, long until) {
     if (times == 0 && inARow < TOLERATED) {
       return new Ejection(inARow, 0, 0);
     }
-    long length =
-        Math.min(SHORTEST.toNanos() << Math.min(times, 10), LONGEST.toNanos());
+    long length = Math.min(SHORTEST.toNanos() << Math.min(times, 10), LONGEST.toNanos());
     return new Ejection(inARow, times + 1, now + length);
   }
 

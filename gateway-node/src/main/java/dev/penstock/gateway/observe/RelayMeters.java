@@ -1,9 +1,9 @@
 package dev.penstock.gateway.observe;
 
+import dev.penstock.observe.LinkMeters;
 import dev.penstock.protocol.link.DatagramTraffic;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.Traffic;
-import dev.penstock.observe.LinkMeters;
 import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.Gauge;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
@@ -104,9 +104,8 @@ public final class RelayMeters {
     connectsFailed.inc();
   }
 
-  /// @param reason of a closed set
-  public void rejected(String reason) {
-    rejected.labelValues(reason).inc();
+  public void rejected(RelayRejection why) {
+    rejected.labelValues(why.label()).inc();
   }
 
   public void streamOpened(End end) {

@@ -5,6 +5,7 @@ import dev.penstock.gateway.links.RemoteWays;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.observe.RelayMeters;
+import dev.penstock.gateway.observe.RelayRejection;
 import dev.penstock.observe.RateLimitedLog;
 import dev.penstock.protocol.net.BareConnection;
 import dev.penstock.protocol.net.BareLinks;
@@ -34,8 +35,9 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// The parent of all relay links of this node, to others and from them: a link that fails is stopped
-/// and concerns no other. It listens for the other nodes, and has [Links] reach agents over them.
+/// The parent of all relay links of this node, to others and from them: a link that fails is
+/// stopped and concerns no other. It listens for the other nodes, and has [Links] reach agents over
+/// them.
 public final class Relay {
   /// What this actor is told.
   public sealed interface Command {}
@@ -131,8 +133,7 @@ public final class Relay {
       }
     });
     context.pipeToSelf(
-        listening,
-        (now, failed) -> failed == null ? new Listening(now) : new NotListening(failed));
+        listening, (now, failed) -> failed == null ? new Listening(now) : new NotListening(failed));
   }
 
   private record Acceptor(Shared shared, ActorRef<Command> relay)
@@ -338,7 +339,7 @@ public final class Relay {
     }
 
     void rejected(RelayRejection why, @Nullable InetSocketAddress peer, String detail) {
-      setup.meters().rejected(why.label());
+      setup.meters().rejected(why);
       rejections
           .at(why, log.atWarn())
           .addKeyValue("reason", why)

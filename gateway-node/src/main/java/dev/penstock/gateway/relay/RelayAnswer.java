@@ -6,9 +6,9 @@ import java.util.List;
 import java.util.SortedSet;
 import java.util.stream.Collectors;
 
-/// What a node answers to a stream that another one gives it: the agent's own [DialStatus], or one of
-/// the node's, and behind its text the event loops on which the cluster's links live, so that the
-/// other node asks there the next time. Pure.
+/// What a node answers to a stream that another one gives it: the agent's own [DialStatus], or one
+/// of the node's, and behind its text the event loops on which the cluster's links live, so that
+/// the other node asks there the next time. Pure.
 ///
 /// ```
 /// CONNECTED "[loops 0,2]"                 reached

@@ -84,6 +84,7 @@ final class RelayFlow {
     private @Nullable DatagramStream stream;
     private boolean touched;
     private boolean over;
+    private boolean refused;
 
     Ends(Relay.Shared shared, LinkStream node, String cluster, ActorRef<Command> actor) {
       this.shared = shared;
@@ -101,11 +102,17 @@ final class RelayFlow {
     void start(UdpFlow joined) {
       flow = joined;
       if (!give(joined)) {
-        over = true;
-        node.refuse(RelayAnswer.noLink().encode());
-        shared.meters().notCarried();
-        actor.tell(new Ended());
+        refuse(RelayAnswer.noLink());
       }
+    }
+
+    /// The stream is then left to the other node, which reads why and resets it.
+    private void refuse(DialStatus why) {
+      over = true;
+      refused = true;
+      node.refuse(why.encode());
+      shared.meters().notCarried();
+      actor.tell(new Ended());
     }
 
     private boolean give(UdpFlow to) {
@@ -122,7 +129,7 @@ final class RelayFlow {
       over = true;
       if (stream != null) {
         stream.close();
-      } else {
+      } else if (!refused) {
         node.reset();
       }
       if (flow != null) {
@@ -161,11 +168,8 @@ final class RelayFlow {
       if (over || give(of)) {
         return;
       }
-      over = true;
       DialStatus dial = why == null ? null : why.dial();
-      node.refuse((dial == null ? RelayAnswer.noLink() : dial).encode());
-      shared.meters().notCarried();
-      actor.tell(new Ended());
+      refuse(dial == null ? RelayAnswer.noLink() : dial);
     }
 
     @Override

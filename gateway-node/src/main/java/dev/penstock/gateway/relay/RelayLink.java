@@ -6,6 +6,7 @@ import dev.penstock.gateway.links.NotCarried;
 import dev.penstock.gateway.links.UdpFlow;
 import dev.penstock.gateway.links.UdpSession;
 import dev.penstock.gateway.observe.RelayMeters;
+import dev.penstock.gateway.observe.RelayRejection;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.StreamHeader;
@@ -33,14 +34,13 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.stream.javadsl.Keep;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// One link to one event loop of another node: opened when the first client wants it, closed when none
-/// did for a while. Runs on the loop of its slot; its streams are its children. While it comes up
-/// clients wait, a bounded number for a bounded time; when it does not they are given back, and so
-/// are those that come while it rests after that.
+/// One link to one event loop of another node: opened when the first client wants it, closed when
+/// none did for a while. Runs on the loop of its slot; its streams are its children. While it comes
+/// up clients wait, a bounded number for a bounded time; when it does not they are given back, and
+/// so are those that come while it rests after that.
 ///
 /// ```
 /// down --client--> coming up --> up --idle--> ended
@@ -281,8 +281,7 @@ final class RelayLink {
 
   /// The node that opened a link closes it: nobody else opens streams on it.
   private Behavior<Command> lookForIdleness() {
-    boolean idle =
-        System.nanoTime() - lastUsed > shared.settings().limits().idle().toNanos();
+    boolean idle = System.nanoTime() - lastUsed > shared.settings().limits().idle().toNanos();
     if (slot.outstanding() > 0) {
       lastUsed = System.nanoTime();
       return Behaviors.same();

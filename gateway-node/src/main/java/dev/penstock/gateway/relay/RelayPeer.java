@@ -1,6 +1,7 @@
 package dev.penstock.gateway.relay;
 
 import dev.penstock.gateway.observe.RelayMeters;
+import dev.penstock.gateway.observe.RelayRejection;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
@@ -62,8 +63,7 @@ final class RelayPeer {
   /// @param connection registered on the loop that this actor runs on
   static Behavior<Command> create(
       Relay.Shared shared, RelayPreface.Peer peer, BareConnection connection) {
-    return Behaviors.setup(
-        context -> new RelayPeer(context, shared, peer, connection).start());
+    return Behaviors.setup(context -> new RelayPeer(context, shared, peer, connection).start());
   }
 
   private Behavior<Command> start() {
@@ -121,9 +121,7 @@ final class RelayPeer {
       }
       case Refused(var refusal) -> {
         shared.rejected(
-            RelayRejection.BAD_STREAM,
-            connection.remoteAddress(),
-            peer.node() + ": " + refusal);
+            RelayRejection.BAD_STREAM, connection.remoteAddress(), peer.node() + ": " + refusal);
         yield Behaviors.same();
       }
       case GoAway() -> {

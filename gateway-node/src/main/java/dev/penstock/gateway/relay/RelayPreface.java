@@ -3,6 +3,7 @@ package dev.penstock.gateway.relay;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.penstock.config.Secret;
+import dev.penstock.gateway.observe.RelayRejection;
 import dev.penstock.protocol.net.Preface;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
@@ -19,8 +20,8 @@ import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
 /// How two nodes prove to each other that they are of one cluster before they speak yamux. The
-/// secret never travels: each end proves that it has it with an HMAC over both ends' random numbers,
-/// the caller first, so that a stranger who calls learns nothing to guess at.
+/// secret never travels: each end proves that it has it with an HMAC over both ends' random
+/// numbers, the caller first, so that a stranger who calls learns nothing to guess at.
 ///
 /// ```
 /// caller -> called  u8 1 | u8 least version | u8 most | cluster | node | u16 loop | 32 bytes random
@@ -307,8 +308,7 @@ final class RelayPreface {
       try {
         from.get(bytes);
       } catch (BufferUnderflowException _) {
-        throw new Malformed(
-            "a message of " + from.capacity() + " bytes (expected: more of them)");
+        throw new Malformed("a message of " + from.capacity() + " bytes (expected: more of them)");
       }
       return bytes;
     }

@@ -13,8 +13,7 @@ final class RelayRest {
 
   /// @param failures in a row, at least 1
   static Duration after(int failures, RandomGenerator random) {
-    long full =
-        Math.min(LONGEST.toNanos(), SHORTEST.toNanos() << Math.min(failures - 1, 20));
+    long full = Math.min(LONGEST.toNanos(), SHORTEST.toNanos() << Math.min(failures - 1, 20));
     return Duration.ofNanos(full * 3 / 4 + random.nextLong(full / 2 + 1));
   }
 }

@@ -26,8 +26,7 @@ final class RelaySlot {
 
   /// @param loopThere the loop of the other node
   /// @param loop the loop here
-  RelaySlot(
-      RemoteNodes.RemoteNode node, int loopThere, Loop loop, ActorRef<Relay.Command> parent) {
+  RelaySlot(RemoteNodes.RemoteNode node, int loopThere, Loop loop, ActorRef<Relay.Command> parent) {
     this.node = node;
     this.loopThere = loopThere;
     this.loop = loop;

@@ -31,8 +31,8 @@ import org.slf4j.LoggerFactory;
 /// its bytes. Runs on the loop of both links: where all of the cluster's links live on other loops,
 /// the other node is told which, and asks again there. Stopping it resets both.
 ///
-/// What the relay link's stream receives is taken off only as the agent's takes it, and the reverse:
-/// nothing piles up here.
+/// What the relay link's stream receives is taken off only as the agent's takes it, and the
+/// reverse: nothing piles up here.
 final class RelayStream {
   /// What this stream is told.
   sealed interface Command {}
@@ -78,8 +78,8 @@ final class RelayStream {
       StreamHeader header,
       String cluster,
       Materializer materializer) {
-    return Behaviors.setup(context ->
-        new RelayStream(context, shared, node, header, cluster, materializer).start());
+    return Behaviors.setup(
+        context -> new RelayStream(context, shared, node, header, cluster, materializer).start());
   }
 
   private Behavior<Command> start() {
@@ -101,8 +101,8 @@ final class RelayStream {
     return Behaviors.stopped();
   }
 
-  /// Gives the stream to a link that was not tried yet; false when there is none, and the other node
-  /// was told.
+  /// Gives the stream to a link that was not tried yet; false when there is none, and the other
+  /// node was told.
   private boolean give(List<ByteBuffer> early, @Nullable DialStatus last) {
     while (true) {
       AgentLink next =
@@ -151,8 +151,7 @@ final class RelayStream {
   }
 
   private void join(LinkStream agent, AgentLink by, List<ByteBuffer> early) {
-    var report =
-        by.can(Capability.DIAL_STATUS) ? DialReport.EXPECTED : DialReport.INFERRED;
+    var report = by.can(Capability.DIAL_STATUS) ? DialReport.EXPECTED : DialReport.INFERRED;
     var observer = new Answer(context.getSelf(), by, report);
     answer = observer;
     node.flow(DialReport.NONE, List.of(), UNCOUNTED, Unwatched.INSTANCE)

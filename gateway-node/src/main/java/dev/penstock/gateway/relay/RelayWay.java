@@ -13,8 +13,8 @@ import dev.penstock.protocol.net.Loop;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
-/// The way to one cluster's agents over one event loop of another node. Equal to another of the same
-/// slot and cluster.
+/// The way to one cluster's agents over one event loop of another node. Equal to another of the
+/// same slot and cluster.
 final class RelayWay implements Way {
   /// What nodes of one release understand of each other.
   private static final int FIRST_HOP = 1;

@@ -12,8 +12,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.apache.pekko.actor.typed.ActorRef;
 
 /// The ways over other nodes, by what those tell of their links: one for each event loop on which a
-/// node has links of the cluster, so that a stream arrives on the loop that it will run on. Safe for
-/// use by several threads.
+/// node has links of the cluster, so that a stream arrives on the loop that it will run on. Safe
+/// for use by several threads.
 final class RelayWays implements RemoteWays {
   /// Pairs of node and cluster that are remembered; the longest unused is forgotten first, and
   /// learned again with the next stream.

@@ -3,7 +3,8 @@ package dev.penstock.gateway.relay;
 import dev.penstock.config.HostPort;
 import java.util.List;
 
-/// What the relay must know of the other nodes. Answers from memory; safe for use by several threads.
+/// What the relay must know of the other nodes. Answers from memory; safe for use by several
+/// threads.
 @FunctionalInterface
 public interface RemoteNodes {
   /// The other nodes that hold links of agents of `cluster`.

@@ -73,8 +73,7 @@ public record StreamHeader(
 
   /// The same stream on its way over another node.
   public StreamHeader relayed(Relayed by) {
-    return new StreamHeader(
-        protocol, servicePort, serviceName, namespace, tunnelId, caller, by);
+    return new StreamHeader(protocol, servicePort, serviceName, namespace, tunnelId, caller, by);
   }
 
   /// The bytes in a buffer on the heap, ready to be read.
@@ -92,10 +91,7 @@ public record StreamHeader(
     }
     int length = (relayed == null ? 4 : 5) + texts.stream().mapToInt(text -> 2 + text.length).sum();
     ByteBuffer target = ByteBuffer.allocate(length);
-    target
-        .put((byte) version())
-        .put((byte) protocol.wireNumber())
-        .putShort((short) servicePort);
+    target.put((byte) version()).put((byte) protocol.wireNumber()).putShort((short) servicePort);
     texts.forEach(text -> FieldReader.put(target, text));
     if (relayed != null) {
       target.put((byte) relayed.hops());

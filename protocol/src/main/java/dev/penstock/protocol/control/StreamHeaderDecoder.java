@@ -142,6 +142,7 @@ public final class StreamHeaderDecoder {
             : new CallerAddress(
                 CallerAddress.parse("client", texts.get(3)),
                 CallerAddress.parse("listener", texts.get(4)));
-    return new StreamHeader(protocol, port, texts.get(0), texts.get(1), texts.get(2), caller, relayed);
+    return new StreamHeader(
+        protocol, port, texts.get(0), texts.get(1), texts.get(2), caller, relayed);
   }
 }

@@ -2,7 +2,6 @@ package dev.penstock.protocol.link;
 
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.StreamHeader;
-import dev.penstock.protocol.control.StreamHeaderDecoder;
 import dev.penstock.protocol.json.OriginalPacing;
 import dev.penstock.protocol.net.Loop;
 import dev.penstock.protocol.yamux.Role;

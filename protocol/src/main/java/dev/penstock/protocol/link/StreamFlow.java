@@ -27,8 +27,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Where the peer reports its dial, what is sent before the report is also kept (up to [#MAX_EARLY]
 /// bytes, then demand stops): a failed dial ends the stage with [Detach], and the caller can say
-/// the same again elsewhere. A stage that is failed with [Detach] from outside lets go of its stream
-/// and tells nobody: what it has not passed on is still there for another flow.
+/// the same again elsewhere. A stage that is failed with [Detach] from outside lets go of its
+/// stream and tells nobody: what it has not passed on is still there for another flow.
 final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
   /// Bytes kept for a second try.
   private static final int MAX_EARLY = 16 * 1024;

@@ -83,8 +83,7 @@ public final class BareLinks {
       channel.unsafe().closeForcibly();
       acceptor.refused(
           peer,
-          new PrefaceFailed(
-              PrefaceFailed.Kind.TOO_MANY, maxPending + " handshakes are under way"));
+          new PrefaceFailed(PrefaceFailed.Kind.TOO_MANY, maxPending + " handshakes are under way"));
       return;
     }
     var result = new CompletableFuture<Greeted<R>>();
@@ -126,7 +125,9 @@ public final class BareLinks {
         .thenCompose(channel -> {
           var result = new CompletableFuture<Greeted<R>>();
           if (tls != null) {
-            channel.pipeline().addLast("tls", tls.context().newHandler(channel.alloc(), host, port));
+            channel
+                .pipeline()
+                .addLast("tls", tls.context().newHandler(channel.alloc(), host, port));
           }
           Duration left = Duration.ofNanos(Math.max(1, deadline - System.nanoTime()));
           channel.pipeline().addLast("preface", new Greeting<>(loops, preface, left, result));
@@ -282,7 +283,9 @@ public final class BareLinks {
       if (channel.pipeline().get("tls") == null) {
         ((SocketChannel) channel).shutdownOutput();
       }
-      channel.eventLoop().schedule(() -> channel.close(), GOODBYE.toMillis(), TimeUnit.MILLISECONDS);
+      channel
+          .eventLoop()
+          .schedule(() -> channel.close(), GOODBYE.toMillis(), TimeUnit.MILLISECONDS);
       result.completeExceptionally(why);
     }
 

@@ -51,6 +51,47 @@ final class StreamRecordsTest {
   }
 
   @Test
+  void aRelayedHeaderCarriesTheClusterAndTheHopsAndOnlyANodeTakesIt() throws Exception {
+    var caller =
+        new CallerAddress(
+            new InetSocketAddress("203.0.113.9", 51514), new InetSocketAddress("192.0.2.1", 53));
+    var header =
+        new StreamHeader(Protocol.UDP, 53, "d", "", "u", caller)
+            .relayed(new StreamHeader.Relayed("lab", 1));
+    String expected =
+        "03 02 00 35 00 01 64 00 00 00 01 75 "
+            + ("00 11 " + hex(ByteBuffer.wrap("203.0.113.9:51514".getBytes(UTF_8))) + " ")
+            + ("00 0c " + hex(ByteBuffer.wrap("192.0.2.1:53".getBytes(UTF_8))) + " ")
+            + "00 03 6c 61 62 01";
+    assertThat(hex(header.encode())).isEqualTo(expected);
+    var decoder = new StreamHeaderDecoder(StreamHeaderDecoder.Sender.NODE);
+    StreamHeader read = null;
+    for (byte one : header.encode().array()) {
+      assertThat(read).isNull();
+      read = decoder.feed(ByteBuffer.wrap(new byte[] {one}));
+    }
+    assertThat(read).isEqualTo(header);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          01|version: 1 (expected: 3)
+          02|version: 2 (expected: 3)
+          04|version: 4 (expected: 3)
+          03 01 00 01 00 00 00 00 00 00 00 0c 31 39 32 2e 30 2e 32 2e 37 3a 38 30 00 0c 31 39 32 2e 30 2e 32 2e 37 3a 38 30 04 01|cluster: 1025 bytes (expected: at most 1024 bytes)
+          03 01 00 01 00 00 00 00 00 00 00 0c 31 39 32 2e 30 2e 32 2e 37 3a 38 30 00 0c 31 39 32 2e 30 2e 32 2e 37 3a 38 30 00 01 61 00|hops: 0 (expected: 1..255)
+          """)
+  void aHostileHeaderOfANodeIsRefusedWithItsReason(String hex, String reason) {
+    var decoder = new StreamHeaderDecoder(StreamHeaderDecoder.Sender.NODE);
+    assertThatThrownBy(() -> decoder.feed(bytes(hex)))
+        .isInstanceOf(MalformedMessage.class)
+        .hasMessage(reason);
+  }
+
+  @Test
   void theZoneOfAnAddressStaysOnItsMachine() throws Exception {
     byte[] linkLocal = InetAddress.ofLiteral("fe80::1").getAddress();
     InetAddress zoned = Inet6Address.getByAddress(null, linkLocal, 3);

@@ -1,4 +1,4 @@
-package dev.penstock.gateway.relay;
+package dev.penstock.gateway.observe;
 
 import java.util.Locale;
 
