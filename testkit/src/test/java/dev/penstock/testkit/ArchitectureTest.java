@@ -145,6 +145,18 @@ class ArchitectureTest {
           .because("what lasts is behind LeaseStore");
 
   @ArchTest
+  static final ArchRule ONLY_THE_WIRING_SEES_THE_RELAY =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.penstock.gateway.(**)")
+          .and()
+          .resideOutsideOfPackages("dev.penstock.gateway", "dev.penstock.gateway.relay..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("dev.penstock.gateway.relay..")
+          .because("a client is given to a Way, and a node of its own has no relay");
+
+  @ArchTest
   static final ArchRule YAMUX_AND_CONTROL_ARE_THE_BOTTOM =
       noClasses()
           .that()

@@ -13,8 +13,9 @@ public final class DialRecord {
     return !ejection.get().isOut(now);
   }
 
+  /// Forgets what failed.
   public void reached() {
-    if (ejection.get() != Ejection.NONE) {
+    if (!ejection.get().equals(Ejection.NONE)) {
       ejection.set(Ejection.NONE);
     }
   }
