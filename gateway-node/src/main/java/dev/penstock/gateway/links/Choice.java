@@ -1,6 +1,7 @@
 package dev.penstock.gateway.links;
 
 import java.util.List;
+import java.util.function.Supplier;
 import java.util.function.ToIntFunction;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
@@ -16,18 +17,23 @@ final class Choice {
 
   private Choice() {}
 
+  /// @param elsewhere asked only where a link here is not taken anyhow
   /// @param load streams per link
   /// @return null when there is no way at all
   static <T> @Nullable T choose(
       List<? extends T> here,
-      List<? extends T> elsewhere,
+      Supplier<List<? extends T>> elsewhere,
       ToIntFunction<T> load,
       RandomGenerator random) {
     T near = here.isEmpty() ? null : PowerOfTwo.<T>choose(here, load, random);
-    if (elsewhere.isEmpty()) {
+    if (near != null && load.applyAsInt(near) <= HEAD_START) {
       return near;
     }
-    T far = PowerOfTwo.<T>choose(elsewhere, load, random);
+    List<? extends T> others = elsewhere.get();
+    if (others.isEmpty()) {
+      return near;
+    }
+    T far = PowerOfTwo.<T>choose(others, load, random);
     return near == null || load.applyAsInt(near) > weighted(load.applyAsInt(far)) ? far : near;
   }
 

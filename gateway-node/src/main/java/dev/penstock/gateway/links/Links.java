@@ -97,19 +97,19 @@ public final class Links {
   /// The way for the next stream of `cluster`, none of `tried`, one that is not fit only where no
   /// other is left; null when there is none. The choice is counted: [Way#released] gives it back.
   public @Nullable Way choose(String cluster, Set<Way> tried, RandomGenerator random) {
-    List<? extends Way> here = byCluster.getOrDefault(cluster, List.of());
-    List<? extends Way> there = elsewhere.to(cluster);
-    if (!tried.isEmpty()) {
-      here = without(tried, here);
-      there = without(tried, there);
-    }
+    List<? extends Way> here = without(tried, byCluster.getOrDefault(cluster, List.of()));
+    RemoteWays remote = elsewhere;
     long now = System.nanoTime();
-    List<? extends Way> fitHere = fit(here, now);
-    List<? extends Way> fitThere = fit(there, now);
     Way chosen =
-        fitHere.isEmpty() && fitThere.isEmpty()
-            ? Choice.<Way>choose(here, there, Way::load, random)
-            : Choice.<Way>choose(fitHere, fitThere, Way::load, random);
+        Choice.<Way>choose(
+            fit(here, now),
+            () -> fit(without(tried, remote.to(cluster)), now),
+            Way::load,
+            random);
+    if (chosen == null) {
+      chosen =
+          Choice.<Way>choose(here, () -> without(tried, remote.to(cluster)), Way::load, random);
+    }
     if (chosen != null) {
       chosen.chosen();
     }
@@ -124,9 +124,9 @@ public final class Links {
             .filter(link -> !tried.contains(link))
             .filter(link -> loop == null || loop.equals(link.loop()))
             .toList();
-    List<AgentLink> fit = fit(here, System.nanoTime());
+    List<? extends AgentLink> fit = fit(here, System.nanoTime());
     AgentLink chosen =
-        Choice.<AgentLink>choose(fit.isEmpty() ? here : fit, List.of(), Way::load, random);
+        Choice.<AgentLink>choose(fit.isEmpty() ? here : fit, List::of, Way::load, random);
     if (chosen != null) {
       chosen.chosen();
     }
@@ -141,11 +141,13 @@ public final class Links {
   }
 
   private static List<? extends Way> without(Set<Way> tried, List<? extends Way> ways) {
-    return ways.stream().filter(way -> !tried.contains(way)).toList();
+    return tried.isEmpty()
+        ? ways
+        : ways.stream().filter(way -> !tried.contains(way)).toList();
   }
 
   /// Usually all of them: then no list is made.
-  private static <T extends Way> List<T> fit(List<T> ways, long now) {
+  private static <T extends Way> List<? extends T> fit(List<? extends T> ways, long now) {
     for (T way : ways) {
       if (!way.isFit(now)) {
         return ways.stream().filter(it -> it.isFit(now)).toList();

@@ -297,7 +297,12 @@ final class RelayPreface {
 
     String text() throws Malformed {
       try {
-        return UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes(u8()))).toString();
+        String text = UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes(u8()))).toString();
+        // It may go into a log.
+        if (text.chars().anyMatch(Character::isISOControl)) {
+          throw new Malformed("a text with control characters");
+        }
+        return text;
       } catch (CharacterCodingException _) {
         throw new Malformed("a text that is not UTF-8");
       }

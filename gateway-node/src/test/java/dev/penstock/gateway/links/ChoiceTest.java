@@ -19,7 +19,7 @@ class ChoiceTest {
   }
 
   private static Place choose(List<Place> here, List<Place> elsewhere) {
-    return Choice.choose(here, elsewhere, Place::load, Seeds.random(1));
+    return Choice.choose(here, () -> elsewhere, Place::load, Seeds.random(1));
   }
 
   @Test
@@ -31,6 +31,20 @@ class ChoiceTest {
   void whereThereIsNoLinkHereOneElsewhereIsTakenHoweverBusy() {
     var busy = new Place("there", 1_000_000);
     assertThat(choose(List.of(), List.of(busy))).isSameAs(busy);
+  }
+
+  @Test
+  void nobodyLooksElsewhereWhileALinkHereHasRoom() {
+    var here = new Place("here", Choice.HEAD_START);
+    assertThat(
+            Choice.<Place>choose(
+                List.of(here),
+                () -> {
+                  throw new AssertionError("looked elsewhere");
+                },
+                Place::load,
+                Seeds.random(1)))
+        .isSameAs(here);
   }
 
   @Test
@@ -61,7 +75,7 @@ class ChoiceTest {
     var elsewhere = IntStream.range(1, size).boxed().toList();
     int streams = 1_000 * size;
     for (int i = 0; i < streams; i++) {
-      Integer chosen = Choice.<Integer>choose(List.of(0), elsewhere, it -> load[it], random);
+      Integer chosen = Choice.<Integer>choose(List.of(0), () -> elsewhere, it -> load[it], random);
       load[chosen]++;
       if (i < Choice.HEAD_START) {
         assertThat(load[0]).isEqualTo(i + 1);

@@ -3,6 +3,8 @@ package dev.penstock.gateway.links;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.penstock.protocol.Seeds;
+import dev.penstock.protocol.control.DialStatus;
+import java.util.List;
 import java.util.Set;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
@@ -102,5 +104,32 @@ class LinksTest {
     assertThat(second.outstanding()).isEqualTo(5);
     first.released();
     assertThat(links.choose("lab", Set.of(), random)).isSameAs(first);
+  }
+
+  @Test
+  void withoutALinkHereTheWaysOverOtherNodesAreTaken() {
+    var there = link("lab");
+    links.reachOver(cluster -> cluster.equals("lab") ? List.of(there) : List.of());
+    assertThat(links.choose("lab", Set.of(), random)).isSameAs(there);
+    assertThat(links.choose("shop", Set.of(), random)).isNull();
+    assertThat(links.choose("lab", Set.of(there), random)).isNull();
+  }
+
+  @Test
+  void aLinkWhoseDialsFailInARowIsLeftOutWhileThereIsAnother() {
+    var failing = link("lab");
+    var there = link("lab");
+    links.add(failing);
+    links.reachOver(_ -> List.of(there));
+    var refused = new DialStatus(
+        DialStatus.Code.REFUSED, "");
+    for (int i = 0; i < Ejection.TOLERATED; i++) {
+      assertThat(links.choose("lab", Set.of(), random)).isSameAs(failing);
+      failing.failed(refused);
+    }
+    assertThat(links.choose("lab", Set.of(), random)).isSameAs(there);
+    assertThat(links.choose("lab", Set.of(there), random)).isSameAs(failing);
+    failing.reached(refused);
+    assertThat(links.choose("lab", Set.of(), random)).isSameAs(failing);
   }
 }

@@ -185,6 +185,14 @@ class RelayPrefaceTest {
   }
 
   @Test
+  void aNameThatCouldBreakALogLineIsRefused() {
+    var step =
+        called(self("b", SECRET)).received(calling(self("a\nb", SECRET), 0).begin().getFirst());
+    assertThat(why(step)).isEqualTo("a text with control characters");
+    assertThat(rejected).containsExactly(RelayRejection.MALFORMED);
+  }
+
+  @Test
   void aNodeThatSpeaksANewerVersionToIsUnderstood() {
     byte[] newer = calling(self("a", SECRET), 0).begin().getFirst().clone();
     newer[2] = 9;

@@ -178,8 +178,7 @@ final class BareLinksTest {
   @Test
   void whoDoesNotKnowTheWordIsRefused() throws Exception {
     listen(null, "word");
-    assertThatThrownBy(() -> await(connect(null, "guess")))
-        .isInstanceOf(PrefaceFailed.class);
+    assertThatThrownBy(() -> await(connect(null, "guess"))).isInstanceOf(PrefaceFailed.class);
     assertThat(refused.poll(10, TimeUnit.SECONDS).kind()).isEqualTo(PrefaceFailed.Kind.REFUSED);
   }
 
@@ -189,8 +188,7 @@ final class BareLinksTest {
       names = {"AUTHORITY", "ANYTHING"})
   void withTlsBothEndsShowACertificateOfTheAuthorityForWhateverName(Trust trust) throws Exception {
     listen(tls(Side.SERVER, authority, authority, Trust.VERIFIED), "word");
-    var ours =
-        await(connect(tls(Side.CLIENT, authority, authority, trust), "word")).connection();
+    var ours = await(connect(tls(Side.CLIENT, authority, authority, trust), "word")).connection();
     var theirs = await(accepted);
     await(theirs.register(node.loops().get(1)));
     assertTalks(ours, theirs);
@@ -200,8 +198,7 @@ final class BareLinksTest {
   void aNameThatIsCheckedMustFit() throws Exception {
     listen(tls(Side.SERVER, authority, authority, Trust.VERIFIED), "word");
     var verifying = tls(Side.CLIENT, authority, authority, Trust.VERIFIED);
-    assertThatThrownBy(() -> await(connect(verifying, "word")))
-        .hasMessageContaining("127.0.0.1");
+    assertThatThrownBy(() -> await(connect(verifying, "word"))).hasMessageContaining("127.0.0.1");
   }
 
   @Test
