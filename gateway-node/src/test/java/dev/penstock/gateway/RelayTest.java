@@ -308,6 +308,53 @@ class RelayTest {
   }
 
   @Test
+  void aNodeThatDoesNotAnswerCostsItsClientsABoundedWaitAndTheyGoOn() throws Exception {
+    var agent = far.link(Service.echo());
+    try (var mute = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+      others.clear();
+      others.add(at("mute", (InetSocketAddress) mute.getLocalSocketAddress()));
+      others.add(
+          new RemoteNode("far", at("far", far.gateway().relayAddress()).relay(), 1, 1_000_000));
+      roundTrip(near.client(near.expose("redis")), "hello");
+      assertThat(near.metric("penstock_gateway_relay_connects_failed_total")).isEqualTo(1);
+      assertThat(agent.askedCount()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void aClientWhoseNodeGoesAwayBeforeTheFirstByteIsServedOverAnother() throws Exception {
+    var third = node("third", settings("third", SECRET, limits(IDLE)), _ -> List.of());
+    var silent = far.link(Service.silent());
+    third.link(Service.echo());
+    try (var cutter = new Cutter(far.gateway().relayAddress().getPort())) {
+      others.clear();
+      others.add(at("far", cutter.address()));
+      int port = near.expose("redis");
+      var client = near.client(port);
+      say(client, "early words");
+      Patiently.until(() -> silent.heard().equals("early words"));
+      others.add(at("third", third.gateway().relayAddress()));
+      cutter.cut();
+      assertThat(hear(client, 11)).isEqualTo("early words");
+      roundTrip(client, " and more");
+    }
+  }
+
+  @Test
+  void aClientThatLeavesDuringTheDialIsForgottenEverywhere() throws Exception {
+    var agent = far.link(Service.silent());
+    var client = near.client(near.expose("redis"));
+    say(client, "hello");
+    Patiently.until(() -> agent.heard().equals("hello"));
+    client.setSoLinger(true, 0);
+    client.close();
+    assertThat(agent.awaitFirstStreamEnd().cause()).isEqualTo(StreamEnd.Cause.RESET_BY_PEER);
+    near.awaitMetric("penstock_gateway_active_streams", 0);
+    near.awaitMetric(relay("active_streams", "end=\"out\""), 0);
+    far.awaitMetric(relay("active_streams", "end=\"in\""), 0);
+  }
+
+  @Test
   void aClientIsResetWhenNoNodeCanBeReached() throws Exception {
     others.clear();
     try (var closed = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {

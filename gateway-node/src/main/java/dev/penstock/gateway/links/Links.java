@@ -102,10 +102,7 @@ public final class Links {
     long now = System.nanoTime();
     Way chosen =
         Choice.<Way>choose(
-            fit(here, now),
-            () -> fit(without(tried, remote.to(cluster)), now),
-            Way::load,
-            random);
+            fit(here, now), () -> fit(without(tried, remote.to(cluster)), now), Way::load, random);
     if (chosen == null) {
       chosen =
           Choice.<Way>choose(here, () -> without(tried, remote.to(cluster)), Way::load, random);
@@ -141,9 +138,7 @@ public final class Links {
   }
 
   private static List<? extends Way> without(Set<Way> tried, List<? extends Way> ways) {
-    return tried.isEmpty()
-        ? ways
-        : ways.stream().filter(way -> !tried.contains(way)).toList();
+    return tried.isEmpty() ? ways : ways.stream().filter(way -> !tried.contains(way)).toList();
   }
 
   /// Usually all of them: then no list is made.

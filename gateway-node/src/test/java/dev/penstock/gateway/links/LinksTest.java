@@ -121,8 +121,7 @@ class LinksTest {
     var there = link("lab");
     links.add(failing);
     links.reachOver(_ -> List.of(there));
-    var refused = new DialStatus(
-        DialStatus.Code.REFUSED, "");
+    var refused = new DialStatus(DialStatus.Code.REFUSED, "");
     for (int i = 0; i < Ejection.TOLERATED; i++) {
       assertThat(links.choose("lab", Set.of(), random)).isSameAs(failing);
       failing.failed(refused);
