@@ -72,7 +72,7 @@ class RelayTest {
         node,
         "penstock",
         secret,
-        new InetSocketAddress("127.0.0.1", 0),
+        new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
         null,
         LinkSettings.defaults(),
         limits);
@@ -295,7 +295,7 @@ class RelayTest {
     others.add(at("far", far.gateway().relayAddress()));
     others.add(at("third", third.gateway().relayAddress()));
     try (var closed = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      others.add(at("gone", new InetSocketAddress("127.0.0.1", closed.getLocalPort())));
+      others.add(at("gone", new InetSocketAddress(InetAddress.getLoopbackAddress(), closed.getLocalPort())));
     }
     third.link(Service.echo());
     int port = near.expose("redis");
@@ -358,7 +358,7 @@ class RelayTest {
   void aClientIsResetWhenNoNodeCanBeReached() throws Exception {
     others.clear();
     try (var closed = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      others.add(at("gone", new InetSocketAddress("127.0.0.1", closed.getLocalPort())));
+      others.add(at("gone", new InetSocketAddress(InetAddress.getLoopbackAddress(), closed.getLocalPort())));
     }
     int port = near.expose("redis");
     assertNewClientIsReset(port);

@@ -17,9 +17,10 @@ final class Choice {
 
   private Choice() {}
 
+  /// The way to take, null when there is none at all.
+  ///
   /// @param elsewhere asked only where a link here is not taken anyhow
   /// @param load streams per link
-  /// @return null when there is no way at all
   static <T> @Nullable T choose(
       List<? extends T> here,
       Supplier<List<? extends T>> elsewhere,

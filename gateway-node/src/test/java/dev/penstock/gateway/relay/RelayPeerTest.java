@@ -27,6 +27,7 @@ import dev.penstock.protocol.net.BareLinks;
 import dev.penstock.protocol.yamux.ByteBudget;
 import dev.penstock.protocol.yamux.Role;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -66,7 +67,7 @@ class RelayPeerTest {
             "b",
             "penstock",
             SECRET,
-            new InetSocketAddress("127.0.0.1", 0),
+            new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
             null,
             LinkSettings.defaults(),
             RelaySettings.Limits.defaults());
@@ -147,7 +148,7 @@ class RelayPeerTest {
   private static StreamHeader header(Protocol protocol) {
     var caller =
         new CallerAddress(
-            new InetSocketAddress("192.0.2.7", 4711), new InetSocketAddress("127.0.0.1", 15432));
+            new InetSocketAddress("192.0.2.7", 4711), new InetSocketAddress(InetAddress.getLoopbackAddress(), 15432));
     return new StreamHeader(protocol, 5432, "postgres", "db", "tcp-1", caller);
   }
 

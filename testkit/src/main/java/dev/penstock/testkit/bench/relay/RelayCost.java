@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /// Measures the CPU time of a relayed byte beside that of a local one: two gateway nodes and an agent
 /// as processes of this machine, the agent linked to one of them only; the same bulk load goes
@@ -148,7 +149,7 @@ public final class RelayCost implements AutoCloseable {
     private final int relay = Ports.free();
     private final int management = Ports.free();
     private final int open = Ports.free();
-    private Process process;
+    private @Nullable Process process;
 
     Node(String name) {
       this.name = name;
@@ -179,7 +180,7 @@ public final class RelayCost implements AutoCloseable {
     }
 
     CpuTime cpu() {
-      return ProcFiles.cpuTime(process.toHandle());
+      return ProcFiles.cpuTime(Objects.requireNonNull(process).toHandle());
     }
 
     void awaitReady() throws IOException {

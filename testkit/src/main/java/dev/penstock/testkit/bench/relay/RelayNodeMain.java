@@ -8,6 +8,7 @@ import dev.penstock.gateway.relay.RelaySettings;
 import dev.penstock.gateway.relay.RemoteNodes.RemoteNode;
 import dev.penstock.protocol.link.LinkSettings;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.List;
@@ -26,7 +27,7 @@ public final class RelayNodeMain {
             args[1],
             "bench",
             Secret.of("a secret of this bench"),
-            new InetSocketAddress("127.0.0.1", Integer.parseInt(args[2])),
+            new InetSocketAddress(InetAddress.getLoopbackAddress(), Integer.parseInt(args[2])),
             null,
             LinkSettings.defaults(),
             RelaySettings.Limits.defaults());
