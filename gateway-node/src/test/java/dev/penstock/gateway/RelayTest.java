@@ -295,7 +295,10 @@ class RelayTest {
     others.add(at("far", far.gateway().relayAddress()));
     others.add(at("third", third.gateway().relayAddress()));
     try (var closed = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      others.add(at("gone", new InetSocketAddress(InetAddress.getLoopbackAddress(), closed.getLocalPort())));
+      others.add(
+          at(
+              "gone",
+              new InetSocketAddress(InetAddress.getLoopbackAddress(), closed.getLocalPort())));
     }
     third.link(Service.echo());
     int port = near.expose("redis");
@@ -358,7 +361,10 @@ class RelayTest {
   void aClientIsResetWhenNoNodeCanBeReached() throws Exception {
     others.clear();
     try (var closed = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      others.add(at("gone", new InetSocketAddress(InetAddress.getLoopbackAddress(), closed.getLocalPort())));
+      others.add(
+          at(
+              "gone",
+              new InetSocketAddress(InetAddress.getLoopbackAddress(), closed.getLocalPort())));
     }
     int port = near.expose("redis");
     assertNewClientIsReset(port);

@@ -148,7 +148,8 @@ class RelayPeerTest {
   private static StreamHeader header(Protocol protocol) {
     var caller =
         new CallerAddress(
-            new InetSocketAddress("192.0.2.7", 4711), new InetSocketAddress(InetAddress.getLoopbackAddress(), 15432));
+            new InetSocketAddress("192.0.2.7", 4711),
+            new InetSocketAddress(InetAddress.getLoopbackAddress(), 15432));
     return new StreamHeader(protocol, 5432, "postgres", "db", "tcp-1", caller);
   }
 

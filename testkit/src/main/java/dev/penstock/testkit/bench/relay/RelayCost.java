@@ -28,9 +28,10 @@ import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
-/// Measures the CPU time of a relayed byte beside that of a local one: two gateway nodes and an agent
-/// as processes of this machine, the agent linked to one of them only; the same bulk load goes
-/// through the one and through the other, in turn. Arguments: rounds and seconds of each measure.
+/// Measures the CPU time of a relayed byte beside that of a local one: two gateway nodes and an
+/// agent as processes of this machine, the agent linked to one of them only; the same bulk load
+/// goes through the one and through the other, in turn. Arguments: rounds and seconds of each
+/// measure.
 public final class RelayCost implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(90);
   private static final Duration LEAD = Duration.ofSeconds(2);
@@ -248,7 +249,8 @@ public final class RelayCost implements AutoCloseable {
   private String tunnelOfAgent() throws IOException {
     var tunnels =
         send(
-            HttpRequest.newBuilder(far.tunnels()).header("Authorization", "Bearer " + TOKEN)
+            HttpRequest.newBuilder(far.tunnels())
+                .header("Authorization", "Bearer " + TOKEN)
                 .build());
     return new ObjectMapper().readTree(tunnels.body()).findPath("tunnel_id").asText();
   }

@@ -14,14 +14,13 @@ import java.nio.file.Path;
 import java.util.List;
 
 /// A gateway node that knows one other node without a cluster: arguments are its configuration, its
-/// name, its relay port, the other's name and the other's relay port. The other is taken to hold the
-/// agents' links. Runs until it is killed.
+/// name, its relay port, the other's name and the other's relay port. The other is taken to hold
+/// the agents' links. Runs until it is killed.
 public final class RelayNodeMain {
   private RelayNodeMain() {}
 
   public static void main(String[] args) throws IOException, InterruptedException {
-    var other =
-        new RemoteNode(args[3], new HostPort("127.0.0.1", Integer.parseInt(args[4])), 1, 0);
+    var other = new RemoteNode(args[3], new HostPort("127.0.0.1", Integer.parseInt(args[4])), 1, 0);
     var settings =
         new RelaySettings(
             args[1],
