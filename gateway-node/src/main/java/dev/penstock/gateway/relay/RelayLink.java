@@ -81,7 +81,7 @@ final class RelayLink {
     this.context = context;
     this.shared = shared;
     this.slot = slot;
-    this.materializer = Materializer.createMaterializer(context);
+    this.materializer = slot.loop().materializer(context);
   }
 
   static Behavior<Command> create(Relay.Shared shared, RelaySlot slot) {

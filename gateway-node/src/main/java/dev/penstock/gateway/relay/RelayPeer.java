@@ -57,7 +57,7 @@ final class RelayPeer {
     this.shared = shared;
     this.peer = peer;
     this.connection = connection;
-    this.materializer = Materializer.createMaterializer(context);
+    this.materializer = connection.loop().materializer(context);
   }
 
   /// @param connection registered on the loop that this actor runs on
