@@ -138,7 +138,7 @@ class ArchitectureTest {
           .that()
           .resideInAPackage("dev.penstock..")
           .and()
-          .resideOutsideOfPackage("dev.penstock.gateway.leases..")
+          .resideOutsideOfPackages("dev.penstock.gateway.leases..", TESTKIT)
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage("java.sql..", "javax.sql..", "org.h2..")
@@ -155,6 +155,19 @@ class ArchitectureTest {
           .dependOnClassesThat()
           .resideInAPackage("dev.penstock.gateway.relay..")
           .because("a client is given to a Way, and a node of its own has no relay");
+
+  @ArchTest
+  static final ArchRule A_GATEWAY_ALONE_HAS_NO_CLUSTER =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.penstock..")
+          .and()
+          .resideOutsideOfPackages(
+              "dev.penstock.gateway.cluster..", "dev.penstock.gateway.leases..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("org.apache.pekko.cluster..")
+          .because("what only members need is loaded by members only");
 
   @ArchTest
   static final ArchRule YAMUX_AND_CONTROL_ARE_THE_BOTTOM =
