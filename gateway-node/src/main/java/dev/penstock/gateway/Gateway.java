@@ -1,7 +1,13 @@
 package dev.penstock.gateway;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.penstock.config.Secret;
 import dev.penstock.gateway.auth.Tokens;
+import dev.penstock.gateway.cluster.ClusterNode;
+import dev.penstock.gateway.cluster.LinkLoad;
+import dev.penstock.gateway.cluster.LinkSource;
+import dev.penstock.gateway.cluster.NodeState;
 import dev.penstock.gateway.leases.DatabaseLeaseStore;
 import dev.penstock.gateway.leases.LeaseStore;
 import dev.penstock.gateway.leases.Leases;
@@ -38,6 +44,8 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -51,6 +59,7 @@ import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.SpawnProtocol;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
+import org.apache.pekko.remote.RemoteTransportException;
 import org.apache.pekko.stream.javadsl.Flow;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -71,6 +80,8 @@ public final class Gateway implements AutoCloseable {
   private final ManagementServer management;
   private final Tcp.Listener listener;
   private final ActorRef<LinkSupervisor.Command> supervisor;
+  private final @Nullable ClusterNode cluster;
+  private final CompletableFuture<String> fault = new CompletableFuture<>();
   private volatile boolean ending;
 
   private Gateway(
@@ -78,12 +89,23 @@ public final class Gateway implements AutoCloseable {
       LeaseStore store,
       ManagementServer management,
       Tcp.Listener listener,
-      ActorRef<LinkSupervisor.Command> supervisor) {
+      ActorRef<LinkSupervisor.Command> supervisor,
+      @Nullable ClusterNode cluster) {
     this.node = node;
     this.store = store;
     this.management = management;
     this.listener = listener;
     this.supervisor = supervisor;
+    this.cluster = cluster;
+    if (cluster != null) {
+      cluster
+          .ended()
+          .thenAccept(why -> {
+            if (!ending) {
+              fault.complete(why);
+            }
+          });
+    }
   }
 
   /// Starts a gateway; returns when it accepts agents and clients.
@@ -101,7 +123,7 @@ public final class Gateway implements AutoCloseable {
               settings.publicSide().ports(),
               Quota.ofTunnels(settings.publicSide().maxTunnelsPerCluster()));
       leases.warnings().forEach(log::warn);
-      node = NodeSystem.start("gateway", settings.eventLoops());
+      node = system(settings);
       return new Starting(settings, node, tls, store, leases).start();
     } catch (IOException | RuntimeException e) {
       if (node != null) {
@@ -109,6 +131,24 @@ public final class Gateway implements AutoCloseable {
       }
       store.close();
       throw e;
+    }
+  }
+
+  private static NodeSystem system(GatewaySettings settings) {
+    var cluster = settings.cluster();
+    if (cluster == null) {
+      return NodeSystem.start("gateway", settings.eventLoops());
+    }
+    try {
+      return NodeSystem.start(
+          "gateway", settings.eventLoops(), List.of(ClusterNode.config(cluster)));
+    } catch (RemoteTransportException e) {
+      throw settings
+          .origins()
+          .refuse(
+              cluster.bind().equals(cluster.listen()) ? "cluster.listen" : "cluster.bind",
+              cluster.bind(),
+              "an address of this machine with a free port; the system says: " + e.getMessage());
     }
   }
 
@@ -141,6 +181,12 @@ public final class Gateway implements AutoCloseable {
     return management.address();
   }
 
+  /// Completes, with the reason in words, when the cluster has given this node up, which the
+  /// process cannot go on from; never for a gateway alone.
+  public CompletionStage<String> fault() {
+    return fault.minimalCompletionStage();
+  }
+
   /// Ends in order: no new agents, links closed with the closing handshake, then everything else.
   @Override
   public void close() throws IOException {
@@ -148,6 +194,9 @@ public final class Gateway implements AutoCloseable {
       return;
     }
     ending = true;
+    if (cluster != null) {
+      cluster.announce(NodeState.DRAINING);
+    }
     listener.close();
     var gone =
         AskPattern.<LinkSupervisor.Command, LinkSupervisor.Ended>ask(
@@ -165,6 +214,7 @@ public final class Gateway implements AutoCloseable {
       LeaseStore store,
       Leases leases) {
     Gateway start() throws IOException {
+      requirePublicAddress();
       var registry = new PrometheusRegistry();
       var budget = new ByteBudget(settings.windows().processBudget());
       var meters = new GatewayMeters(registry, budget);
@@ -176,7 +226,21 @@ public final class Gateway implements AutoCloseable {
               settings.links().maxLinksPerCluster(), settings.links().maxHandshakesPerMinute());
       var restored = new CompletableFuture<Void>();
       var listening = new CompletableFuture<Void>();
-      requirePublicAddress();
+      ClusterNode cluster = joinCluster(links, registry);
+      // Before the cluster is found, which may take as long as it likes: it tells how that stands.
+      ManagementServer management =
+          await(
+              "management.listen",
+              settings.management(),
+              ManagementServer.start(
+                  node.actors(),
+                  settings.management().resolve(),
+                  registry,
+                  () -> notReadyBecause(cluster, restored, listening),
+                  cluster == null ? Map.of() : Map.of("/cluster", cluster::status)));
+      if (cluster != null) {
+        awaitMembership(cluster);
+      }
       var tunnelShared =
           new Tunnel.Shared(
               node.loops(),
@@ -215,15 +279,6 @@ public final class Gateway implements AutoCloseable {
                       badPeers)),
               "links",
               DispatcherSelector.defaultDispatcher());
-      ManagementServer management =
-          await(
-              "management.listen",
-              settings.management(),
-              ManagementServer.start(
-                  node.actors(),
-                  settings.management().resolve(),
-                  registry,
-                  () -> notReadyBecause(restored, listening)));
       await(restored, RESTORE_TIMEOUT);
       Tcp.Listener listener =
           await(
@@ -231,17 +286,78 @@ public final class Gateway implements AutoCloseable {
               settings.listen(),
               listen(tunnels, supervisor, arrivals, meters, badPeers));
       listening.complete(null);
+      if (cluster != null) {
+        cluster.announce(NodeState.READY);
+      }
       log.atInfo()
           .addKeyValue("listen", listener.address())
           .addKeyValue("management", management.address())
           .addKeyValue("transport", node.loops().transport())
           .addKeyValue("tunnels", leases.tunnels().size())
           .log("the gateway is up");
-      return new Gateway(node, store, management, listener, supervisor);
+      return new Gateway(node, store, management, listener, supervisor, cluster);
+    }
+
+    private @Nullable ClusterNode joinCluster(Links links, PrometheusRegistry registry)
+        throws IOException {
+      var membership = settings.cluster();
+      if (membership == null) {
+        return null;
+      }
+      try {
+        var cluster =
+            ClusterNode.start(
+                node.actors(),
+                membership,
+                settings.linksUrl(),
+                new LinkSource() {
+                  @Override
+                  public Set<String> clusters() {
+                    return links.clusters();
+                  }
+
+                  @Override
+                  public LinkLoad load(String agents) {
+                    return new LinkLoad(links.count(agents), links.outstanding(agents));
+                  }
+                },
+                registry);
+        links.watch(cluster::linksChanged);
+        return cluster;
+      } catch (IOException e) {
+        throw settings
+            .origins()
+            .refuse(
+                "cluster.tls.key",
+                requireNonNull(membership.tls()).key(),
+                "an RSA key, with its certificate and the authority's: " + e.getMessage());
+      }
+    }
+
+    /// Without a limit: a node that finds no cluster keeps looking, and says so when it is asked.
+    private void awaitMembership(ClusterNode cluster) throws IOException {
+      try {
+        cluster.up().toCompletableFuture().get();
+      } catch (ExecutionException e) {
+        throw settings
+            .origins()
+            .refuse(
+                "cluster.listen",
+                requireNonNull(settings.cluster()).listen(),
+                "a node that its cluster takes: " + requireNonNull(e.getCause()).getMessage());
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IOException("interrupted", e);
+      }
     }
 
     private static List<String> notReadyBecause(
-        CompletableFuture<Void> restored, CompletableFuture<Void> listening) {
+        @Nullable ClusterNode cluster,
+        CompletableFuture<Void> restored,
+        CompletableFuture<Void> listening) {
+      if (cluster != null && !cluster.notReadyBecause().isEmpty()) {
+        return cluster.notReadyBecause();
+      }
       if (!restored.isDone()) {
         return List.of("binding the leased ports");
       }

@@ -16,7 +16,8 @@ public final class GatewayMain {
 
   private static int run(GatewaySettings settings) {
     try {
-      RunningNode.untilSignalled(Gateway.start(settings));
+      var gateway = Gateway.start(settings);
+      RunningNode.untilSignalled(gateway, gateway.fault());
       return Cli.CLEAN;
     } catch (IOException e) {
       throw new UncheckedIOException(String.valueOf(e.getMessage()), e);

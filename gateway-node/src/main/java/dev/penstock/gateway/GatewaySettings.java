@@ -12,6 +12,7 @@ import dev.penstock.config.Secret;
 import dev.penstock.config.Section;
 import dev.penstock.config.Variables;
 import dev.penstock.config.WindowSettings;
+import dev.penstock.gateway.cluster.ClusterSettings;
 import dev.penstock.gateway.tunnels.UdpSettings;
 import dev.penstock.protocol.control.CarrierChoice;
 import java.net.URI;
@@ -44,6 +45,7 @@ import org.jspecify.annotations.Nullable;
 ///   core
 /// @param management `management.listen`: where health, metrics and operations are served; port 0
 ///   to 65535, default 127.0.0.1:9090
+/// @param cluster `cluster`: the cluster that this node is one of; null for a gateway alone
 /// @param origins where each value was written
 public record GatewaySettings(
     HostPort listen,
@@ -58,6 +60,7 @@ public record GatewaySettings(
     UdpSettings udp,
     int eventLoops,
     HostPort management,
+    @Nullable ClusterSettings cluster,
     Origins origins) {
   private static final int KIB = 1024;
   private static final int MIB = 1024 * KIB;
@@ -242,6 +245,13 @@ public record GatewaySettings(
             + publicSide.maxConnections()
             + " connections",
         "leases are kept in " + dataDir,
+        cluster == null
+            ? "a gateway alone"
+            : "a node of the cluster "
+                + cluster.name()
+                + " at "
+                + cluster.listen()
+                + (cluster.tls() == null ? ", without TLS" : ", with TLS"),
         "health and metrics at " + management);
   }
 
@@ -266,6 +276,7 @@ public record GatewaySettings(
       management.refuse(
           "listen", "found \"" + operations + "\"", "another address than gateway.listen");
     }
+    var cluster = ClusterSettings.of(reader.root().section("cluster"));
     return new GatewaySettings(
         listen,
         dataDir,
@@ -279,6 +290,7 @@ public record GatewaySettings(
         udp,
         eventLoops,
         operations,
+        cluster,
         reader.finish());
   }
 

@@ -154,6 +154,17 @@ public final class Kind<T> {
         .shownBy(Kind::word);
   }
 
+  /// One of the values, written as `label` says.
+  public static <E> Kind<E> oneOfLabels(List<E> values, Function<E, String> label) {
+    SequencedMap<String, E> words = new LinkedHashMap<>();
+    values.forEach(value -> words.put(label.apply(value), value));
+    return of(
+            String.join(" or ", words.sequencedKeySet()),
+            values.getFirst(),
+            text -> Optional.ofNullable(words.get(text)))
+        .shownBy(label);
+  }
+
   /// A text that matches the pattern as a whole; `expected` says in words what matches, `sample`
   /// does.
   public static Kind<String> text(Pattern pattern, String expected, String sample) {

@@ -1,5 +1,6 @@
 package dev.penstock.management;
 
+import static java.util.stream.Collectors.joining;
 import static scala.jdk.javaapi.DurationConverters.toScala;
 
 import dev.penstock.protocol.control.Problem;
@@ -14,9 +15,11 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.http.javadsl.Http;
 import org.apache.pekko.http.javadsl.ServerBinding;
@@ -37,8 +40,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// The management port: `GET` or `HEAD` of `/healthz` (the process runs), `/readyz` (it can serve,
-/// or 503 with the reasons) and `/metrics` (Prometheus text or OpenMetrics, as the `Accept` header
-/// asks). Everything else is answered with a [Problem]. Thread-safe.
+/// or 503 with the reasons), `/metrics` (Prometheus text or OpenMetrics, as the `Accept` header
+/// asks) and the node's own pages. Everything else is answered with a [Problem]. Thread-safe.
 ///
 /// At most 64 connections; a connection without traffic is closed after 60 s, a request head is
 /// limited to 64 headers of 4 KiB each, and request bodies are dropped unread. Requests that are no
@@ -62,21 +65,34 @@ public final class ManagementServer {
     this.binding = binding;
   }
 
-  /// Binds the port; 0 takes a free one.
-  ///
-  /// @return fails with [ListenFailed] when the address cannot be bound
+  /// As [#start(ActorSystem, InetSocketAddress, PrometheusRegistry, Readiness, Map)], with no pages
+  /// of the node's own.
   public static CompletionStage<ManagementServer> start(
       ActorSystem<?> system,
       InetSocketAddress address,
       PrometheusRegistry registry,
       Readiness readiness) {
+    return start(system, address, registry, readiness, Map.of());
+  }
+
+  /// Binds the port; 0 takes a free one.
+  ///
+  /// @param pages what else is told, by its path: JSON made anew for each request from what is
+  ///   known
+  /// @return fails with [ListenFailed] when the address cannot be bound
+  public static CompletionStage<ManagementServer> start(
+      ActorSystem<?> system,
+      InetSocketAddress address,
+      PrometheusRegistry registry,
+      Readiness readiness,
+      Map<String, Supplier<String>> pages) {
     var formats = ExpositionFormats.init();
     return Http.get(system)
         .newServerAt(address.getHostString(), address.getPort())
         .withSettings(settings(system))
         .bindSync(request -> {
           request.discardEntityBytes(system);
-          return answer(request, formats, registry, readiness);
+          return answer(request, formats, registry, readiness, pages);
         })
         .handle((binding, failure) -> {
           if (failure != null) {
@@ -122,12 +138,21 @@ public final class ManagementServer {
       HttpRequest request,
       ExpositionFormats formats,
       PrometheusRegistry registry,
-      Readiness readiness) {
+      Readiness readiness,
+      Map<String, Supplier<String>> pages) {
     String path = request.getUri().path();
-    boolean known = path.equals("/healthz") || path.equals("/readyz") || path.equals("/metrics");
+    boolean known =
+        path.equals("/healthz")
+            || path.equals("/readyz")
+            || path.equals("/metrics")
+            || pages.containsKey(path);
     if (!known) {
       return problem(
-          StatusCodes.NOT_FOUND, path + ": no such page (expected: /healthz, /readyz or /metrics)");
+          StatusCodes.NOT_FOUND,
+          path
+              + ": no such page (expected: /healthz, /readyz"
+              + pages.keySet().stream().sorted().map(it -> ", " + it).collect(joining())
+              + " or /metrics)");
     }
     // A HEAD request arrives here as a GET.
     if (!request.method().equals(HttpMethods.GET)) {
@@ -140,7 +165,8 @@ public final class ManagementServer {
       return switch (path) {
         case "/healthz" -> text(StatusCodes.OK, "ok");
         case "/readyz" -> readiness(readiness.reasons());
-        default -> metrics(request, formats, registry);
+        case "/metrics" -> metrics(request, formats, registry);
+        default -> json(pages.getOrDefault(path, () -> "{}").get());
       };
     } catch (RuntimeException e) {
       LOG.atError().addKeyValue("path", path).setCause(e).log("A management request failed");
@@ -172,6 +198,11 @@ public final class ManagementServer {
   private static ExpositionFormatWriter writer(ExpositionFormats formats, String accept) {
     ExpositionFormatWriter openMetrics = formats.getOpenMetricsTextFormatWriter();
     return openMetrics.accepts(accept) ? openMetrics : formats.getPrometheusTextFormatWriter();
+  }
+
+  private static HttpResponse json(String body) {
+    return HttpResponse.create()
+        .withEntity(ContentTypes.APPLICATION_JSON, (body + "\n").getBytes(StandardCharsets.UTF_8));
   }
 
   private static HttpResponse text(StatusCode status, String line) {

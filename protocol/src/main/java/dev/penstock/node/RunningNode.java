@@ -1,6 +1,9 @@
 package dev.penstock.node;
 
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -13,11 +16,19 @@ public final class RunningNode {
 
   /// Blocks until the process is told to end; does not return then.
   public static void untilSignalled(AutoCloseable node) {
+    untilSignalled(node, new CompletableFuture<>());
+  }
+
+  /// As [#untilSignalled(AutoCloseable)]; ends also, with exit code 1, when `fault` completes.
+  ///
+  /// @param fault with what the node cannot go on from, in words
+  public static void untilSignalled(AutoCloseable node, CompletionStage<String> fault) {
+    var faulty = new AtomicBoolean();
     Runtime.getRuntime()
         .addShutdownHook(
             new Thread(
                 () -> {
-                  int code = 0;
+                  int code = faulty.get() ? 1 : 0;
                   try {
                     node.close();
                   } catch (Exception e) {
@@ -28,6 +39,13 @@ public final class RunningNode {
                   Runtime.getRuntime().halt(code);
                 },
                 "shutdown"));
+    fault.thenAcceptAsync(
+        why -> {
+          log.atError().addKeyValue("cause", why).log("the node cannot go on");
+          faulty.set(true);
+          System.exit(1);
+        },
+        command -> Thread.ofPlatform().name("fault").start(command));
     try {
       new CountDownLatch(1).await();
     } catch (InterruptedException e) {

@@ -7,8 +7,8 @@ import java.util.Optional;
 /// may be called from any thread; what it answers is not changed afterwards.
 ///
 /// A node that this one does not hear from is [NodeState#UNREACHABLE] as soon as that is noticed,
-/// and gone when the cluster has removed it. What a node tells of itself is here within a fraction of
-/// a second.
+/// and gone when the cluster has removed it. What a node tells of itself is here within a fraction
+/// of a second.
 public interface Nodes {
   /// This node.
   NodeInfo self();

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 import java.util.stream.Stream;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -15,6 +16,7 @@ public final class Links {
   private final ConcurrentHashMap<String, List<ActorRef<GatewayLink.Command>>> awaiting =
       new ConcurrentHashMap<>();
   private final int maxPerCluster;
+  private volatile Consumer<String> watcher = _ -> {};
 
   /// @param maxPerCluster links of one cluster at a time
   public Links(int maxPerCluster) {
@@ -37,7 +39,11 @@ public final class Links {
               all.add(link);
               return List.copyOf(all);
             });
-    return after.contains(link);
+    boolean added = after.contains(link);
+    if (added) {
+      watcher.accept(link.cluster());
+    }
+    return added;
   }
 
   void remove(AgentLink link) {
@@ -48,6 +54,29 @@ public final class Links {
           rest.remove(link);
           return rest.isEmpty() ? null : List.copyOf(rest);
         });
+    watcher.accept(link.cluster());
+  }
+
+  /// Has `changed` told of each cluster whose links have changed, on any thread; it must not block.
+  public void watch(Consumer<String> changed) {
+    watcher = changed;
+  }
+
+  /// The clusters with links now.
+  public Set<String> clusters() {
+    return Set.copyOf(byCluster.keySet());
+  }
+
+  /// How many links of `cluster` take streams now.
+  public int count(String cluster) {
+    return byCluster.getOrDefault(cluster, List.of()).size();
+  }
+
+  /// Streams on the links of `cluster` now.
+  public int outstanding(String cluster) {
+    return byCluster.getOrDefault(cluster, List.of()).stream()
+        .mapToInt(AgentLink::outstanding)
+        .sum();
   }
 
   /// Has `link` told ([GatewayLink.TunnelsKnown]) when an agent of `cluster` next registers a

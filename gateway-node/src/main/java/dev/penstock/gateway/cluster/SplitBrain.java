@@ -1,0 +1,17 @@
+package dev.penstock.gateway.cluster;
+
+import java.util.Locale;
+
+/// Which part of a cluster lives on when its parts no longer hear each other; the nodes of the
+/// others end.
+public enum SplitBrain {
+  /// The part with more than half of the nodes; of two halves the one with the lowest address.
+  KEEP_MAJORITY,
+  /// The part that takes a Kubernetes Lease first, which the smaller one tries for later.
+  LEASE_MAJORITY;
+
+  /// As operators write it, such as `keep-majority`.
+  public String label() {
+    return name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+}

@@ -1,0 +1,59 @@
+package dev.penstock.gateway.observe;
+
+import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.core.metrics.Gauge;
+import io.prometheus.metrics.core.metrics.GaugeWithCallback;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Supplier;
+
+/// The meters of a node of a cluster; a gateway alone has none of them. Safe for use by several
+/// threads.
+public final class ClusterMeters {
+  private final Counter refused;
+  private final Counter unreachable;
+  private final Gauge untold;
+
+  /// @param nodes how many nodes are in which state, by the state's name in lower case; asked at
+  ///   every scrape
+  public ClusterMeters(PrometheusRegistry registry, Supplier<Map<String, Integer>> nodes) {
+    GaugeWithCallback.builder()
+        .name("penstock_gateway_cluster_nodes")
+        .help("Nodes of the cluster as this one sees them, itself among them, by state.")
+        .labelNames("state")
+        .callback(callback -> nodes.get().forEach((state, count) -> callback.call(count, state)))
+        .register(registry);
+    unreachable =
+        Counter.builder()
+            .name("penstock_gateway_cluster_unreachable_total")
+            .help("Times that a node was no longer heard from.")
+            .register(registry);
+    refused =
+        Counter.builder()
+            .name("penstock_gateway_cluster_refused_total")
+            .help("What reached the cluster's port and was not let in, by reason.")
+            .labelNames("reason")
+            .register(registry);
+    untold =
+        Gauge.builder()
+            .name("penstock_gateway_cluster_untold_clusters")
+            .help("Agents' clusters whose links here the other nodes are not told of: too many.")
+            .register(registry);
+  }
+
+  public void becameUnreachable() {
+    unreachable.inc();
+  }
+
+  public void refused(ClusterRefusal reason) {
+    refused.labelValues(reason.name().toLowerCase(Locale.ROOT)).inc();
+  }
+
+  /// Tells that a bound is met.
+  ///
+  /// @param clusters that the others are not told of now
+  public void untold(int clusters) {
+    untold.set(clusters);
+  }
+}
