@@ -14,9 +14,11 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.function.Function;
 import org.apache.pekko.actor.Address;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.SupervisorStrategy;
 import org.apache.pekko.actor.typed.javadsl.AbstractBehavior;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
@@ -30,7 +32,6 @@ import org.apache.pekko.cluster.ddata.LWWMap;
 import org.apache.pekko.cluster.ddata.LWWMapKey;
 import org.apache.pekko.cluster.ddata.SelfUniqueAddress;
 import org.apache.pekko.cluster.ddata.typed.javadsl.Replicator;
-import org.apache.pekko.cluster.ddata.typed.javadsl.ReplicatorMessageAdapter;
 import org.apache.pekko.cluster.ddata.typed.javadsl.ReplicatorSettings;
 import org.apache.pekko.cluster.typed.Cluster;
 import org.apache.pekko.cluster.typed.Subscribe;
@@ -52,7 +53,7 @@ final class Directory extends AbstractBehavior<Directory.Command> {
   private static final int MAX_GONE = 1_000;
 
   private static final Duration TELL_TIMEOUT = Duration.ofSeconds(1);
-  private static final Key<LWWMap<String, NodeEntry>> NODES = LWWMapKey.create("nodes");
+  private static final Key<LWWMap<String, ClusterMessage>> NODES = LWWMapKey.create("nodes");
 
   sealed interface Command {}
 
@@ -64,17 +65,7 @@ final class Directory extends AbstractBehavior<Directory.Command> {
 
   private record Happened(ClusterEvent.ClusterDomainEvent event) implements Command {}
 
-  private record NodesTold(Replicator.SubscribeResponse<LWWMap<String, NodeEntry>> response)
-      implements Command {}
-
-  private record LinksTold(
-      int bucket, Replicator.SubscribeResponse<LWWMap<String, LinksEntry>> response)
-      implements Command {}
-
-  private record SelfWritten(Replicator.UpdateResponse<LWWMap<String, NodeEntry>> response)
-      implements Command {}
-
-  private record LinksWritten(Replicator.UpdateResponse<LWWMap<String, LinksEntry>> response)
+  private record Told(Replicator.SubscribeResponse<LWWMap<String, ClusterMessage>> response)
       implements Command {}
 
   private record Gathered() implements Command {}
@@ -175,9 +166,10 @@ final class Directory extends AbstractBehavior<Directory.Command> {
   private final Roster roster;
   private final LocalLinks local = new LocalLinks();
   private final SelfUniqueAddress writer;
-  private final ReplicatorMessageAdapter<Command, LWWMap<String, NodeEntry>> nodesData;
-  private final ReplicatorMessageAdapter<Command, LWWMap<String, LinksEntry>> linksData;
-  private final List<Key<LWWMap<String, LinksEntry>>> linksKeys = new ArrayList<>();
+
+  private final List<Key<LWWMap<String, ClusterMessage>>> linksKeys = new ArrayList<>();
+  private final Map<String, Integer> buckets = new HashMap<>();
+  private final ActorRef<Replicator.Command> replicator;
   private NodeInfo self;
 
   /// Nodes that were removed while this one watched, the latest last. Not all that are no members:
@@ -187,8 +179,10 @@ final class Directory extends AbstractBehavior<Directory.Command> {
   private boolean leads;
 
   static Behavior<Command> create(Setup setup) {
-    return Behaviors.setup(
-        context -> Behaviors.withTimers(timers -> new Directory(context, timers, setup)));
+    return Behaviors.<Command>supervise(
+            Behaviors.setup(
+                context -> Behaviors.withTimers(timers -> new Directory(context, timers, setup))))
+        .onFailure(SupervisorStrategy.resume());
   }
 
   private Directory(ActorContext<Command> context, TimerScheduler<Command> timers, Setup setup) {
@@ -201,16 +195,16 @@ final class Directory extends AbstractBehavior<Directory.Command> {
     var settings =
         ReplicatorSettings.create(
             context.getSystem().settings().config().getConfig("penstock.cluster.directory"));
-    ActorRef<Replicator.Command> replicator =
-        context.spawn(Replicator.behavior(settings), "replicator");
-    nodesData = new ReplicatorMessageAdapter<>(context, replicator, TELL_TIMEOUT);
-    linksData = new ReplicatorMessageAdapter<>(context, replicator, TELL_TIMEOUT);
-    nodesData.subscribe(NODES, NodesTold::new);
-    for (int i = 0; i < LocalLinks.BUCKETS; i++) {
-      int bucket = i;
-      Key<LWWMap<String, LinksEntry>> key = LWWMapKey.create("links-" + bucket);
+    replicator = context.spawn(Replicator.behavior(settings), "replicator");
+    // One adapter for all keys: an actor has one per class of message.
+    ActorRef<Replicator.SubscribeResponse<LWWMap<String, ClusterMessage>>> told =
+        context.messageAdapter(erased(Replicator.SubscribeResponse.class), Told::new);
+    replicator.tell(new Replicator.Subscribe<>(NODES, told));
+    for (int bucket = 0; bucket < LocalLinks.BUCKETS; bucket++) {
+      Key<LWWMap<String, ClusterMessage>> key = LWWMapKey.create("links-" + bucket);
       linksKeys.add(key);
-      linksData.subscribe(key, response -> new LinksTold(bucket, response));
+      buckets.put(key.id(), bucket);
+      replicator.tell(new Replicator.Subscribe<>(key, told));
     }
     ActorRef<ClusterEvent.ClusterDomainEvent> events =
         context.messageAdapter(ClusterEvent.ClusterDomainEvent.class, Happened::new);
@@ -233,10 +227,7 @@ final class Directory extends AbstractBehavior<Directory.Command> {
         .onMessage(Announce.class, this::onAnnounce)
         .onMessage(Listen.class, this::onListen)
         .onMessage(Happened.class, this::onHappened)
-        .onMessage(NodesTold.class, this::onNodesTold)
-        .onMessage(LinksTold.class, this::onLinksTold)
-        .onMessage(SelfWritten.class, this::onSelfWritten)
-        .onMessage(LinksWritten.class, _ -> this)
+        .onMessage(Told.class, this::onTold)
         .onMessage(Gathered.class, this::onGathered)
         .onMessage(Sweep.class, this::onSweep)
         .build();
@@ -305,119 +296,110 @@ final class Directory extends AbstractBehavior<Directory.Command> {
     return this;
   }
 
-  private Behavior<Command> onNodesTold(NodesTold told) {
-    if (told.response() instanceof Replicator.Changed<LWWMap<String, NodeEntry>> changed) {
-      var nodes = new ArrayList<NodeInfo>();
-      changed
-          .dataValue()
-          .getEntries()
-          .values()
-          .forEach(entry -> entry.info().ifPresent(nodes::add));
-      roster.told(nodes);
-      publishAll();
+  private Behavior<Command> onTold(Told told) {
+    if (told.response() instanceof Replicator.Changed<LWWMap<String, ClusterMessage>> changed) {
+      Map<String, ClusterMessage> entries = changed.dataValue().getEntries();
+      Integer bucket = buckets.get(changed.key().id());
+      if (bucket == null) {
+        nodesTold(entries);
+      } else {
+        linksTold(bucket, entries);
+      }
     }
     return this;
   }
 
-  private Behavior<Command> onLinksTold(LinksTold told) {
-    if (told.response() instanceof Replicator.Changed<LWWMap<String, LinksEntry>> changed) {
-      var entries = new HashMap<NodeId, LinksEntry>();
-      changed
-          .dataValue()
-          .getEntries()
-          .forEach((node, entry) -> NodeId.parse(node).ifPresent(id -> entries.put(id, entry)));
-      roster.links(told.bucket(), entries);
-      setup.view().linked.set(told.bucket(), roster.linked(told.bucket(), roster.nodes()));
+  private void nodesTold(Map<String, ClusterMessage> entries) {
+    var nodes = new ArrayList<NodeInfo>();
+    for (ClusterMessage entry : entries.values()) {
+      if (entry instanceof NodeEntry node) {
+        node.info().ifPresent(nodes::add);
+      }
     }
-    return this;
+    roster.told(nodes);
+    publishAll();
+    if (!nodes.contains(self)) {
+      tellOfSelf();
+    }
   }
 
-  private Behavior<Command> onSelfWritten(SelfWritten written) {
-    // Told to all at once where that works; what did not arrive in time arrives by gossip.
-    if (!(written.response() instanceof Replicator.UpdateSuccess)) {
-      log.atDebug().addKeyValue("state", self.state()).log("Some nodes are told of this one later");
-    }
-    return this;
+  private void linksTold(int bucket, Map<String, ClusterMessage> entries) {
+    var links = new HashMap<NodeId, LinksEntry>();
+    entries.forEach((node, entry) -> {
+      if (entry instanceof LinksEntry told) {
+        NodeId.parse(node).ifPresent(id -> links.put(id, told));
+      }
+    });
+    roster.links(bucket, links);
+    setup.view().linked.set(bucket, roster.linked(bucket, roster.nodes()));
   }
 
   private Behavior<Command> onGathered(Gathered tick) {
-    var buckets = new TreeSet<Integer>();
+    var changed = new TreeSet<Integer>();
     for (var dirty = setup.view().dirty.iterator(); dirty.hasNext(); ) {
       String cluster = dirty.next();
       // Before the load is read: a change after this is told the next time.
       dirty.remove();
-      local.update(cluster, setup.links().load(cluster)).ifPresent(buckets::add);
+      local.update(cluster, setup.links().load(cluster)).ifPresent(changed::add);
     }
-    tellOfLinks(buckets);
+    tellOfLinks(changed);
     return this;
   }
 
   private Behavior<Command> onSweep(Sweep tick) {
     local.takeUntold();
-    var buckets = new TreeSet<Integer>();
+    var changed = new TreeSet<Integer>();
     for (String cluster : setup.links().clusters()) {
-      local.update(cluster, setup.links().load(cluster)).ifPresent(buckets::add);
+      local.update(cluster, setup.links().load(cluster)).ifPresent(changed::add);
     }
     setup.meters().untold(local.takeUntold());
-    tellOfLinks(buckets);
+    tellOfLinks(changed);
     return this;
   }
 
   private void tellOfSelf() {
     NodeEntry entry = NodeEntry.of(self);
     String id = self.id().toString();
-    nodesData.askUpdate(
-        replyTo ->
-            new Replicator.Update<>(
-                NODES,
-                LWWMap.create(),
-                new Replicator.WriteAll(TELL_TIMEOUT),
-                replyTo,
-                map -> map.put(writer, id, entry)),
-        SelfWritten::new);
+    update(NODES, new Replicator.WriteAll(TELL_TIMEOUT), map -> map.put(writer, id, entry));
   }
 
   private void tellOfLinks(Set<Integer> buckets) {
     String id = self.id().toString();
     for (int bucket : buckets) {
       LinksEntry entry = local.entry(bucket);
-      linksData.askUpdate(
-          replyTo ->
-              new Replicator.Update<>(
-                  linksKeys.get(bucket),
-                  LWWMap.create(),
-                  Replicator.writeLocal(),
-                  replyTo,
-                  map -> map.put(writer, id, entry)),
-          LinksWritten::new);
+      update(linksKeys.get(bucket), Replicator.writeLocal(), map -> map.put(writer, id, entry));
     }
   }
 
   /// The leader removes what nodes told that are gone.
   private void forget() {
-    if (!leads) {
-      return;
-    }
-    nodesData.askUpdate(
-        replyTo ->
-            new Replicator.Update<>(
-                NODES, LWWMap.create(), Replicator.writeLocal(), replyTo, map -> withoutGone(map)),
-        SelfWritten::new);
-    for (int bucket : roster.buckets()) {
-      linksData.askUpdate(
-          replyTo ->
-              new Replicator.Update<>(
-                  linksKeys.get(bucket),
-                  LWWMap.create(),
-                  Replicator.writeLocal(),
-                  replyTo,
-                  map -> withoutGone(map)),
-          LinksWritten::new);
+    if (leads && !gone.isEmpty()) {
+      update(NODES, Replicator.writeLocal(), this::withoutGone);
+      for (int bucket : roster.buckets()) {
+        update(linksKeys.get(bucket), Replicator.writeLocal(), this::withoutGone);
+      }
     }
   }
 
-  private <T> LWWMap<String, T> withoutGone(LWWMap<String, T> map) {
-    LWWMap<String, T> rest = map;
+  /// Nobody waits for the answer: a write here succeeds, and what did not arrive at all the others
+  /// at once arrives by gossip.
+  private void update(
+      Key<LWWMap<String, ClusterMessage>> key,
+      Replicator.WriteConsistency where,
+      Function<LWWMap<String, ClusterMessage>, LWWMap<String, ClusterMessage>> change) {
+    replicator.tell(
+        new Replicator.Update<>(
+            key,
+            LWWMap.create(),
+            where,
+            getContext()
+                .getSystem()
+                .<Replicator.UpdateResponse<LWWMap<String, ClusterMessage>>>ignoreRef(),
+            change));
+  }
+
+  private LWWMap<String, ClusterMessage> withoutGone(LWWMap<String, ClusterMessage> map) {
+    LWWMap<String, ClusterMessage> rest = map;
     for (String node : map.getEntries().keySet()) {
       if (NodeId.parse(node).filter(gone::contains).isPresent()) {
         rest = rest.remove(writer, node);
@@ -434,6 +416,12 @@ final class Directory extends AbstractBehavior<Directory.Command> {
       view.linked.set(bucket, roster.linked(bucket, nodes));
     }
     view.publish(nodes);
+  }
+
+  /// The class of a generic message, which has none of its own.
+  @SuppressWarnings("unchecked")
+  private static <T> Class<T> erased(Class<?> type) {
+    return (Class<T>) type;
   }
 
   static NodeId idOf(UniqueAddress address) {

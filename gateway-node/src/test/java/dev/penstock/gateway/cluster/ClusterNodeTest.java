@@ -1,0 +1,237 @@
+package dev.penstock.gateway.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import dev.penstock.config.HostPort;
+import dev.penstock.config.Secret;
+import java.io.IOException;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@Timeout(120)
+class ClusterNodeTest {
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  private final List<TestNode> nodes = new ArrayList<>();
+  private final HostPort first = TestNode.address();
+
+  @AfterEach
+  void end() {
+    nodes.reversed().forEach(TestNode::close);
+  }
+
+  private TestNode start(HostPort listen) throws Exception {
+    return start(listen, UnaryOperator.identity());
+  }
+
+  private TestNode start(HostPort listen, UnaryOperator<ClusterSettings> changed) throws Exception {
+    var node = TestNode.start(listen, List.of(first), changed);
+    nodes.add(node);
+    return node;
+  }
+
+  private TestNode startReady(HostPort listen) throws Exception {
+    var node = start(listen);
+    node.node.up().toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    node.node.announce(NodeState.READY);
+    return node;
+  }
+
+  @Test
+  void everyNodeIsToldOfEveryOther() throws Exception {
+    var one = startReady(first);
+    var two = startReady(TestNode.address());
+    var three = startReady(TestNode.address());
+    for (TestNode node : nodes) {
+      await()
+          .atMost(PATIENCE)
+          .untilAsserted(() ->
+              assertThat(node.states())
+                  .isEqualTo(
+                      Map.of(
+                          one.settings.listen(), NodeState.READY,
+                          two.settings.listen(), NodeState.READY,
+                          three.settings.listen(), NodeState.READY)));
+      assertThat(node.node.nodes().self().id().address()).isEqualTo(node.settings.listen());
+      assertThat(node.node.nodes().ready())
+          .extracting(NodeInfo::relay)
+          .containsExactlyInAnyOrder(
+              one.settings.relay(), two.settings.relay(), three.settings.relay());
+      assertThat(node.node.notReadyBecause()).isEmpty();
+    }
+    assertThat(three.node.nodes().find(one.node.nodes().self().id()))
+        .contains(one.node.nodes().self());
+    assertThat(three.metric("penstock_gateway_cluster_nodes", "ready")).isEqualTo(3);
+    assertThat(one.node.status())
+        .contains("\"name\" : \"lab\"", "\"status\" : \"up\"", "\"state\" : \"ready\"");
+  }
+
+  @Test
+  void linksAreToldWhereTheyAreAndNoLongerWhenTheyAreGone() throws Exception {
+    var one = startReady(first);
+    var two = startReady(TestNode.address());
+    one.links("lab", 2, 5);
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() ->
+            assertThat(two.node.nodes().withLinks("lab"))
+                .singleElement()
+                .satisfies(linked -> {
+                  assertThat(linked.node().id()).isEqualTo(one.node.nodes().self().id());
+                  assertThat(linked.links()).isEqualTo(2);
+                  assertThat(linked.outstanding()).isEqualTo(5);
+                }));
+    // A node's own links are not among the others'.
+    assertThat(one.node.nodes().withLinks("lab")).isEmpty();
+    assertThat(two.node.nodes().withLinks("other")).isEmpty();
+    one.links("lab", 0, 0);
+    await().atMost(PATIENCE).until(() -> two.node.nodes().withLinks("lab").isEmpty());
+  }
+
+  @Test
+  void manyClustersAreToldToANodeThatJoinsLater() throws Exception {
+    var one = startReady(first);
+    for (int i = 0; i < 10_000; i++) {
+      one.links("cluster-" + i, 1, i);
+    }
+    var two = startReady(TestNode.address());
+    await()
+        .atMost(PATIENCE)
+        .until(() -> {
+          for (int i = 0; i < 10_000; i++) {
+            if (two.node.nodes().withLinks("cluster-" + i).isEmpty()) {
+              return false;
+            }
+          }
+          return true;
+        });
+    assertThat(two.node.nodes().withLinks("cluster-9999").getFirst().outstanding())
+        .isBetween(9999 * 7 / 8, 9999);
+  }
+
+  @Test
+  void aNodeThatDrainsComesAfterThoseThatAreReady() throws Exception {
+    var one = startReady(first);
+    var two = startReady(TestNode.address());
+    var three = startReady(TestNode.address());
+    one.links("lab", 1, 0);
+    two.links("lab", 1, 0);
+    var seen = new CopyOnWriteArrayList<List<NodeInfo>>();
+    three.node.nodes().subscribe(seen::add);
+    await().atMost(PATIENCE).until(() -> three.node.nodes().withLinks("lab").size() == 2);
+    one.node.announce(NodeState.DRAINING);
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() ->
+            assertThat(three.node.nodes().withLinks("lab"))
+                .extracting(it -> it.node().state())
+                .containsExactly(NodeState.READY, NodeState.DRAINING));
+    assertThat(three.node.nodes().ready()).hasSize(2);
+    assertThat(seen).last().isEqualTo(three.node.nodes().all());
+  }
+
+  @Test
+  void aNodeThatLeavesIsGoneWithItsLinks() throws Exception {
+    var one = startReady(first);
+    var two = startReady(TestNode.address());
+    two.links("lab", 1, 0);
+    await().atMost(PATIENCE).until(() -> !one.node.nodes().withLinks("lab").isEmpty());
+    nodes.remove(two);
+    two.close();
+    await().atMost(PATIENCE).until(() -> one.node.nodes().all().size() == 1);
+    assertThat(one.node.nodes().withLinks("lab")).isEmpty();
+    assertThat(one.metric("penstock_gateway_cluster_unreachable_total", "")).isZero();
+  }
+
+  @Test
+  void aNodeWithoutASeedKeepsLookingAndSaysSo() throws Exception {
+    var lonely = start(TestNode.address());
+    assertThat(lonely.node.notReadyBecause())
+        .containsExactly("joining the cluster lab through the seeds [" + first + "]");
+    startReady(first);
+    await().atMost(PATIENCE).until(() -> lonely.node.notReadyBecause().isEmpty());
+  }
+
+  @Test
+  void anotherSecretIsRefusedWithTheReasonAndCounted() throws Exception {
+    var one = startReady(first);
+    var stranger =
+        start(
+            TestNode.address(),
+            settings -> with(settings, settings.name(), Secret.of("another secret of nodes")));
+    assertRefused(stranger);
+    assertThat(one.node.nodes().all()).hasSize(1);
+    await()
+        .atMost(PATIENCE)
+        .until(
+            () -> one.metric("penstock_gateway_cluster_refused_total", "not_of_this_cluster") > 0);
+  }
+
+  @Test
+  void anotherClusterNameIsRefused() throws Exception {
+    startReady(first);
+    assertRefused(
+        start(TestNode.address(), settings -> with(settings, "other", settings.secret())));
+  }
+
+  private static void assertRefused(TestNode stranger) {
+    assertThatThrownBy(() ->
+            stranger.node.up().toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS))
+        .isInstanceOf(ExecutionException.class)
+        .hasRootCauseInstanceOf(IOException.class)
+        .hasStackTraceContaining("the cluster refused this node");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\u0016\u0003\u0001\u0002", "AKKA\u0009"})
+  void aForeignProgramIsCutAndCountedAndHarmsNobody(String bytes) throws Exception {
+    var one = startReady(first);
+    var two = startReady(TestNode.address());
+    try (var socket = new Socket(first.host(), first.port())) {
+      socket.setSoTimeout(60_000);
+      socket.getOutputStream().write(bytes.getBytes(StandardCharsets.ISO_8859_1));
+      socket.shutdownOutput();
+      assertThat(socket.getInputStream().read()).isEqualTo(-1);
+    } catch (IOException reset) {
+      // As good as an end.
+    }
+    await()
+        .atMost(PATIENCE)
+        .until(() -> one.metric("penstock_gateway_cluster_refused_total", "foreign_bytes") > 0);
+    two.links("lab", 1, 1);
+    await().atMost(PATIENCE).until(() -> !one.node.nodes().withLinks("lab").isEmpty());
+  }
+
+  private static ClusterSettings with(ClusterSettings it, String name, Secret secret) {
+    return new ClusterSettings(
+        name,
+        it.listen(),
+        it.bind(),
+        it.relay(),
+        it.relayBind(),
+        it.seeding(),
+        secret,
+        it.tls(),
+        it.splitBrain(),
+        it.unreachableAfter(),
+        it.downAfter(),
+        it.leaveTimeout(),
+        it.appVersion());
+  }
+}
