@@ -187,7 +187,12 @@ class GatewaySettingsTest {
   void thePageHasEveryKeyAndNoOther() throws IOException {
     var page = ConfigurationPage.section("gateway.yaml");
     var reader =
-        ConfigReader.open(write(TOKENS + "  tls: {cert: none.pem, key: none.pem}\n"), List.of());
+        ConfigReader.open(
+            write(
+                TOKENS
+                    + "  tls: {cert: none.pem, key: none.pem}\n"
+                    + "cluster:\n  tls: {cert: none.pem, key: none.pem}\n"),
+            List.of());
     assertThatThrownBy(() -> GatewaySettings.of(reader)).isInstanceOf(ConfigException.class);
     assertThat(page.rows().keySet()).containsExactlyInAnyOrderElementsOf(reader.askedKeys());
   }

@@ -43,12 +43,7 @@ final class ClusterConfig {
     keys.put(
         "pekko.cluster.failure-detector.acceptable-heartbeat-pause", settings.unreachableAfter());
     keys.put("pekko.cluster.split-brain-resolver.stable-after", settings.downAfter());
-    keys.put(
-        "pekko.cluster.split-brain-resolver.active-strategy",
-        switch (settings.splitBrain()) {
-          case KEEP_MAJORITY -> "keep-majority";
-          case LEASE_MAJORITY -> "lease-majority";
-        });
+    keys.put("pekko.cluster.split-brain-resolver.active-strategy", settings.splitBrain().label());
     Duration leave = settings.leaveTimeout();
     for (String phase :
         new String[] {"cluster-sharding-shutdown-region", "cluster-leave", "cluster-exiting"}) {

@@ -115,12 +115,6 @@ public record ClusterSettings(
       requireLoopback(section, "relay_bind", relayBind);
     }
     var splitBrain = section.get("split_brain", splitBrainKind(), SplitBrain.KEEP_MAJORITY);
-    if (splitBrain == SplitBrain.LEASE_MAJORITY && !(seeding instanceof Seeding.Kubernetes)) {
-      section.refuse(
-          "split_brain",
-          "found \"" + splitBrain.label() + "\"",
-          "keep-majority, or cluster.bootstrap: kubernetes, whose Lease it needs");
-    }
     var settings =
         new ClusterSettings(
             name,

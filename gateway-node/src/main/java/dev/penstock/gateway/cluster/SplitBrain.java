@@ -7,8 +7,8 @@ import java.util.Locale;
 public enum SplitBrain {
   /// The part with more than half of the nodes; of two halves the one with the lowest address.
   KEEP_MAJORITY,
-  /// The part that takes a Kubernetes Lease first, which the smaller one tries for later.
-  LEASE_MAJORITY;
+  /// The part with the node that has been a member for longest.
+  KEEP_OLDEST;
 
   /// As operators write it, such as `keep-majority`.
   public String label() {

@@ -4,14 +4,13 @@ import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.Gauge;
 import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
-import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
 
 /// The meters of a node of a cluster; a gateway alone has none of them. Safe for use by several
 /// threads.
 public final class ClusterMeters {
-  private final Counter refused;
+  private final Counter joinsRefused;
   private final Counter unreachable;
   private final Gauge untold;
 
@@ -29,11 +28,10 @@ public final class ClusterMeters {
             .name("penstock_gateway_cluster_unreachable_total")
             .help("Times that a node was no longer heard from.")
             .register(registry);
-    refused =
+    joinsRefused =
         Counter.builder()
-            .name("penstock_gateway_cluster_refused_total")
-            .help("What reached the cluster's port and was not let in, by reason.")
-            .labelNames("reason")
+            .name("penstock_gateway_cluster_joins_refused_total")
+            .help("Nodes that asked this one to let them join and are not of its cluster.")
             .register(registry);
     untold =
         Gauge.builder()
@@ -46,8 +44,8 @@ public final class ClusterMeters {
     unreachable.inc();
   }
 
-  public void refused(ClusterRefusal reason) {
-    refused.labelValues(reason.name().toLowerCase(Locale.ROOT)).inc();
+  public void joinRefused() {
+    joinsRefused.inc();
   }
 
   /// Tells that a bound is met.

@@ -1,0 +1,318 @@
+package dev.penstock.testkit;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Predicate;
+
+/// A cluster of gateways in processes of their own on 127.0.0.2, 127.0.0.3, …, all with the same
+/// ports, and an agent. The nodes reach each other through proxies that can be cut. Nodes count from
+/// 0. Add services, then [#start].
+final class ClusterLab implements AutoCloseable {
+  static final String TOKEN = "s3cret";
+
+  private static final String SECRET = "the secret of the lab's nodes";
+  private static final int CONNECT_TIMEOUT_MILLIS = 5_000;
+
+  private record Cut(InetAddress from, InetAddress to) {}
+
+  private record Exposed(String target, int publicPort) {}
+
+  private final Path directory;
+  private final int listenPort = Ports.free();
+  private final int controlPort = Ports.free();
+  private final int controlBindPort = Ports.free();
+  private final int relayPort = Ports.free();
+  private final int relayBindPort = Ports.free();
+  private final List<Integer> managementPorts = new ArrayList<>();
+  private final int agentManagement = Ports.free();
+  private final NodeProcess[] nodes;
+  private final List<CutLinks> proxies = new ArrayList<>();
+  private final Set<Cut> cuts = ConcurrentHashMap.newKeySet();
+  private final Map<String, Exposed> services = new LinkedHashMap<>();
+  private final List<AutoCloseable> owned = new ArrayList<>();
+  private final List<String> settings = new ArrayList<>();
+  private final List<String> clusterSettings = new ArrayList<>();
+  private NodeProcess agent;
+
+  private ClusterLab(Path directory, int count) {
+    this.directory = directory;
+    this.nodes = new NodeProcess[count];
+    for (int i = 0; i < count; i++) {
+      managementPorts.add(Ports.free());
+    }
+  }
+
+  /// A lab of `count` nodes that keeps its files in `directory`.
+  static ClusterLab in(Path directory, int count) {
+    return new ClusterLab(directory, count);
+  }
+
+  /// More of every gateway's file, at the top level, such as `store: {url: …}`.
+  ClusterLab with(String yaml) {
+    settings.add(yaml);
+    return this;
+  }
+
+  /// More below `cluster` of every gateway's file, in one line, such as `down_after: 2s`.
+  ClusterLab withCluster(String line) {
+    clusterSettings.add(line);
+    return this;
+  }
+
+  /// Exposes a service that ends with the lab.
+  ClusterLab expose(String name, EchoService service) {
+    owned.add(service);
+    return expose(name, service.address());
+  }
+
+  /// Exposes a service that somebody else runs.
+  ClusterLab expose(String name, String target) {
+    services.put(name, new Exposed(target, Ports.free()));
+    return this;
+  }
+
+  /// Starts the nodes, all at once; returns when every one is ready.
+  ClusterLab start() throws IOException {
+    for (int i = 0; i < nodes.length; i++) {
+      proxies.add(
+          new CutLinks(
+              new InetSocketAddress(address(i), controlPort),
+              new InetSocketAddress(address(i), controlBindPort),
+              isCutTo(i)));
+      proxies.add(
+          new CutLinks(
+              new InetSocketAddress(address(i), relayPort),
+              new InetSocketAddress(address(i), relayBindPort),
+              isCutTo(i)));
+    }
+    for (int i = 0; i < nodes.length; i++) {
+      startNode(i);
+    }
+    for (NodeProcess node : nodes) {
+      node.awaitReady();
+    }
+    return this;
+  }
+
+  private Predicate<InetAddress> isCutTo(int node) {
+    InetAddress to = address(node);
+    return from -> cuts.contains(new Cut(from, to)) || cuts.contains(new Cut(to, from));
+  }
+
+  /// Starts a node that does not run, always with the same settings.
+  NodeProcess startNode(int node) {
+    Path config = write("gateway-" + node + ".yaml", yaml(node));
+    nodes[node] =
+        NodeProcess.start(
+            directory,
+            managementPorts.get(node),
+            Map.of(),
+            List.of("gateway", "--config", config.toString()));
+    return nodes[node];
+  }
+
+  /// Starts an agent that knows one node; returns when its services can be reached.
+  ///
+  /// @param node that it is told
+  NodeProcess startAgent(int node) {
+    var arguments =
+        new ArrayList<>(
+            List.of(
+                "agent",
+                "--gateway",
+                "http://" + address(node).getHostAddress() + ":" + listenPort,
+                "--token",
+                TOKEN,
+                "--management",
+                "127.0.0.1:" + agentManagement));
+    services.forEach((name, service) -> {
+      arguments.add("--expose");
+      arguments.add(name + "=" + service.target() + "@" + service.publicPort());
+    });
+    agent = NodeProcess.start(directory, agentManagement, Map.of(), arguments);
+    return agent.awaitReady();
+  }
+
+  NodeProcess node(int node) {
+    return nodes[node];
+  }
+
+  NodeProcess agent() {
+    return agent;
+  }
+
+  int size() {
+    return nodes.length;
+  }
+
+  /// The public address of a service at a node.
+  InetSocketAddress publicAddress(int node, String name) {
+    return new InetSocketAddress(address(node), services.get(name).publicPort());
+  }
+
+  /// Where other nodes reach a node's control messages.
+  InetSocketAddress controlAddress(int node) {
+    return new InetSocketAddress(address(node), controlPort);
+  }
+
+  /// A new client of a service at a node.
+  Socket connect(int node, String name) throws IOException {
+    var socket = new Socket();
+    try {
+      socket.connect(publicAddress(node, name), CONNECT_TIMEOUT_MILLIS);
+      socket.setTcpNoDelay(true);
+      return socket;
+    } catch (IOException e) {
+      socket.close();
+      throw e;
+    }
+  }
+
+  /// Whether a service that echoes answers a byte at a node now.
+  boolean echoes(int node, String name) {
+    try (Socket client = connect(node, name)) {
+      client.setSoTimeout(1_000);
+      client.getOutputStream().write('?');
+      return client.getInputStream().read() == '?';
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /// How many nodes a node sees in a state, such as `ready` or `unreachable`.
+  int sees(int node, String state) {
+    return (int) nodes[node].metric("penstock_gateway_cluster_nodes{", '"' + state + '"');
+  }
+
+  /// Cuts two nodes off from each other: what one sends does not arrive at the other.
+  void cut(int one, int other) {
+    cuts.add(new Cut(address(one), address(other)));
+    proxies.forEach(CutLinks::cutsChanged);
+  }
+
+  /// Undoes [#cut].
+  void heal(int one, int other) {
+    cuts.remove(new Cut(address(one), address(other)));
+    cuts.remove(new Cut(address(other), address(one)));
+    proxies.forEach(CutLinks::cutsChanged);
+  }
+
+  /// Cuts a node off from all others.
+  void isolate(int node) {
+    for (int other = 0; other < nodes.length; other++) {
+      if (other != node) {
+        cut(node, other);
+      }
+    }
+  }
+
+  /// Undoes every cut.
+  void healAll() {
+    cuts.clear();
+    proxies.forEach(CutLinks::cutsChanged);
+  }
+
+  /// What all processes wrote, for the message of a failed test.
+  String report() {
+    var report = new StringBuilder();
+    for (NodeProcess node : nodes) {
+      report.append(node == null ? "" : node.report());
+    }
+    return report + (agent == null ? "" : agent.report());
+  }
+
+  private static InetAddress address(int node) {
+    return InetAddress.ofLiteral("127.0.0." + (node + 2));
+  }
+
+  private String yaml(int node) {
+    String host = address(node).getHostAddress();
+    var seeds = new ArrayList<String>();
+    for (int i = 0; i < nodes.length; i++) {
+      seeds.add(address(i).getHostAddress() + ":" + controlPort);
+    }
+    var text =
+        new StringBuilder(
+            """
+            gateway:
+              listen: %s:%d
+              data_dir: %s
+              public: {host: %s, bind: %s, ports: 10000-35000}
+              auth:
+                tokens:
+                  - {token: %s, cluster: lab}
+            management:
+              listen: 127.0.0.1:%d
+            cluster:
+              enabled: true
+              name: lab
+              listen: %s:%d
+              bind: %s:%d
+              relay: %s:%d
+              relay_bind: %s:%d
+              seeds: %s
+              secret: %s
+            """
+                .formatted(
+                    host,
+                    listenPort,
+                    directory.resolve("data-" + node),
+                    host,
+                    host,
+                    TOKEN,
+                    managementPorts.get(node),
+                    host,
+                    controlPort,
+                    host,
+                    controlBindPort,
+                    host,
+                    relayPort,
+                    host,
+                    relayBindPort,
+                    seeds,
+                    SECRET.replace(' ', '-')));
+    clusterSettings.forEach(line -> text.append("  ").append(line).append('\n'));
+    settings.forEach(part -> text.append(part).append('\n'));
+    return text.toString();
+  }
+
+  @Override
+  public void close() {
+    if (agent != null) {
+      agent.close();
+    }
+    for (NodeProcess node : nodes) {
+      if (node != null) {
+        node.close();
+      }
+    }
+    var all = new ArrayList<AutoCloseable>(proxies);
+    all.addAll(owned);
+    for (AutoCloseable closeable : all) {
+      try {
+        closeable.close();
+      } catch (Exception e) {
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+
+  private Path write(String file, String text) {
+    try {
+      return Files.writeString(directory.resolve(file), text);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
