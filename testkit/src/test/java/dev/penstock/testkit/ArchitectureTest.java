@@ -138,11 +138,24 @@ class ArchitectureTest {
           .that()
           .resideInAPackage("dev.penstock..")
           .and()
-          .resideOutsideOfPackage("dev.penstock.gateway.leases..")
+          .resideOutsideOfPackages("dev.penstock.gateway.leases..", TESTKIT)
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage("java.sql..", "javax.sql..", "org.h2..")
           .because("what lasts is behind LeaseStore");
+
+  @ArchTest
+  static final ArchRule A_GATEWAY_ALONE_HAS_NO_CLUSTER =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.penstock..")
+          .and()
+          .resideOutsideOfPackages(
+              "dev.penstock.gateway.cluster..", "dev.penstock.gateway.leases..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("org.apache.pekko.cluster..")
+          .because("what only members need is loaded by members only");
 
   @ArchTest
   static final ArchRule YAMUX_AND_CONTROL_ARE_THE_BOTTOM =

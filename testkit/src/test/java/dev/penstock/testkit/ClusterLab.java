@@ -16,8 +16,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
 
 /// A cluster of gateways in processes of their own on 127.0.0.2, 127.0.0.3, …, all with the same
-/// ports, and an agent. The nodes reach each other through proxies that can be cut. Nodes count from
-/// 0. Add services, then [#start].
+/// ports, and an agent. The nodes reach each other through proxies that can be cut. Nodes count
+/// from 0. Add services, then [#start].
 final class ClusterLab implements AutoCloseable {
   static final String TOKEN = "s3cret";
 
