@@ -6,9 +6,13 @@ import static org.awaitility.Awaitility.await;
 
 import dev.penstock.config.HostPort;
 import dev.penstock.config.Secret;
+import io.netty.pkitesting.CertificateBuilder;
+import io.netty.pkitesting.X509Bundle;
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,12 +24,15 @@ import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(120)
 class ClusterNodeTest {
   private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  @TempDir Path files;
 
   private final List<TestNode> nodes = new ArrayList<>();
   private final HostPort first = TestNode.address();
@@ -212,6 +219,73 @@ class ClusterNodeTest {
     }
     two.links("lab", 1, 1);
     await().atMost(PATIENCE).until(() -> !one.node.nodes().withLinks("lab").isEmpty());
+  }
+
+  @Test
+  void withTlsOnlyNodesOfTheAuthorityTakePart() throws Exception {
+    X509Bundle authority = newAuthority("CN=ours");
+    X509Bundle foreign = newAuthority("CN=theirs");
+    ClusterSettings.Tls ours = issued(authority, authority, "ours");
+    var one = start(first, settings -> over(settings, ours));
+    one.node.up().toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    var inTheClear = start(TestNode.address());
+    var stranger =
+        start(
+            TestNode.address(),
+            settings -> over(settings, issued(foreign, authority, "theirs")));
+    var two = start(TestNode.address(), settings -> over(settings, ours));
+    await().atMost(PATIENCE).until(() -> one.node.nodes().all().size() == 2);
+    assertThat(two.node.notReadyBecause()).isEmpty();
+    // Both had as long as the one that was let in, and a try each.
+    await()
+        .during(Duration.ofSeconds(4))
+        .atMost(PATIENCE)
+        .until(() ->
+            !inTheClear.node.notReadyBecause().isEmpty()
+                && !stranger.node.notReadyBecause().isEmpty()
+                && one.node.nodes().all().size() == 2);
+  }
+
+  private static X509Bundle newAuthority(String name) throws Exception {
+    return new CertificateBuilder()
+        .subject(name)
+        .setIsCertificateAuthority(true)
+        .rsa2048()
+        .buildSelfSigned();
+  }
+
+  private ClusterSettings.Tls issued(X509Bundle by, X509Bundle trusted, String name) {
+    try {
+      X509Bundle own =
+          new CertificateBuilder()
+              .subject("CN=penstock-node")
+              .addSanDnsName("penstock-node")
+              .rsa2048()
+              .buildIssuedBy(by);
+      return new ClusterSettings.Tls(
+          Files.writeString(files.resolve(name + ".crt"), own.getCertificatePEM()),
+          Files.writeString(files.resolve(name + ".key"), own.getPrivateKeyPEM()),
+          Files.writeString(files.resolve(name + ".ca"), trusted.getRootCertificatePEM()));
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static ClusterSettings over(ClusterSettings it, ClusterSettings.Tls tls) {
+    return new ClusterSettings(
+        it.name(),
+        it.listen(),
+        it.bind(),
+        it.relay(),
+        it.relayBind(),
+        it.seeding(),
+        it.secret(),
+        tls,
+        it.splitBrain(),
+        it.unreachableAfter(),
+        it.downAfter(),
+        it.leaveTimeout(),
+        it.appVersion());
   }
 
   private static ClusterSettings with(ClusterSettings it, String name, Secret secret) {
