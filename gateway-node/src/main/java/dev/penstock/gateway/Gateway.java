@@ -1,14 +1,11 @@
 package dev.penstock.gateway;
 
+import com.typesafe.config.Config;
 import dev.penstock.config.Secret;
 import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.cluster.ClusterNode;
 import dev.penstock.gateway.cluster.NodeState;
 import dev.penstock.gateway.drain.Drain;
-import dev.penstock.gateway.leases.DatabaseLeaseStore;
-import dev.penstock.gateway.leases.LeaseStore;
-import dev.penstock.gateway.leases.Leases;
-import dev.penstock.gateway.leases.LocalLeases;
 import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.Handshakes;
@@ -47,6 +44,7 @@ import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -82,7 +80,7 @@ public final class Gateway implements RunningNode.Drainable {
   private static final Duration GOODBYE = Duration.ofMillis(300);
 
   private final NodeSystem node;
-  private final LeaseStore store;
+  private final LeaseParts leases;
   private final ManagementServer management;
   private final Tcp.Listener listener;
   private final ActorRef<LinkSupervisor.Command> supervisor;
@@ -102,7 +100,7 @@ public final class Gateway implements RunningNode.Drainable {
 
   private Gateway(
       NodeSystem node,
-      LeaseStore store,
+      LeaseParts leases,
       ManagementServer management,
       Tcp.Listener listener,
       ActorRef<LinkSupervisor.Command> supervisor,
@@ -113,7 +111,7 @@ public final class Gateway implements RunningNode.Drainable {
     this.drain = drain;
     this.drained = drained;
     this.node = node;
-    this.store = store;
+    this.leases = leases;
     this.management = management;
     this.listener = listener;
     this.supervisor = supervisor;
@@ -159,30 +157,29 @@ public final class Gateway implements RunningNode.Drainable {
   /// As [#start(GatewaySettings)], with `surroundings` where the settings name no cluster.
   static Gateway start(GatewaySettings settings, Surroundings surroundings) throws IOException {
     Tls tls = tls(settings);
-    var store = DatabaseLeaseStore.open(settings.dataDir());
+    var leases = LeaseParts.open(settings);
     NodeSystem node = null;
     try {
-      var leases = Leases.open(store, settings.leasePolicy());
-      leases.warnings().forEach(log::warn);
-      node = system(settings);
-      return new Starting(settings, surroundings, node, tls, store, leases).start();
+      node = system(settings, leases.config());
+      return new Starting(settings, surroundings, node, tls, leases).start();
     } catch (IOException | RuntimeException e) {
       if (node != null) {
         node.close();
       }
-      store.close();
+      leases.close();
       throw e;
     }
   }
 
-  private static NodeSystem system(GatewaySettings settings) {
+  private static NodeSystem system(GatewaySettings settings, List<Config> config) {
     var cluster = settings.cluster();
     if (cluster == null) {
       return NodeSystem.start("gateway", settings.eventLoops());
     }
     try {
-      return NodeSystem.start(
-          "gateway", settings.eventLoops(), List.of(ClusterNode.config(cluster)));
+      var all = new ArrayList<>(config);
+      all.add(ClusterNode.config(cluster));
+      return NodeSystem.start("gateway", settings.eventLoops(), all);
     } catch (RemoteTransportException e) {
       throw settings
           .origins()
@@ -271,7 +268,7 @@ public final class Gateway implements RunningNode.Drainable {
             supervisor, LinkSupervisor.End::new, GOODBYE, node.actors().scheduler());
     gone.handle((_, _) -> null).toCompletableFuture().join();
     node.close();
-    store.close();
+    leases.close();
   }
 
   /// The parts on their way up.
@@ -280,8 +277,7 @@ public final class Gateway implements RunningNode.Drainable {
       Surroundings surroundings,
       NodeSystem node,
       @Nullable Tls tls,
-      LeaseStore store,
-      Leases leases) {
+      LeaseParts leases) {
     Gateway start() throws IOException {
       requirePublicAddress();
       var registry = new PrometheusRegistry();
@@ -342,7 +338,7 @@ public final class Gateway implements RunningNode.Drainable {
                   new Tunnels.Setup(
                       tunnelShared,
                       new UdpTunnel.Shared(tunnelShared, settings.udp(), budget),
-                      new LocalLeases(leases),
+                      leases.start(node.actors()),
                       settings.publicSide().bind(),
                       settings.publicSide().syncGrace(),
                       () -> restored.complete(null))),
@@ -399,10 +395,9 @@ public final class Gateway implements RunningNode.Drainable {
           .addKeyValue("listen", listener.address())
           .addKeyValue("management", management.address())
           .addKeyValue("transport", node.loops().transport())
-          .addKeyValue("tunnels", leases.tunnels().size())
           .log("the gateway is up");
       return new Gateway(
-          node, store, management, listener, supervisor, drain, drained, clusterNode, relay);
+          node, leases, management, listener, supervisor, drain, drained, clusterNode, relay);
     }
 
     private static void draining(

@@ -84,7 +84,8 @@ class DrainTest {
                     () -> {
                       handOverAsked = true;
                       return handedOver;
-                    }, null))
+                    },
+                    null))
             .start();
     handedOver.complete(null);
   }

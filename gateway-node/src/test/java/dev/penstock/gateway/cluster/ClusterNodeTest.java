@@ -230,9 +230,7 @@ class ClusterNodeTest {
     one.node.up().toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
     var inTheClear = start(TestNode.address());
     var stranger =
-        start(
-            TestNode.address(),
-            settings -> over(settings, issued(foreign, authority, "theirs")));
+        start(TestNode.address(), settings -> over(settings, issued(foreign, authority, "theirs")));
     var two = start(TestNode.address(), settings -> over(settings, ours));
     await().atMost(PATIENCE).until(() -> one.node.nodes().all().size() == 2);
     assertThat(two.node.notReadyBecause()).isEmpty();
