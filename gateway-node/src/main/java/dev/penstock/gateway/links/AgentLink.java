@@ -1,6 +1,8 @@
 package dev.penstock.gateway.links;
 
 import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.Protocol;
+import dev.penstock.protocol.link.DatagramStream;
 import dev.penstock.protocol.link.Link;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -12,6 +14,7 @@ public final class AgentLink {
   private final String cluster;
   private final Link link;
   private final Set<Capability> capabilities;
+  private final DatagramStream.Framing framing;
   private final ActorRef<GatewayLink.Command> actor;
   private final AtomicInteger outstanding = new AtomicInteger();
   private volatile boolean silent;
@@ -20,10 +23,12 @@ public final class AgentLink {
       String cluster,
       Link link,
       Set<Capability> capabilities,
+      DatagramStream.Framing framing,
       ActorRef<GatewayLink.Command> actor) {
     this.cluster = cluster;
     this.link = link;
     this.capabilities = capabilities;
+    this.framing = framing;
     this.actor = actor;
   }
 
@@ -37,6 +42,18 @@ public final class AgentLink {
 
   public boolean can(Capability capability) {
     return capabilities.contains(capability);
+  }
+
+  /// How the datagrams of a flow stand in its stream.
+  DatagramStream.Framing framing() {
+    return framing;
+  }
+
+  /// Whether a stream begins with the outcome of the dial. An original agent in JSON has an end for
+  /// a connection that could not be made, and nothing of the kind for datagrams.
+  boolean reportsDials(Protocol protocol) {
+    return can(Capability.DIAL_STATUS)
+        && (protocol == Protocol.TCP || framing != DatagramStream.Framing.MESSAGES);
   }
 
   /// Asks the agent for a sign of life: one that has just opened another link may have left this

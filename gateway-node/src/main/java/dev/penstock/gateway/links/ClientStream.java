@@ -63,7 +63,7 @@ public final class ClientStream {
   }
 
   private Behavior<Command> open(ActorRef<Command> self, Materializer materializer) {
-    LinkStream stream = link.link().open(header());
+    LinkStream stream = link.link().open(header(), client.tunnel().listenerPort());
     if (stream == null) {
       link.released();
       client
@@ -91,7 +91,7 @@ public final class ClientStream {
   }
 
   private boolean reportsDials() {
-    return link.can(Capability.DIAL_STATUS);
+    return link.reportsDials(Protocol.TCP);
   }
 
   private record ToActor(ActorRef<Command> actor, long acceptedAt, GatewayMeters meters)

@@ -17,6 +17,7 @@ import dev.penstock.protocol.control.ControlMessage.Register;
 import dev.penstock.protocol.control.ControlMessage.RegisterSuccess;
 import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.json.OriginalPacing;
+import dev.penstock.protocol.link.DatagramStream;
 import dev.penstock.protocol.link.Link;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.LinkListener;
@@ -150,6 +151,10 @@ public final class GatewayLink {
   private static final Logger log = LoggerFactory.getLogger(GatewayLink.class);
   private static final Set<Capability> OURS =
       EnumSet.of(Capability.UDP_FRAMES, Capability.DIAL_STATUS, Capability.CALLER_ADDRESS);
+
+  /// What the session of JSON messages does in place of an original agent.
+  private static final Set<Capability> MADE_UP_FOR_ORIGINAL =
+      EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS);
 
   /// How long an agent without our extensions may take to answer a ping: the original gives its own
   /// pings 30 s, because one large message holds up all others.
@@ -502,7 +507,14 @@ public final class GatewayLink {
     link.carryToOriginal(
         Long.toHexString(ThreadLocalRandom.current().nextLong()),
         setup.shared().originals().pacing());
-    up(new AgentLink(setup.cluster(), link, OURS, context.getSelf()), Carrier.JSON);
+    up(
+        new AgentLink(
+            setup.cluster(),
+            link,
+            MADE_UP_FOR_ORIGINAL,
+            DatagramStream.Framing.MESSAGES,
+            context.getSelf()),
+        Carrier.JSON);
   }
 
   private void askBesideSession() {
@@ -552,11 +564,15 @@ public final class GatewayLink {
     if (ack.capabilities().isEmpty()) {
       link.tolerateSilence(ORIGINAL_PATIENCE);
     }
+    Set<Capability> common = Capability.common(hello.capabilities(), ack.capabilities());
     up(
         new AgentLink(
             setup.cluster(),
             link,
-            Capability.common(hello.capabilities(), ack.capabilities()),
+            common,
+            common.contains(Capability.UDP_FRAMES)
+                ? DatagramStream.Framing.LENGTHS
+                : DatagramStream.Framing.YAMUX_FRAMES,
             context.getSelf()),
         carrier);
   }

@@ -72,7 +72,7 @@ public final class UdpSession {
   }
 
   private Behavior<Command> open() {
-    LinkStream stream = link.link().open(header());
+    LinkStream stream = link.link().open(header(), flow.tunnel().listenerPort());
     if (stream == null) {
       link.released();
       flow.loop().run(() -> flow.notCarried(link, List.of(), null));
@@ -168,7 +168,7 @@ public final class UdpSession {
       this.link = link;
       this.actor = actor;
       this.loop = link.link().loop();
-      this.early = link.can(Capability.DIAL_STATUS) ? new ArrayList<>() : null;
+      this.early = link.reportsDials(Protocol.UDP) ? new ArrayList<>() : null;
     }
 
     Loop loop() {
@@ -178,10 +178,8 @@ public final class UdpSession {
     void start(LinkStream carriedBy) {
       stream =
           carriedBy.datagrams(
-              link.can(Capability.UDP_FRAMES)
-                  ? DatagramStream.Framing.LENGTHS
-                  : DatagramStream.Framing.YAMUX_FRAMES,
-              link.can(Capability.DIAL_STATUS)
+              link.framing(),
+              link.reportsDials(Protocol.UDP)
                   ? LinkStream.DialReport.EXPECTED
                   : LinkStream.DialReport.NONE,
               null,

@@ -537,6 +537,7 @@ public final class Tunnels {
         registration.serviceName(),
         registration.serviceNamespace(),
         registration.servicePort(),
+        registration.gatewayPort(),
         access(known.tunnel.identity(), registration));
   }
 

@@ -3,6 +3,7 @@ package dev.penstock.gateway.links;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.penstock.protocol.Seeds;
+import dev.penstock.protocol.link.DatagramStream.Framing;
 import java.util.Set;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
@@ -12,7 +13,7 @@ class LinksTest {
   private final RandomGenerator random = Seeds.random(1);
 
   private static AgentLink link(String cluster) {
-    return new AgentLink(cluster, null, Set.of(), null);
+    return new AgentLink(cluster, null, Set.of(), Framing.LENGTHS, null);
   }
 
   @Test

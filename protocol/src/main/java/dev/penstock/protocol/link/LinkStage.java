@@ -222,7 +222,7 @@ public final class LinkStage
       }
     }
 
-    @Nullable LinkStream open(StreamHeader header) {
+    @Nullable LinkStream open(StreamHeader header, int listenerPort) {
       if (ended) {
         return null;
       }
@@ -250,7 +250,7 @@ public final class LinkStage
           yield stream;
         }
         case OriginalSession original -> {
-          OriginalStream opened = original.open(header, stream);
+          OriginalStream opened = original.open(header, listenerPort, stream, System.nanoTime());
           if (opened == null) {
             yield null;
           }
