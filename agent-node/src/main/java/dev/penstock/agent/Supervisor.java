@@ -12,6 +12,7 @@ import dev.penstock.agent.serve.TargetFlow;
 import dev.penstock.agent.serve.TargetStream;
 import dev.penstock.agent.serve.Targets;
 import dev.penstock.agent.settings.ServiceSettings;
+import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.control.Protocol;
@@ -62,12 +63,21 @@ final class Supervisor {
   private record TunnelRefused(ServiceSettings service, long round, Throwable why)
       implements Command {}
 
+  private record SyncAnswered(long round, TunnelClient.Sync answer) implements Command {}
+
+  private record SyncFailed(long round, Throwable why) implements Command {}
+
+  private record SyncTunnels(long round) implements Command {}
+
   private record LinkGone() implements Command {}
 
   private record RegisterTunnel(ServiceSettings service, long round) implements Command {}
 
   private static final Logger log = LoggerFactory.getLogger(Supervisor.class);
   private static final Backoff BACKOFF = Backoff.standard();
+
+  /// Shows the gateway that its tunnels are wanted, well within `gateway.public.sync_grace`.
+  private static final Duration SYNC_INTERVAL = Duration.ofMinutes(5);
 
   private final ActorContext<Command> context;
   private final TimerScheduler<Command> timers;
@@ -78,6 +88,10 @@ final class Supervisor {
   private final TunnelClient client;
   private final List<ActorRef<AgentLink.Command>> links = new ArrayList<>();
   private final Map<ServiceSettings, TunnelRegistered> confirmed = new HashMap<>();
+
+  /// Why services are not confirmed, where the gateway said so.
+  private final Map<ServiceSettings, String> refusals = new HashMap<>();
+
   private final Map<ServiceSettings, String> announced = new HashMap<>();
   private String clusterId = "";
   private int linksRunning;
@@ -156,6 +170,7 @@ final class Supervisor {
         if (--linksUp == 0) {
           meters.heartbeats().state(HeartbeatMeters.State.RECONNECTING);
           confirmed.clear();
+          refusals.clear();
           round++;
         }
       }
@@ -166,12 +181,27 @@ final class Supervisor {
       }
       case TunnelAnswered(var service, long of, var answer) -> {
         if (of == round) {
-          confirmed.put(service, answer);
+          confirmed(service, answer);
         }
       }
       case TunnelRefused(var service, long of, var why) -> {
         if (of == round) {
           tunnelRefused(service, why);
+        }
+      }
+      case SyncTunnels(long of) -> {
+        if (of == round) {
+          syncTunnels();
+        }
+      }
+      case SyncAnswered(long of, var answer) -> {
+        if (of == round) {
+          synced(answer);
+        }
+      }
+      case SyncFailed(long of, var why) -> {
+        if (of == round) {
+          syncFailed(why);
         }
       }
       case End(var replyTo) -> {
@@ -254,7 +284,61 @@ final class Supervisor {
   private void registerTunnels() {
     roundStartedAt = System.nanoTime();
     meters.discovery().synced(outbound.settings().exposed().size());
-    outbound.settings().exposed().forEach(this::registerTunnel);
+    if (TunnelClient.isForSync(outbound.settings().exposed().size())) {
+      syncTunnels();
+    } else {
+      outbound.settings().exposed().forEach(this::registerTunnel);
+    }
+  }
+
+  private void syncTunnels() {
+    long now = round;
+    context.pipeToSelf(
+        client.sync(outbound.loops().get(0), clusterId, outbound.settings().exposed()),
+        (answer, failed) ->
+            failed == null ? new SyncAnswered(now, answer) : new SyncFailed(now, failed));
+  }
+
+  private void synced(TunnelClient.Sync answer) {
+    switch (answer) {
+      case TunnelClient.Sync.NotServed() ->
+          outbound.settings().exposed().forEach(this::registerTunnel);
+      case TunnelClient.Sync.Done(var tunnels) -> {
+        for (ServiceSettings service : outbound.settings().exposed()) {
+          String id = TunnelClient.tunnelId(clusterId, service);
+          TunnelRegistered taken = tunnels.taken().get(id);
+          if (taken == null) {
+            tunnelRefused(
+                service,
+                new TunnelClient.Refused(
+                    tunnels.rejected().getOrDefault(id, "the answer does not name it")));
+          } else {
+            confirmed(service, taken);
+          }
+        }
+        timers.startSingleTimer(new SyncTunnels(round), SYNC_INTERVAL);
+      }
+    }
+  }
+
+  /// Tunnels that were confirmed before stay so: the gateway does not forget them that soon.
+  private void syncFailed(Throwable why) {
+    meters.discovery().registrationFailed();
+    log.atWarn()
+        .addKeyValue("tunnels", outbound.settings().exposed().size())
+        .addKeyValue("cause", Tcp.causeOf(why).getMessage())
+        .log("the gateway did not take the tunnels");
+    timers.startSingleTimer(new SyncTunnels(round), retryDelay());
+  }
+
+  private void confirmed(ServiceSettings service, TunnelRegistered answer) {
+    confirmed.put(service, answer);
+    refusals.remove(service);
+  }
+
+  private Duration retryDelay() {
+    var outage = Duration.ofNanos(System.nanoTime() - roundStartedAt);
+    return BACKOFF.delay(outage, Duration.ZERO, ThreadLocalRandom.current());
   }
 
   private void registerTunnel(ServiceSettings service) {
@@ -270,15 +354,20 @@ final class Supervisor {
   private void tunnelRefused(ServiceSettings service, Throwable why) {
     meters.discovery().registrationFailed();
     Throwable cause = Tcp.causeOf(why);
+    confirmed.remove(service);
+    refusals.put(service, String.valueOf(cause.getMessage()));
     log.atWarn()
         .addKeyValue("service", service.name())
         .addKeyValue("cause", cause.getMessage())
         .log("the gateway did not take a tunnel");
-    var outage = Duration.ofNanos(System.nanoTime() - roundStartedAt);
-    timers.startSingleTimer(
-        service,
-        new RegisterTunnel(service, round),
-        BACKOFF.delay(outage, Duration.ZERO, ThreadLocalRandom.current()));
+    timers.startSingleTimer(service, new RegisterTunnel(service, round), retryDelay());
+  }
+
+  /// Where clients go: past the gateway when the tunnel has no port there.
+  private static String endpoint(ServiceSettings service, TunnelRegistered tunnel) {
+    return tunnel.tunnelPort() == TunnelRegistered.NO_PORT
+        ? service.publicEndpoint().map(HostPort::toString).orElse("")
+        : tunnel.tunnelEndpoint();
   }
 
   /// Tells users what they can reach, and operators what is still missing.
@@ -292,9 +381,14 @@ final class Supervisor {
     for (ServiceSettings service : outbound.settings().exposed()) {
       TunnelRegistered tunnel = confirmed.get(service);
       if (tunnel == null) {
-        reasons.add("tunnel " + service.name() + " is not confirmed by the gateway");
-      } else if (linksUp > 0 && !tunnel.tunnelEndpoint().equals(announced.get(service))) {
-        announced.put(service, tunnel.tunnelEndpoint());
+        String why = refusals.get(service);
+        reasons.add(
+            "tunnel "
+                + service.name()
+                + " is not confirmed by the gateway"
+                + (why == null ? "" : ": " + why));
+      } else if (linksUp > 0 && !endpoint(service, tunnel).equals(announced.get(service))) {
+        announced.put(service, endpoint(service, tunnel));
         announcements
             .reachable()
             .accept(
@@ -302,7 +396,7 @@ final class Supervisor {
                     + "  "
                     + service.protocol().label()
                     + "  "
-                    + tunnel.tunnelEndpoint()
+                    + endpoint(service, tunnel)
                     + " -> "
                     + service.target());
       }

@@ -302,19 +302,26 @@ public final class Gateway implements AutoCloseable {
               settings.links().handshakeTimeout()),
           port::answer,
           peer -> Flow.of(HttpRequest.class).mapAsync(1, request -> rest.handle(request, peer)),
-          (peer, kind, why) -> badPeers.rejected(Rejection.BAD_HANDSHAKE, peer, kind + ": " + why),
-          settings.proxyProtocol().front());
+          (peer, kind, why) ->
+              badPeers.rejected(
+                  kind.equals(HttpPort.TOO_MANY_UNUPGRADED)
+                      ? Rejection.TOO_MANY_UNUPGRADED
+                      : Rejection.BAD_HANDSHAKE,
+                  peer,
+                  kind + ": " + why),
+          settings.proxyProtocol().front(),
+          settings.links().maxUnupgraded());
     }
 
     private GatewayLink.Originals originals() {
-      var usual = OriginalPacing.defaults();
       return new GatewayLink.Originals(
           settings.links().originalJson() ? Carrier.JSON : Carrier.YAMUX,
           new OriginalPacing(
               settings.links().originalHold(),
               settings.links().originalPause(),
-              usual.linger(),
-              usual.patience()));
+              settings.links().originalLinger(),
+              settings.links().originalPatience()),
+          settings.links().originalHalfClosed());
     }
 
     private LinkSettings linkSettings() {

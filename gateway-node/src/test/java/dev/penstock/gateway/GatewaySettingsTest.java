@@ -82,7 +82,11 @@ class GatewaySettingsTest {
                 CarrierChoice.AUTO,
                 false,
                 Duration.ofMillis(250),
-                Duration.ofMillis(5)));
+                Duration.ofMillis(5),
+                Duration.ofSeconds(5),
+                Duration.ofSeconds(5),
+                Duration.ofMinutes(1),
+                10_000));
     assertThat(settings.eventLoops()).isZero();
     assertThat(settings.toString()).doesNotContain("s3cret");
   }

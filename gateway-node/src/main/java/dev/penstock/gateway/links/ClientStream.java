@@ -17,6 +17,7 @@ import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.stream.Materializer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,6 +31,10 @@ public final class ClientStream {
 
   private record Idle() implements Command {}
 
+  private record PeerFinished() implements Command {}
+
+  private record StillHalfClosed() implements Command {}
+
   private record Ended(StreamEnd end) implements Command {}
 
   private static final Logger log = LoggerFactory.getLogger(ClientStream.class);
@@ -38,25 +43,31 @@ public final class ClientStream {
   private final AgentLink link;
   private final GatewayMeters meters;
   private final BadPeers badPeers;
-  private boolean idle;
+  private final Duration idleTimeout;
+  private final Duration halfClosedTimeout;
 
-  private ClientStream(Client client, AgentLink link, GatewayMeters meters, BadPeers badPeers) {
+  /// Why this side cut the connection; null while it did not.
+  private StreamEnd.@Nullable Cause cut;
+
+  private ClientStream(Client client, AgentLink link, GatewayLink.Shared shared) {
     this.client = client;
     this.link = link;
-    this.meters = meters;
-    this.badPeers = badPeers;
+    this.meters = shared.meters();
+    this.badPeers = shared.badPeers();
+    this.idleTimeout = shared.clientIdleTimeout();
+    this.halfClosedTimeout = shared.originals().halfClosedTimeout();
   }
 
   public static Behavior<Command> create(
       Client client, AgentLink link, GatewayLink.Shared shared, Materializer materializer) {
     return Behaviors.setup(context -> {
-      var stream = new ClientStream(client, link, shared.meters(), shared.badPeers());
-      stream.watch(context.getSelf(), shared.clientIdleTimeout());
+      var stream = new ClientStream(client, link, shared);
+      stream.watch(context.getSelf());
       return stream.open(context.getSelf(), materializer);
     });
   }
 
-  private void watch(ActorRef<Command> self, Duration idleTimeout) {
+  private void watch(ActorRef<Command> self) {
     if (!idleTimeout.isZero()) {
       client.connection().onIdle(idleTimeout, () -> self.tell(new Idle()));
     }
@@ -87,7 +98,7 @@ public final class ClientStream {
                 new ToActor(self, client.acceptedAt(), meters)))
         .withAttributes(link.link().loop().attributes())
         .run(materializer);
-    return Behaviors.receiveMessage(this::on);
+    return Behaviors.receiveMessage(command -> on(command, self));
   }
 
   private boolean reportsDials() {
@@ -104,6 +115,11 @@ public final class ClientStream {
     @Override
     public void firstReceived() {
       meters.firstByte(System.nanoTime() - acceptedAt);
+    }
+
+    @Override
+    public void peerFinished() {
+      actor.tell(new PeerFinished());
     }
 
     @Override
@@ -126,15 +142,22 @@ public final class ClientStream {
             : null);
   }
 
-  private Behavior<Command> on(Command command) {
+  private Behavior<Command> on(Command command, ActorRef<Command> self) {
     return switch (command) {
       case Connected() -> {
         meters.connected(System.nanoTime() - client.acceptedAt());
         yield Behaviors.same();
       }
       case Idle() -> {
-        idle = true;
-        client.connection().reset();
+        cut(StreamEnd.Cause.IDLE);
+        yield Behaviors.same();
+      }
+      case PeerFinished() -> {
+        limitHalfClosed(self);
+        yield Behaviors.same();
+      }
+      case StillHalfClosed() -> {
+        cut(StreamEnd.Cause.HALF_CLOSED);
         yield Behaviors.same();
       }
       case Ended(var end) -> {
@@ -144,9 +167,25 @@ public final class ClientStream {
     };
   }
 
+  /// An original agent ends its direction in order when its service was reset, too. It goes on
+  /// taking what the client says, for minutes, and a client that only listens would never learn.
+  private void limitHalfClosed(ActorRef<Command> self) {
+    boolean sooner = idleTimeout.isZero() || halfClosedTimeout.compareTo(idleTimeout) < 0;
+    if (!link.can(Capability.DIAL_STATUS) && !halfClosedTimeout.isZero() && sooner) {
+      client.connection().onIdle(halfClosedTimeout, () -> self.tell(new StillHalfClosed()));
+    }
+  }
+
+  private void cut(StreamEnd.Cause why) {
+    if (cut == null) {
+      cut = why;
+      client.connection().reset();
+    }
+  }
+
   private void ended(StreamEnd end) {
     link.released();
-    StreamEnd.Cause cause = idle ? StreamEnd.Cause.IDLE : end.cause();
+    StreamEnd.Cause cause = cut == null ? end.cause() : cut;
     meters.streamEnded(cause);
     DialStatus dial = end.dial();
     if (dial != null) {

@@ -90,13 +90,6 @@ public final class GatewayLink {
     GATEWAY
   }
 
-  /// Who is at the other end, as far as the upgrade shows.
-  public enum Peer {
-    /// Probably an original agent.
-    ORIGINAL,
-    OTHER
-  }
-
   /// What the links of one gateway share.
   ///
   /// @param carriers what may carry the streams of a link
@@ -122,9 +115,12 @@ public final class GatewayLink {
   ///
   /// @param carrier what is preferred for them; yamux where the gateway may use it
   /// @param pacing of JSON tunnels
-  public record Originals(Carrier carrier, OriginalPacing pacing) {
+  /// @param halfClosedTimeout without a byte of the client, once the agent has ended its direction;
+  ///   zero for no limit
+  public record Originals(Carrier carrier, OriginalPacing pacing, Duration halfClosedTimeout) {
     /// By yamux, with usual pacing where even that must not be used.
-    public static final Originals DEFAULT = new Originals(Carrier.YAMUX, OriginalPacing.defaults());
+    public static final Originals DEFAULT =
+        new Originals(Carrier.YAMUX, OriginalPacing.defaults(), Duration.ofMinutes(1));
   }
 
   /// How long an agent is expected to take for `gateway_hello_ack`, before its link counts as one
@@ -139,11 +135,12 @@ public final class GatewayLink {
 
   /// What one link is made of.
   ///
+  /// @param kind of the agent, as far as the upgrade shows
   /// @param gatewayUrl where an agent that registers is sent
   public record Setup(
       Shared shared,
       Socket socket,
-      Peer peer,
+      AgentKind kind,
       String cluster,
       WebSocketConnection connection,
       String gatewayUrl) {}
@@ -404,7 +401,7 @@ public final class GatewayLink {
   /// sends nothing but a heartbeat within 30 s.
   private Duration registerPatience() {
     Duration usual = setup.shared().registerTimeout();
-    return setup.peer() == Peer.ORIGINAL && usual.compareTo(ORIGINALS_PATIENCE) < 0
+    return setup.kind() == AgentKind.ORIGINAL && usual.compareTo(ORIGINALS_PATIENCE) < 0
         ? ORIGINALS_PATIENCE
         : usual;
   }
@@ -491,7 +488,7 @@ public final class GatewayLink {
   /// Whether an agent is to have its tunnels on this socket, in JSON.
   private boolean staysHere(Register register) {
     return setup.socket() == Socket.CONTROLLER
-        && !register.features().contains(Register.NAMES_CAPABILITIES)
+        && setup.kind().registered(register.features()) == AgentKind.ORIGINAL
         && (setup.shared().originals().carrier() == Carrier.JSON
             || !setup.shared().carriers().allows(Carrier.YAMUX));
   }

@@ -27,14 +27,11 @@ public final class LinkPort {
   private final BadPeers badPeers;
   private final BiConsumer<Accepted, WebSocketConnection> connected;
 
-  /// What the HTTP library of original agents calls itself: they have no name of their own.
-  private static final String ORIGINAL_USER_AGENT = "Go-http-client/";
-
   /// An upgrade that was granted.
   ///
   /// @param gatewayUrl where an agent that registers here is to link to
   public record Accepted(
-      GatewayLink.Socket socket, GatewayLink.Peer peer, String cluster, String gatewayUrl) {}
+      GatewayLink.Socket socket, AgentKind kind, String cluster, String gatewayUrl) {}
 
   /// @param linksUrl what agents are told; null derives it from the request
   /// @param connected gets every granted WebSocket, on its loop
@@ -85,7 +82,7 @@ public final class LinkPort {
     }
     return switch (arrivals.ask(cluster.get(), socket, System.nanoTime())) {
       case WELCOME ->
-          accept(new Accepted(socket, peer(request), cluster.get(), gatewayUrl(request)));
+          accept(new Accepted(socket, AgentKind.of(request), cluster.get(), gatewayUrl(request)));
       case TOO_MANY_SOCKETS ->
           refuse(
               request,
@@ -115,13 +112,6 @@ public final class LinkPort {
       connection.onClosed(() -> arrivals.closed(accepted.cluster(), accepted.socket()));
       connected.accept(accepted, connection);
     });
-  }
-
-  private static GatewayLink.Peer peer(UpgradeRequest request) {
-    String program = request.userAgent();
-    return program != null && program.startsWith(ORIGINAL_USER_AGENT)
-        ? GatewayLink.Peer.ORIGINAL
-        : GatewayLink.Peer.OTHER;
   }
 
   private String gatewayUrl(UpgradeRequest request) {

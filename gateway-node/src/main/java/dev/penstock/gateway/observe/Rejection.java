@@ -10,6 +10,8 @@ public enum Rejection {
   BAD_HANDSHAKE,
   NOT_REGISTERED_IN_TIME,
   TOO_MANY_LINKS,
+  /// The oldest connection that was no link, closed to make room for a new one.
+  TOO_MANY_UNUPGRADED,
   TOO_MANY_HANDSHAKES,
   /// A socket without a yamux session from which nothing came for long.
   SILENT,

@@ -126,7 +126,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
       if (isAvailable(out)) {
         deliver();
       } else if (stream.atEnd() && !isClosed(out)) {
-        complete(out);
+        completeOut();
       }
       take();
       completeWhenBothEnded();
@@ -228,8 +228,15 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
         traffic.addFromPeer(bytes.remaining());
         push(out, bytes);
       } else if (stream.atEnd()) {
-        complete(out);
+        completeOut();
         completeWhenBothEnded();
+      }
+    }
+
+    private void completeOut() {
+      complete(out);
+      if (!inputFinished) {
+        observer.peerFinished();
       }
     }
 

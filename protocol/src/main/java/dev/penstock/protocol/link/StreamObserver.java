@@ -11,6 +11,9 @@ public interface StreamObserver {
   /// The first payload came from the peer.
   default void firstReceived() {}
 
+  /// The peer's direction has ended, and all of it was handed on; ours goes on.
+  default void peerFinished() {}
+
   /// The stream is over; told exactly once.
   void ended(StreamEnd end);
 }
