@@ -95,32 +95,28 @@ final class HttpPortTest {
 
   @Test
   void oneConnectionTooManyThatIsNoLinkClosesTheOldestAndNoLink() throws Exception {
-    try (var small =
-            new HttpServer(
-                node, null, new WebSocketSettings(1000, 1000, Duration.ofSeconds(30)), 2);
-        var link = new RawWebSocket(small.address());
-        var first = new RawWebSocket(small.address());
-        var second = new RawWebSocket(small.address())) {
-      link.sendText(RawWebSocket.upgradeHead("/link"));
-      assertThat(link.readHead()).startsWith("HTTP/1.1 101 ");
+    var limited = new WebSocketSettings(1000, 1000, Duration.ofSeconds(30));
+    try (var small = new HttpServer(node, null, limited, 2);
+        var link = RawWebSocket.upgraded(small.address())) {
       small.accepted();
-      first.sendText("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
-      assertThat(first.readHead()).startsWith("HTTP/1.1 200 ");
-      first.readText(7);
-      second.sendText("GET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
-      assertThat(second.readHead()).startsWith("HTTP/1.1 200 ");
-      second.readText(7);
-      try (var third = new RawWebSocket(small.address())) {
-        third.sendText("GET /3 HTTP/1.1\r\nHost: x\r\n\r\n");
-        assertThat(third.readHead()).startsWith("HTTP/1.1 200 ");
-        assertThat(small.refusals.poll(PATIENCE.toMillis(), TimeUnit.MILLISECONDS))
-            .isEqualTo(HttpPort.TOO_MANY_UNUPGRADED);
-        assertThat(first.readByte()).isEqualTo(-1);
-        second.sendText("GET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
-        assertThat(second.readHead()).startsWith("HTTP/1.1 200 ");
-        assertThat(small.refusals).isEmpty();
+      try (var first = new RawWebSocket(small.address());
+          var second = ask(small, first)) {
+        try (var third = ask(small, second)) {
+          assertThat(small.refusals.poll(PATIENCE.toMillis(), TimeUnit.MILLISECONDS))
+              .isEqualTo(HttpPort.TOO_MANY_UNUPGRADED);
+          assertThat(first.readByte()).isEqualTo(-1);
+          ask(small, third).close();
+        }
       }
     }
+  }
+
+  /// Has `client` answered once, so that it is known to be accepted, and gives the next one.
+  private static RawWebSocket ask(HttpServer of, RawWebSocket client) throws IOException {
+    client.sendText("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
+    assertThat(client.readHead()).startsWith("HTTP/1.1 200 ");
+    client.readText(7);
+    return new RawWebSocket(of.address());
   }
 
   @Test
