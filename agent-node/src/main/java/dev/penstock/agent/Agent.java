@@ -21,6 +21,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.DispatcherSelector;
 import org.apache.pekko.actor.typed.SpawnProtocol;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
@@ -173,6 +174,11 @@ public final class Agent implements AutoCloseable {
   /// Where operators look.
   public InetSocketAddress managementAddress() {
     return management.address();
+  }
+
+  /// The actors of this node.
+  ActorSystem<?> actors() {
+    return node.actors();
   }
 
   /// Ends in order: links closed with the closing handshake, then everything else.

@@ -1,5 +1,7 @@
 package dev.penstock.agent;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.penstock.agent.connect.AgentLink;
 import dev.penstock.agent.connect.Backoff;
 import dev.penstock.agent.connect.Outbound;
@@ -29,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.DispatcherSelector;
@@ -69,7 +72,9 @@ final class Supervisor {
 
   private record SyncTunnels(long round) implements Command {}
 
-  private record LinkGone() implements Command {}
+  private record LinkGone(ActorRef<AgentLink.Command> link, int number) implements Command {}
+
+  private record OpenLink(int number) implements Command {}
 
   private record RegisterTunnel(ServiceSettings service, long round) implements Command {}
 
@@ -95,6 +100,10 @@ final class Supervisor {
   private final Map<ServiceSettings, String> announced = new HashMap<>();
   private String clusterId = "";
   private int linksRunning;
+
+  /// Makes a link on a loop; null before the agent is registered.
+  private @Nullable Function<Loop, Behavior<AgentLink.Command>> newLink;
+
   private @Nullable ActorRef<Ended> ending;
   private int linksUp;
 
@@ -210,13 +219,32 @@ final class Supervisor {
         links.forEach(link -> link.tell(new AgentLink.GoAway()));
         endedWhenNoLinkRuns();
       }
-      case LinkGone() -> {
+      case LinkGone(var link, int number) -> {
         linksRunning--;
+        links.remove(link);
+        if (ending == null) {
+          linkCrashed(number);
+        }
         endedWhenNoLinkRuns();
+      }
+      case OpenLink(int number) -> {
+        if (ending == null) {
+          openLink(number);
+        }
       }
     }
     announce();
     return Behaviors.same();
+  }
+
+  /// A link ends by itself only by a fault of ours.
+  private void linkCrashed(int number) {
+    meters.linkCrashed();
+    log.atError().addKeyValue("link", number).log("a link ended by a fault and is opened again");
+    timers.startSingleTimer(
+        new OpenLink(number),
+        new OpenLink(number),
+        BACKOFF.delay(Duration.ZERO, Duration.ZERO, ThreadLocalRandom.current()));
   }
 
   private void openLinks(URI gatewayUrl) {
@@ -225,18 +253,25 @@ final class Supervisor {
         new TargetFlow.Shared(outbound.loops(), targets(Protocol.UDP), outbound.budget(), meters);
     ActorRef<AgentLink.Report> reports =
         context.messageAdapter(AgentLink.Report.class, Reported::new);
+    newLink =
+        loop ->
+            AgentLink.create(
+                outbound, streams, flows, withQuery(gatewayUrl), clusterId, loop, reports);
     for (int i = 0; i < outbound.settings().links(); i++) {
-      Loop loop = outbound.loops().next();
-      var link =
-          context.spawn(
-              AgentLink.create(
-                  outbound, streams, flows, withQuery(gatewayUrl), clusterId, loop, reports),
-              "link-" + i,
-              DispatcherSelector.fromConfig(loop.dispatcher()));
-      links.add(link);
-      context.watchWith(link, new LinkGone());
-      linksRunning++;
+      openLink(i);
     }
+  }
+
+  private void openLink(int number) {
+    Loop loop = outbound.loops().next();
+    var link =
+        context.spawn(
+            requireNonNull(newLink).apply(loop),
+            "link-" + number,
+            DispatcherSelector.fromConfig(loop.dispatcher()));
+    links.add(link);
+    context.watchWith(link, new LinkGone(link, number));
+    linksRunning++;
   }
 
   private Targets targets(Protocol protocol) {

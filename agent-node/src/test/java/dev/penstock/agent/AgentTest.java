@@ -33,6 +33,8 @@ import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.apache.pekko.actor.ActorRef;
+import org.apache.pekko.actor.Kill;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
@@ -207,6 +209,31 @@ class AgentTest {
     gateway.nextAsked().take();
     gateway.nextAsked().take();
     assertThat(List.of(next(reachable), next(reachable))).hasSize(2);
+  }
+
+  @Test
+  void aLinkThatEndsByAFaultIsOpenedAgain() throws Exception {
+    startGateway();
+    startAgent(1, REDIS);
+    var link = gateway.nextLink();
+    gateway.nextAsked().take();
+    assertThat(next(reachable)).startsWith("redis  tcp");
+    kill("/user/supervisor/link-0");
+    link.awaitEnd();
+    gateway.nextLink();
+    gateway.nextAsked().take();
+    awaitReadiness("ready");
+    assertThat(management("/metrics"))
+        .contains("penstock_agent_links_crashed_total 1.0", "penstock_agent_links 1.0");
+  }
+
+  /// Has an actor fail, as a fault in it would.
+  private void kill(String path) {
+    agent
+        .actors()
+        .classicSystem()
+        .actorSelection(path)
+        .tell(Kill.getInstance(), ActorRef.noSender());
   }
 
   @Test

@@ -45,6 +45,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.DispatcherSelector;
 import org.apache.pekko.actor.typed.Props;
@@ -134,6 +135,11 @@ public final class Gateway implements AutoCloseable {
   /// Where agents arrive.
   public InetSocketAddress address() {
     return listener.address();
+  }
+
+  /// The actors of this node.
+  ActorSystem<?> actors() {
+    return node.actors();
   }
 
   /// Where operators look.

@@ -360,6 +360,11 @@ public final class AgentLink {
   }
 
   private Behavior<Command> stopped() {
+    if (up) {
+      // By a fault, else it would be down already.
+      agent.tell(new Report.Down());
+      streams.meters().linkEnded(LinkEnd.Cause.CLOSED);
+    }
     if (link != null) {
       link.close(WebSocketMessage.Close.GOING_AWAY, "the agent ends");
     }

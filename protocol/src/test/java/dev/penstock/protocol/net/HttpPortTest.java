@@ -96,18 +96,20 @@ final class HttpPortTest {
   @Test
   void oneConnectionTooManyThatIsNoLinkClosesTheOldestAndNoLink() throws Exception {
     var limited = new WebSocketSettings(1000, 1000, Duration.ofSeconds(30));
-    try (var small = new HttpServer(node, null, limited, 2);
-        var link = RawWebSocket.upgraded(small.address())) {
+    try (var small = new HttpServer(node, null, limited, 2)) {
+      RawWebSocket link = RawWebSocket.upgraded(small.address());
       small.accepted();
-      try (var first = new RawWebSocket(small.address());
-          var second = ask(small, first)) {
-        try (var third = ask(small, second)) {
-          assertThat(small.refusals.poll(PATIENCE.toMillis(), TimeUnit.MILLISECONDS))
-              .isEqualTo(HttpPort.TOO_MANY_UNUPGRADED);
-          assertThat(first.readByte()).isEqualTo(-1);
-          ask(small, third).close();
-        }
-      }
+      RawWebSocket first = new RawWebSocket(small.address());
+      RawWebSocket second = ask(small, first);
+      RawWebSocket third = ask(small, second);
+      assertThat(small.refusals.poll(PATIENCE.toMillis(), TimeUnit.MILLISECONDS))
+          .isEqualTo(HttpPort.TOO_MANY_UNUPGRADED);
+      assertThat(first.readByte()).isEqualTo(-1);
+      second.close();
+      ask(small, third).close();
+      third.close();
+      assertThat(small.refusals).isEmpty();
+      link.close();
     }
   }
 
