@@ -24,6 +24,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.DispatcherSelector;
 import org.apache.pekko.actor.typed.SpawnProtocol;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
@@ -229,6 +230,11 @@ public final class Agent implements RunningNode.Drainable {
   /// Where operators look.
   public InetSocketAddress managementAddress() {
     return management.address();
+  }
+
+  /// The actors of this node.
+  ActorSystem<?> actors() {
+    return node.actors();
   }
 
   /// Ends in order: links closed with the closing handshake, then everything else.

@@ -13,6 +13,7 @@ import dev.penstock.agent.serve.TargetFlow;
 import dev.penstock.agent.serve.TargetStream;
 import dev.penstock.agent.serve.Targets;
 import dev.penstock.agent.settings.ServiceSettings;
+import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.control.Protocol;
@@ -68,6 +69,12 @@ final class Supervisor {
   private record TunnelRefused(ServiceSettings service, long round, Throwable why)
       implements Command {}
 
+  private record SyncAnswered(long round, TunnelClient.Sync answer) implements Command {}
+
+  private record SyncFailed(long round, Throwable why) implements Command {}
+
+  private record SyncTunnels(long round) implements Command {}
+
   private record LinkGone(long link) implements Command {}
 
   private record Due() implements Command {}
@@ -76,6 +83,9 @@ final class Supervisor {
 
   private static final Logger log = LoggerFactory.getLogger(Supervisor.class);
   private static final Backoff BACKOFF = Backoff.standard();
+
+  /// Shows the gateway that its tunnels are wanted, well within `gateway.public.sync_grace`.
+  private static final Duration SYNC_INTERVAL = Duration.ofMinutes(5);
 
   private final ActorContext<Command> context;
   private final TimerScheduler<Command> timers;
@@ -86,6 +96,10 @@ final class Supervisor {
   private final TunnelClient client;
   private final Map<Long, ActorRef<AgentLink.Command>> links = new HashMap<>();
   private final Map<ServiceSettings, TunnelRegistered> confirmed = new HashMap<>();
+
+  /// Why services are not confirmed, where the gateway said so.
+  private final Map<ServiceSettings, String> refusals = new HashMap<>();
+
   private final Map<ServiceSettings, String> announced = new HashMap<>();
   private String clusterId = "";
   private @Nullable Linking linking;
@@ -173,12 +187,27 @@ final class Supervisor {
       }
       case TunnelAnswered(var service, long of, var answer) -> {
         if (of == round) {
-          confirmed.put(service, answer);
+          confirmed(service, answer);
         }
       }
       case TunnelRefused(var service, long of, var why) -> {
         if (of == round) {
           tunnelRefused(service, why);
+        }
+      }
+      case SyncTunnels(long of) -> {
+        if (of == round) {
+          syncTunnels();
+        }
+      }
+      case SyncAnswered(long of, var answer) -> {
+        if (of == round) {
+          synced(answer);
+        }
+      }
+      case SyncFailed(long of, var why) -> {
+        if (of == round) {
+          syncFailed(why);
         }
       }
       case End(var replyTo) -> {
@@ -193,6 +222,9 @@ final class Supervisor {
       }
       case LinkGone(long link) -> {
         links.remove(link);
+        if (linksUp.contains(link) && ending.isEmpty()) {
+          linkCrashed(link);
+        }
         noLongerUp(link);
         if (linking != null) {
           linking.spread().lost(link, System.nanoTime(), ThreadLocalRandom.current());
@@ -244,6 +276,7 @@ final class Supervisor {
     if (linksUp.remove(link) && linksUp.isEmpty() && ending.isEmpty()) {
       meters.heartbeats().state(HeartbeatMeters.State.RECONNECTING);
       confirmed.clear();
+      refusals.clear();
       round++;
     }
   }
@@ -315,6 +348,12 @@ final class Supervisor {
     context.watchWith(link, new LinkGone(number));
   }
 
+  /// A link says that it is down before it ends by itself: this was a fault of ours.
+  private void linkCrashed(long link) {
+    meters.linkCrashed();
+    log.atError().addKeyValue("link", link).log("a link ended by a fault and is opened again");
+  }
+
   private Targets targets(Protocol protocol) {
     var targets = new HashMap<String, Target>();
     for (ServiceSettings service : outbound.settings().exposed()) {
@@ -360,7 +399,61 @@ final class Supervisor {
   private void registerTunnels() {
     roundStartedAt = System.nanoTime();
     meters.discovery().synced(outbound.settings().exposed().size());
-    outbound.settings().exposed().forEach(this::registerTunnel);
+    if (TunnelClient.isForSync(outbound.settings().exposed().size())) {
+      syncTunnels();
+    } else {
+      outbound.settings().exposed().forEach(this::registerTunnel);
+    }
+  }
+
+  private void syncTunnels() {
+    long now = round;
+    context.pipeToSelf(
+        client.sync(outbound.loops().get(0), clusterId, outbound.settings().exposed()),
+        (answer, failed) ->
+            failed == null ? new SyncAnswered(now, answer) : new SyncFailed(now, failed));
+  }
+
+  private void synced(TunnelClient.Sync answer) {
+    switch (answer) {
+      case TunnelClient.Sync.NotServed() ->
+          outbound.settings().exposed().forEach(this::registerTunnel);
+      case TunnelClient.Sync.Done(var tunnels) -> {
+        for (ServiceSettings service : outbound.settings().exposed()) {
+          String id = TunnelClient.tunnelId(clusterId, service);
+          TunnelRegistered taken = tunnels.taken().get(id);
+          if (taken == null) {
+            tunnelRefused(
+                service,
+                new TunnelClient.Refused(
+                    tunnels.rejected().getOrDefault(id, "the answer does not name it")));
+          } else {
+            confirmed(service, taken);
+          }
+        }
+        timers.startSingleTimer(new SyncTunnels(round), SYNC_INTERVAL);
+      }
+    }
+  }
+
+  /// Tunnels that were confirmed before stay so: the gateway does not forget them that soon.
+  private void syncFailed(Throwable why) {
+    meters.discovery().registrationFailed();
+    log.atWarn()
+        .addKeyValue("tunnels", outbound.settings().exposed().size())
+        .addKeyValue("cause", Tcp.causeOf(why).getMessage())
+        .log("the gateway did not take the tunnels");
+    timers.startSingleTimer(new SyncTunnels(round), retryDelay());
+  }
+
+  private void confirmed(ServiceSettings service, TunnelRegistered answer) {
+    confirmed.put(service, answer);
+    refusals.remove(service);
+  }
+
+  private Duration retryDelay() {
+    var outage = Duration.ofNanos(System.nanoTime() - roundStartedAt);
+    return BACKOFF.delay(outage, Duration.ZERO, ThreadLocalRandom.current());
   }
 
   private void registerTunnel(ServiceSettings service) {
@@ -376,15 +469,20 @@ final class Supervisor {
   private void tunnelRefused(ServiceSettings service, Throwable why) {
     meters.discovery().registrationFailed();
     Throwable cause = Tcp.causeOf(why);
+    confirmed.remove(service);
+    refusals.put(service, String.valueOf(cause.getMessage()));
     log.atWarn()
         .addKeyValue("service", service.name())
         .addKeyValue("cause", cause.getMessage())
         .log("the gateway did not take a tunnel");
-    var outage = Duration.ofNanos(System.nanoTime() - roundStartedAt);
-    timers.startSingleTimer(
-        service,
-        new RegisterTunnel(service, round),
-        BACKOFF.delay(outage, Duration.ZERO, ThreadLocalRandom.current()));
+    timers.startSingleTimer(service, new RegisterTunnel(service, round), retryDelay());
+  }
+
+  /// Where clients go: past the gateway when the tunnel has no port there.
+  private static String endpoint(ServiceSettings service, TunnelRegistered tunnel) {
+    return tunnel.tunnelPort() == TunnelRegistered.NO_PORT
+        ? service.publicEndpoint().map(HostPort::toString).orElse("")
+        : tunnel.tunnelEndpoint();
   }
 
   /// Tells users what they can reach, and operators what is still missing.
@@ -398,9 +496,14 @@ final class Supervisor {
     for (ServiceSettings service : outbound.settings().exposed()) {
       TunnelRegistered tunnel = confirmed.get(service);
       if (tunnel == null) {
-        reasons.add("tunnel " + service.name() + " is not confirmed by the gateway");
-      } else if (!linksUp.isEmpty() && !tunnel.tunnelEndpoint().equals(announced.get(service))) {
-        announced.put(service, tunnel.tunnelEndpoint());
+        String why = refusals.get(service);
+        reasons.add(
+            "tunnel "
+                + service.name()
+                + " is not confirmed by the gateway"
+                + (why == null ? "" : ": " + why));
+      } else if (!linksUp.isEmpty() && !endpoint(service, tunnel).equals(announced.get(service))) {
+        announced.put(service, endpoint(service, tunnel));
         announcements
             .reachable()
             .accept(
@@ -408,7 +511,7 @@ final class Supervisor {
                     + "  "
                     + service.protocol().label()
                     + "  "
-                    + tunnel.tunnelEndpoint()
+                    + endpoint(service, tunnel)
                     + " -> "
                     + service.target());
       }

@@ -9,6 +9,7 @@ import dev.penstock.agent.settings.AgentSettings;
 import dev.penstock.protocol.control.CallerAddress;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.control.TunnelRegistration;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.StreamEnd;
 import dev.penstock.protocol.net.ProxyHeader;
@@ -32,6 +33,8 @@ import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.apache.pekko.actor.ActorRef;
+import org.apache.pekko.actor.Kill;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
@@ -154,6 +157,84 @@ class AgentTest {
     asked.take();
     assertThat(next(reachable)).isEqualTo("redis  tcp  127.0.0.1:16379 -> 127.0.0.1:6379");
     assertThat(gateway.askedCount()).isZero();
+  }
+
+  private static final String TWO = REDIS + ", {name: dns, port: 53, target: \"127.0.0.1:53\"}";
+
+  @Test
+  void severalTunnelsAreRegisteredInOneCall() throws Exception {
+    startGateway().serve(FakeGateway.Syncs.SERVED);
+    startAgent(1, TWO);
+    var sync = gateway.nextSync();
+    assertThat(sync.path()).isEqualTo("/api/v1/clusters/agent/lab/tunnels/sync");
+    assertThat(sync.sync().clusterUuid()).isEqualTo("lab");
+    assertThat(sync.tunnels())
+        .extracting(TunnelRegistration::tunnelId)
+        .containsExactly(REDIS_TUNNEL, "tcp-lab-dns-53");
+    assertThat(sync.tunnels()).allMatch(TunnelRegistration::hasService);
+    sync.take(Map.of());
+    assertThat(List.of(next(reachable), next(reachable)))
+        .containsExactlyInAnyOrder(
+            "redis  tcp  127.0.0.1:16379 -> 127.0.0.1:6379",
+            "dns  tcp  127.0.0.1:10053 -> 127.0.0.1:53");
+    awaitReadiness("ready");
+    assertThat(gateway.askedCount()).isZero();
+  }
+
+  @Test
+  void aTunnelThatASyncRejectsIsToldWithItsReasonAndTriedAgainByItself() throws Exception {
+    startGateway().serve(FakeGateway.Syncs.SERVED);
+    startAgent(1, TWO);
+    gateway.nextSync().take(Map.of(REDIS_TUNNEL, "public port: 16379 is taken"));
+    assertThat(next(reachable)).startsWith("dns  tcp");
+    awaitReadiness(REDIS_MISSING + ": public port: 16379 is taken");
+    var asked = gateway.nextAsked();
+    assertThat(asked.registration().tunnelId()).isEqualTo(REDIS_TUNNEL);
+    asked.take();
+    assertThat(next(reachable)).startsWith("redis  tcp");
+  }
+
+  @Test
+  void aSyncThatFailsIsTriedAgain() throws Exception {
+    startGateway().serve(FakeGateway.Syncs.SERVED);
+    startAgent(1, TWO);
+    gateway.nextSync().refuse(503);
+    gateway.nextSync().take(Map.of());
+    assertThat(next(reachable)).isNotNull();
+  }
+
+  @Test
+  void aGatewayWithoutSyncIsAskedForEachTunnel() throws Exception {
+    startGateway();
+    startAgent(1, TWO);
+    gateway.nextAsked().take();
+    gateway.nextAsked().take();
+    assertThat(List.of(next(reachable), next(reachable))).hasSize(2);
+  }
+
+  @Test
+  void aLinkThatEndsByAFaultIsOpenedAgain() throws Exception {
+    startGateway();
+    startAgent(1, REDIS);
+    var link = gateway.nextLink();
+    gateway.nextAsked().take();
+    assertThat(next(reachable)).startsWith("redis  tcp");
+    kill("/user/supervisor/link-0");
+    link.awaitEnd();
+    gateway.nextLink();
+    gateway.nextAsked().take();
+    awaitReadiness("ready");
+    assertThat(management("/metrics"))
+        .contains("penstock_agent_links_crashed_total 1.0", "penstock_agent_links 1.0");
+  }
+
+  /// Has an actor fail, as a fault in it would.
+  private void kill(String path) {
+    agent
+        .actors()
+        .classicSystem()
+        .actorSelection(path)
+        .tell(Kill.getInstance(), ActorRef.noSender());
   }
 
   @Test

@@ -11,9 +11,12 @@ import dev.penstock.protocol.control.ControlMessage.RegisterSuccess;
 import dev.penstock.protocol.control.GatewayNode;
 import dev.penstock.protocol.control.Problem;
 import dev.penstock.protocol.control.Protocol;
+import dev.penstock.protocol.control.RegisteredTunnel;
 import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.control.TunnelRegistered;
 import dev.penstock.protocol.control.TunnelRegistration;
+import dev.penstock.protocol.control.TunnelSync;
+import dev.penstock.protocol.control.TunnelSyncAnswer;
 import dev.penstock.protocol.link.Link;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.LinkListener;
@@ -37,6 +40,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -68,6 +72,50 @@ final class FakeGateway implements Closeable {
   enum Greeting {
     HELLO,
     NONE
+  }
+
+  /// A sync and the answer that it waits for.
+  record AskedSync(String path, TunnelSync sync, CompletableFuture<HttpResponse> answer) {
+    List<TunnelRegistration> tunnels() {
+      return sync.entries().stream()
+          .map(entry -> ((TunnelSync.Entry.Tunnel) entry).registration())
+          .toList();
+    }
+
+    /// The answer of a gateway that took all but those with a reason.
+    void take(Map<String, String> rejected) {
+      var accepted =
+          tunnels().stream()
+              .filter(tunnel -> !rejected.containsKey(tunnel.tunnelId()))
+              .map(tunnel -> {
+                int port = 10_000 + tunnel.gatewayPort();
+                return new RegisteredTunnel(
+                    tunnel, port, "127.0.0.1:" + port, RegisteredTunnel.State.LISTENING);
+              })
+              .toList();
+      var reasons =
+          rejected.entrySet().stream()
+              .map(one -> new TunnelSyncAnswer.Rejected(one.getKey(), one.getValue()))
+              .toList();
+      answer.complete(
+          HttpResponse.create()
+              .withEntity(
+                  ContentTypes.APPLICATION_JSON, new TunnelSyncAnswer(accepted, reasons).encode()));
+    }
+
+    void refuse(int status) {
+      answer.complete(
+          HttpResponse.create()
+              .withStatus(status)
+              .withEntity(new Problem("Refused", status, "as told").encode()));
+    }
+  }
+
+  /// Whether the gateway knows the sync call.
+  enum Syncs {
+    SERVED,
+    /// Answered 404.
+    NOT_SERVED
   }
 
   /// A registration of a tunnel and the answer that it waits for.
@@ -102,6 +150,8 @@ final class FakeGateway implements Closeable {
   private final BlockingQueue<Register> registers = new LinkedBlockingQueue<>();
   private final BlockingQueue<UpgradeRequest> upgrades = new LinkedBlockingQueue<>();
   private final BlockingQueue<FakeLink> links = new LinkedBlockingQueue<>();
+  private final BlockingQueue<AskedSync> syncs = new LinkedBlockingQueue<>();
+  private volatile Syncs syncing = Syncs.NOT_SERVED;
   private volatile int refusal;
   private volatile Greeting greeting = Greeting.HELLO;
   private volatile String linksUrl;
@@ -177,6 +227,15 @@ final class FakeGateway implements Closeable {
     return next(asked);
   }
 
+  void serve(Syncs now) {
+    syncing = now;
+  }
+
+  /// The next sync, which waits for its answer.
+  AskedSync nextSync() throws InterruptedException {
+    return next(syncs);
+  }
+
   int askedCount() {
     return asked.size();
   }
@@ -217,6 +276,9 @@ final class FakeGateway implements Closeable {
         .toStrict(Duration.ofSeconds(5).toMillis(), node.actors())
         .thenCompose(body -> {
           try {
+            if (request.getUri().path().endsWith("/sync")) {
+              return sync(request, body.getData().toArray());
+            }
             var registration = TunnelRegistration.decode(body.getData().toArray());
             var waiting =
                 new Asked(request.getUri().path(), registration, new CompletableFuture<>());
@@ -226,6 +288,17 @@ final class FakeGateway implements Closeable {
             return CompletableFuture.failedStage(e);
           }
         });
+  }
+
+  private CompletionStage<HttpResponse> sync(HttpRequest request, byte[] body) throws Exception {
+    var waiting =
+        new AskedSync(request.getUri().path(), TunnelSync.decode(body), new CompletableFuture<>());
+    if (syncing == Syncs.NOT_SERVED) {
+      waiting.refuse(404);
+    } else {
+      syncs.add(waiting);
+    }
+    return waiting.answer();
   }
 
   private Materializer materializer() {

@@ -57,6 +57,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.DispatcherSelector;
 import org.apache.pekko.actor.typed.Props;
@@ -155,7 +156,7 @@ public final class Gateway implements RunningNode.Drainable {
   }
 
   /// As [#start(GatewaySettings)], with `surroundings` where the settings name no cluster.
-  static Gateway start(GatewaySettings settings, Surroundings surroundings) throws IOException {
+  public static Gateway start(GatewaySettings settings, Surroundings surroundings) throws IOException {
     Tls tls = tls(settings);
     var leases = LeaseParts.open(settings);
     NodeSystem node = null;
@@ -217,6 +218,11 @@ public final class Gateway implements RunningNode.Drainable {
   /// Where other nodes' relay links arrive; null without a relay.
   @Nullable InetSocketAddress relayAddress() {
     return relay == null ? null : relay.address();
+  }
+
+  /// The actors of this node.
+  ActorSystem<?> actors() {
+    return node.actors();
   }
 
   /// Where operators look.
@@ -510,19 +516,26 @@ public final class Gateway implements RunningNode.Drainable {
               settings.links().handshakeTimeout()),
           port::answer,
           peer -> Flow.of(HttpRequest.class).mapAsync(1, request -> rest.handle(request, peer)),
-          (peer, kind, why) -> badPeers.rejected(Rejection.BAD_HANDSHAKE, peer, kind + ": " + why),
-          settings.proxyProtocol().front());
+          (peer, kind, why) ->
+              badPeers.rejected(
+                  kind.equals(HttpPort.TOO_MANY_UNUPGRADED)
+                      ? Rejection.TOO_MANY_UNUPGRADED
+                      : Rejection.BAD_HANDSHAKE,
+                  peer,
+                  kind + ": " + why),
+          settings.proxyProtocol().front(),
+          settings.links().maxUnupgraded());
     }
 
     private GatewayLink.Originals originals() {
-      var usual = OriginalPacing.defaults();
       return new GatewayLink.Originals(
           settings.links().originalJson() ? Carrier.JSON : Carrier.YAMUX,
           new OriginalPacing(
               settings.links().originalHold(),
               settings.links().originalPause(),
-              usual.linger(),
-              usual.patience()));
+              settings.links().originalLinger(),
+              settings.links().originalPatience()),
+          settings.links().originalHalfClosed());
     }
 
     private LinkSettings linkSettings() {

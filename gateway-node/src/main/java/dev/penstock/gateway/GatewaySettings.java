@@ -185,8 +185,20 @@ public record GatewaySettings(
   /// @param originalHold `gateway.links.original_hold`: how long a client's first bytes wait for
   ///   the dial of an original agent in JSON, which it does not report, 0 ms to 30 s; default 250
   ///   ms
-  /// @param originalPause `gateway.links.original_pause`: between two data messages of a connection
-  ///   to an original agent in JSON, which could swap them, 0 ms to 1 s; default 5 ms
+  /// @param originalPause `gateway.links.original_pause`: between two data messages of a
+  ///   connection, or datagrams of a flow, to an original agent in JSON, which could swap them, 0
+  ///   ms to 1 s; default 5 ms
+  /// @param originalLinger `gateway.links.original_linger`: how long a service behind an original
+  ///   agent in JSON may be silent after the client's end, before the connection is closed, 100 ms
+  ///   to 1 h; default 5 s
+  /// @param originalPatience `gateway.links.original_patience`: how long a client that does not
+  ///   read may stop the link of an original agent in JSON, before it is reset, 100 ms to 5 min;
+  ///   default 5 s
+  /// @param originalHalfClosed `gateway.links.original_half_closed`: how long a client of an
+  ///   original agent may be silent after the agent has ended its direction, before it is reset,
+  ///   100 ms to 24 h; default 1 min, zero for no limit
+  /// @param maxUnupgraded `gateway.links.max_unupgraded`: connections to `gateway.listen` that are
+  ///   no links, 1 to 1000000; default 10000. One more closes the oldest
   public record Links(
       Duration registerTimeout,
       Duration handshakeTimeout,
@@ -201,7 +213,11 @@ public record GatewaySettings(
       CarrierChoice protocol,
       boolean originalJson,
       Duration originalHold,
-      Duration originalPause) {
+      Duration originalPause,
+      Duration originalLinger,
+      Duration originalPatience,
+      Duration originalHalfClosed,
+      int maxUnupgraded) {
     static Links of(Section section) {
       var timeout = Kind.duration(Duration.ofMillis(100), Duration.ofMinutes(5));
       var keepalive = Kind.duration(Duration.ofSeconds(1), Duration.ofMinutes(10));
@@ -225,7 +241,17 @@ public record GatewaySettings(
           section.get(
               "original_pause",
               Kind.duration(Duration.ZERO, Duration.ofSeconds(1)),
-              Duration.ofMillis(5)));
+              Duration.ofMillis(5)),
+          section.get(
+              "original_linger",
+              Kind.duration(Duration.ofMillis(100), Duration.ofHours(1)),
+              Duration.ofSeconds(5)),
+          section.get("original_patience", timeout, Duration.ofSeconds(5)),
+          section.get(
+              "original_half_closed",
+              Kind.durationOrNever(Duration.ofMillis(100), Duration.ofHours(24)),
+              Duration.ofMinutes(1)),
+          section.get("max_unupgraded", Kind.integer(1, 1_000_000), 10_000));
     }
   }
 

@@ -85,7 +85,11 @@ class GatewaySettingsTest {
                 CarrierChoice.AUTO,
                 false,
                 Duration.ofMillis(250),
-                Duration.ofMillis(5)));
+                Duration.ofMillis(5),
+                Duration.ofSeconds(5),
+                Duration.ofSeconds(5),
+                Duration.ofMinutes(1),
+                10_000));
     assertThat(settings.drain())
         .isEqualTo(new DrainSettings(Duration.ofSeconds(60), Duration.ZERO));
     assertThat(settings.eventLoops()).isZero();

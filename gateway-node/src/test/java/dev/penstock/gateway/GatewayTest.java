@@ -14,6 +14,8 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import org.apache.pekko.actor.ActorRef;
+import org.apache.pekko.actor.Kill;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -46,6 +48,24 @@ class GatewayTest {
       for (int i = 0; i < 5; i++) {
         assertThat(again.expose("service-" + i)).isEqualTo(ports.get(i));
       }
+    }
+  }
+
+  @Test
+  void aTunnelThatEndsByAFaultIsBoundAgainAtItsPort() throws Exception {
+    try (var lab = GatewayLab.in(directory).start()) {
+      int port = lab.expose("redis");
+      int other = lab.expose("postgres");
+      lab.gateway()
+          .actors()
+          .classicSystem()
+          .actorSelection("/user/tunnels/*")
+          .tell(Kill.getInstance(), ActorRef.noSender());
+      Patiently.until(() -> lab.metric("penstock_gateway_tunnels_crashed_total") == 2);
+      Patiently.until(() -> GatewayLab.listens(port) && GatewayLab.listens(other));
+      Patiently.until(() -> lab.metric("penstock_gateway_tunnels") == 2);
+      assertThat(lab.metric("penstock_gateway_tunnels_blocked")).isZero();
+      assertThat(lab.expose("redis")).isEqualTo(port);
     }
   }
 

@@ -19,10 +19,15 @@ import java.util.stream.Collectors;
 /// @param maxConnectionsPerSource connections of one source at a time, 0 for no limit
 /// @param newConnectionsPerSecond of one source, as many at once after a second of silence; 0 for
 ///   no limit
+/// @param maxConnections connections of all sources together at a time, 0 for no limit
 public record AccessRules(
-    List<Cidr> allow, List<Cidr> deny, int maxConnectionsPerSource, int newConnectionsPerSecond) {
+    List<Cidr> allow,
+    List<Cidr> deny,
+    int maxConnectionsPerSource,
+    int newConnectionsPerSecond,
+    int maxConnections) {
   /// Everybody may connect, as often as they like.
-  public static final AccessRules EVERYBODY = new AccessRules(List.of(), List.of(), 0, 0);
+  public static final AccessRules EVERYBODY = new AccessRules(List.of(), List.of(), 0, 0, 0);
 
   /// Nobody may connect.
   public static final AccessRules NOBODY =
@@ -31,6 +36,7 @@ public record AccessRules(
           List.of(
               new Cidr(InetAddress.ofLiteral("0.0.0.0"), 0),
               new Cidr(InetAddress.ofLiteral("::"), 0)),
+          0,
           0,
           0);
 
@@ -42,8 +48,10 @@ public record AccessRules(
   static final String MAX_CONNECTIONS_PER_SOURCE = "penstock.dev/max-connections-per-source";
   static final String NEW_CONNECTIONS_PER_SECOND = "penstock.dev/new-connections-per-second";
 
+  static final String MAX_CONNECTIONS = "penstock.dev/max-connections";
+
   private static final String ANNOTATIONS = "annotations";
-  private static final int MAX_CONNECTIONS = 1_000_000;
+  private static final int MOST_CONNECTIONS = 1_000_000;
   private static final int MAX_RATE = 100_000;
 
   public AccessRules {
@@ -51,8 +59,9 @@ public record AccessRules(
     deny = List.copyOf(deny);
     requireShort("allow", allow);
     requireShort("deny", deny);
-    requireWithin("maxConnectionsPerSource", maxConnectionsPerSource, MAX_CONNECTIONS);
+    requireWithin("maxConnectionsPerSource", maxConnectionsPerSource, MOST_CONNECTIONS);
     requireWithin("newConnectionsPerSecond", newConnectionsPerSecond, MAX_RATE);
+    requireWithin("maxConnections", maxConnections, MOST_CONNECTIONS);
   }
 
   /// Reads an `access` section; one that is not there lets everybody.
@@ -60,8 +69,9 @@ public record AccessRules(
     return new AccessRules(
         section.list("allow", Cidr.kind(), MAX_BLOCKS),
         section.list("deny", Cidr.kind(), MAX_BLOCKS),
-        section.get("max_connections_per_source", Kind.integer(0, MAX_CONNECTIONS), 0),
-        section.get("new_connections_per_second", Kind.integer(0, MAX_RATE), 0));
+        section.get("max_connections_per_source", Kind.integer(0, MOST_CONNECTIONS), 0),
+        section.get("new_connections_per_second", Kind.integer(0, MAX_RATE), 0),
+        section.get("max_connections", Kind.integer(0, MOST_CONNECTIONS), 0));
   }
 
   /// Reads the annotations of a registration; those of others are none of its business.
@@ -71,8 +81,9 @@ public record AccessRules(
     return new AccessRules(
         blocks(annotations, ALLOW),
         blocks(annotations, DENY),
-        number(annotations, MAX_CONNECTIONS_PER_SOURCE, MAX_CONNECTIONS),
-        number(annotations, NEW_CONNECTIONS_PER_SECOND, MAX_RATE));
+        number(annotations, MAX_CONNECTIONS_PER_SOURCE, MOST_CONNECTIONS),
+        number(annotations, NEW_CONNECTIONS_PER_SECOND, MAX_RATE),
+        number(annotations, MAX_CONNECTIONS, MOST_CONNECTIONS));
   }
 
   /// What [#of(Map)] reads; nothing for what is left open.
@@ -89,6 +100,9 @@ public record AccessRules(
     }
     if (newConnectionsPerSecond > 0) {
       annotations.put(NEW_CONNECTIONS_PER_SECOND, Integer.toString(newConnectionsPerSecond));
+    }
+    if (maxConnections > 0) {
+      annotations.put(MAX_CONNECTIONS, Integer.toString(maxConnections));
     }
     return annotations;
   }

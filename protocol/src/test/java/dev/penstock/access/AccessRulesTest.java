@@ -43,9 +43,10 @@ class AccessRulesTest {
                   deny: 10.1.2.3
                   max_connections_per_source: 20
                   new_connections_per_second: 5
+                  max_connections: 300
                 """))
         .isEqualTo(
-            new AccessRules(blocks("10.0.0.0/8", "2001:db8::/32"), blocks("10.1.2.3"), 20, 5));
+            new AccessRules(blocks("10.0.0.0/8", "2001:db8::/32"), blocks("10.1.2.3"), 20, 5, 300));
   }
 
   @Test
@@ -83,13 +84,14 @@ class AccessRulesTest {
 
   @Test
   void annotationsCarryEveryRule() throws MalformedMessage {
-    var rules = new AccessRules(blocks("10.0.0.0/8", "::1"), blocks("10.1.0.0/16"), 20, 5);
+    var rules = new AccessRules(blocks("10.0.0.0/8", "::1"), blocks("10.1.0.0/16"), 20, 5, 300);
     assertThat(rules.annotations())
         .containsExactly(
             Map.entry("penstock.dev/allow", "10.0.0.0/8,0:0:0:0:0:0:0:1/128"),
             Map.entry("penstock.dev/deny", "10.1.0.0/16"),
             Map.entry("penstock.dev/max-connections-per-source", "20"),
-            Map.entry("penstock.dev/new-connections-per-second", "5"));
+            Map.entry("penstock.dev/new-connections-per-second", "5"),
+            Map.entry("penstock.dev/max-connections", "300"));
     assertThat(AccessRules.of(rules.annotations())).isEqualTo(rules);
     assertThat(AccessRules.of(AccessRules.NOBODY.annotations())).isEqualTo(AccessRules.NOBODY);
   }
@@ -108,7 +110,7 @@ class AccessRulesTest {
                 Map.of(
                     "penstock.dev/allow", " 10.0.0.0/8 , 192.0.2.1 ",
                     "penstock.dev/new-connections-per-second", " 7 ")))
-        .isEqualTo(new AccessRules(blocks("10.0.0.0/8", "192.0.2.1"), List.of(), 0, 7));
+        .isEqualTo(new AccessRules(blocks("10.0.0.0/8", "192.0.2.1"), List.of(), 0, 7, 0));
   }
 
   @ParameterizedTest(name = "{0}={1}")
@@ -127,6 +129,8 @@ class AccessRulesTest {
         "max-connections-per-source|1000001|\"1000001\" (expected: 0 to 1000000)",
         "max-connections-per-source||\"\" (expected: 0 to 1000000)",
         "max-connections-per-source|99999999999999999999|\"99999999999999999999\" (expected: 0 to",
+        "max-connections|1000001|\"1000001\" (expected: 0 to 1000000)",
+        "max-connections|many|\"many\" (expected: 0 to 1000000)",
         "new-connections-per-second|1.5|\"1.5\" (expected: 0 to 100000)",
         "new-connections-per-second|１|\"１\" (expected: 0 to 100000)",
       })

@@ -56,6 +56,12 @@ final class Lab implements AutoCloseable {
     return this;
   }
 
+  /// What the gateway may carry streams with.
+  Lab carriers(CarrierChoice choice) {
+    carriers = choice;
+    return this;
+  }
+
   /// Exposes a service that somebody else runs.
   Lab expose(String name, String target) {
     return expose(name, target, "");

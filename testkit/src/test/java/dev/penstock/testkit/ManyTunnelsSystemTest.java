@@ -1,6 +1,7 @@
 package dev.penstock.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.net.ConnectException;
@@ -12,8 +13,10 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
@@ -79,6 +82,47 @@ class ManyTunnelsSystemTest {
       assertThat(first).isLessThan(BOUND);
       assertThat(ready).isLessThan(BOUND);
       assertThat(lab.gateway().terminate()).as(lab::report).isZero();
+    }
+  }
+
+  /// From the registration of the agent until every service can be reached. The start of the
+  /// process, which reads a file of 10,000 services, does not count, and the limit leaves room for
+  /// a busy machine.
+  @Test
+  void anAgentWithTenThousandServicesIsReadyInSeconds(@TempDir Path directory) throws Exception {
+    String services =
+        IntStream.range(0, TUNNELS)
+            .mapToObj(
+                i -> "    - {name: s%d, port: %d, target: \"127.0.0.1:9\"}".formatted(i, i + 1))
+            .collect(Collectors.joining("\n"));
+    int management = Ports.free();
+    try (Lab lab = Lab.in(directory)) {
+      lab.startGateway().awaitReady();
+      Path config =
+          Files.writeString(
+              directory.resolve("many.yaml"),
+              """
+              pipeops: {api_url: "http://127.0.0.1:%d", token: %s}
+              management: {listen: "127.0.0.1:%d"}
+              tunnels:
+                services:
+              %s
+              """
+                  .formatted(lab.listenPort(), Lab.TOKEN, management, services));
+      try (NodeProcess agent =
+          NodeProcess.start(
+              directory, management, Map.of(), List.of("agent", "--config", config.toString()))) {
+        await()
+            .atMost(Duration.ofMinutes(1))
+            .until(() ->
+                agent.log().stream().anyMatch(line -> line.contains("registered at the gateway")));
+        long start = System.nanoTime();
+        agent.awaitReady();
+        Duration ready = since(start);
+        System.out.printf("an agent with %d services: ready in %d ms%n", TUNNELS, ready.toMillis());
+        assertThat(ready).isLessThan(BOUND.multipliedBy(2));
+        await().atMost(BOUND).until(() -> agent.output().size() >= TUNNELS);
+      }
     }
   }
 

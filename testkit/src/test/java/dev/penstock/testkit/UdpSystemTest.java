@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.penstock.protocol.control.Carrier;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -21,6 +22,8 @@ import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// Datagrams through a gateway and an agent in processes of their own.
 @Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
@@ -138,9 +141,30 @@ class UdpSystemTest {
   /// a while.
   @Test
   void aThousandFlowsGetEveryDatagramBackWholeOrItIsCounted() throws Exception {
-    int flows = 1_000;
+    everyDatagramComesBackWholeOrIsCounted(1_000, Lab.in(directory));
+  }
+
+  @Test
+  void flowsInJsonGetEveryDatagramBackWholeOrItIsCounted() throws Exception {
+    everyDatagramComesBackWholeOrIsCounted(200, Lab.in(directory).over(Carrier.JSON));
+  }
+
+  @ParameterizedTest
+  @EnumSource(Carrier.class)
+  void everySizeComesBackWhole(Carrier carrier) throws Exception {
     try (var echo = UdpEcho.start();
-        Lab lab = Lab.in(directory).exposeUdp("echo", echo.address()).start();
+        Lab lab = Lab.in(directory).over(carrier).exposeUdp("echo", echo.address()).start();
+        DatagramChannel client = client(lab)) {
+      for (int size : new int[] {1, 2, 15, 255, 256, 1_472, 32_767, 32_768, 32_769, 65_507}) {
+        assertEchoes(client, "x".repeat(size - 1) + "y");
+      }
+      assertThat(lab.gateway().log().toString()).contains("protocol=\"" + carrier.label());
+    }
+  }
+
+  private void everyDatagramComesBackWholeOrIsCounted(int flows, Lab parts) throws Exception {
+    try (var echo = UdpEcho.start();
+        Lab lab = parts.exposeUdp("echo", echo.address()).start();
         var selector = Selector.open()) {
       var all = new ArrayList<Flow>();
       try {
@@ -311,7 +335,7 @@ class UdpSystemTest {
   private static void assertEchoes(DatagramChannel client, String text) throws IOException {
     byte[] bytes = text.getBytes(US_ASCII);
     client.socket().setSoTimeout(2_000);
-    var packet = new java.net.DatagramPacket(new byte[100], 100);
+    var packet = new java.net.DatagramPacket(new byte[65_536], 65_536);
     for (int attempt = 0; ; attempt++) {
       client.write(ByteBuffer.wrap(bytes));
       try {

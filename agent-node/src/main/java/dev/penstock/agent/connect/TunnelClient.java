@@ -6,16 +6,19 @@ import dev.penstock.protocol.control.MalformedMessage;
 import dev.penstock.protocol.control.Problem;
 import dev.penstock.protocol.control.TunnelRegistered;
 import dev.penstock.protocol.control.TunnelRegistration;
+import dev.penstock.protocol.control.TunnelSync;
+import dev.penstock.protocol.control.TunnelsSynced;
 import dev.penstock.protocol.net.HttpCall;
 import dev.penstock.protocol.net.Loop;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 
-/// The REST call that registers a tunnel and learns its public address. Any thread.
+/// The REST calls that register tunnels and learn their public addresses. Any thread.
 public final class TunnelClient {
   private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
@@ -29,7 +32,7 @@ public final class TunnelClient {
   public static final class Refused extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    Refused(String message) {
+    public Refused(String message) {
       super(message, null, false, false);
     }
   }
@@ -45,9 +48,52 @@ public final class TunnelClient {
         + service.port();
   }
 
+  /// What became of a [#sync].
+  public sealed interface Sync {
+    /// The gateway has looked at every tunnel.
+    record Done(TunnelsSynced answer) implements Sync {}
+
+    /// The gateway has no such call: each tunnel is to be registered by itself.
+    record NotServed() implements Sync {}
+  }
+
+  /// Whether so many tunnels are registered in one call. One alone is not: a gateway takes what a
+  /// sync does not name for gone.
+  public static boolean isForSync(int tunnels) {
+    return tunnels > 1 && tunnels <= TunnelSync.MAX_ENTRIES;
+  }
+
+  /// Registers all of these at once, and lets the gateway forget those that no agent of the cluster
+  /// has named for a while. Fails with [Refused], or with what the connection failed with.
+  public CompletionStage<Sync> sync(
+      Loop loop, String clusterId, Collection<ServiceSettings> services) {
+    var tunnels = services.stream().map(service -> registration(clusterId, service)).toList();
+    return post(loop, clusterId, "/sync", TunnelSync.encode(clusterId, tunnels))
+        .thenApply(TunnelClient::synced);
+  }
+
+  private static Sync synced(HttpCall.Answer answer) {
+    if (answer.status() == 404 || answer.status() == 405) {
+      return new Sync.NotServed();
+    }
+    try {
+      if (answer.status() == 200) {
+        return new Sync.Done(TunnelsSynced.decode(answer.body()));
+      }
+      throw new Refused(answer.status() + ": " + Problem.decode(answer.body()).detail());
+    } catch (MalformedMessage e) {
+      throw nonsense(answer, e);
+    }
+  }
+
   /// Registers `service`. Fails with [Refused], or with what the connection failed with.
   public CompletionStage<TunnelRegistered> register(
       Loop loop, String clusterId, ServiceSettings service) {
+    return post(loop, clusterId, "", registration(clusterId, service).encode())
+        .thenApply(TunnelClient::answer);
+  }
+
+  private static TunnelRegistration registration(String clusterId, ServiceSettings service) {
     var registration =
         TunnelRegistration.of(
                 service.protocol(),
@@ -60,21 +106,25 @@ public final class TunnelClient {
             .routingMode(service.routingMode())
             .publicEndpoint(service.publicEndpoint().map(HostPort::toString).orElse(""));
     service.publicPort().ifPresent(registration::tunnelPort);
+    return registration.build();
+  }
+
+  private CompletionStage<HttpCall.Answer> post(
+      Loop loop, String clusterId, String path, String body) {
     URI api = outbound.api().current();
     return HttpCall.postJson(
             outbound.loops(),
             loop,
-            url(api, clusterId),
+            URI.create(url(api, clusterId) + path),
             outbound.headers(),
-            registration.build().encode(),
+            body,
             outbound.tls(),
             TIMEOUT)
         .whenComplete((_, failed) -> {
           if (failed != null) {
             outbound.api().failed(api);
           }
-        })
-        .thenApply(TunnelClient::answer);
+        });
   }
 
   private static URI url(URI api, String clusterId) {
@@ -93,12 +143,16 @@ public final class TunnelClient {
       }
       throw new Refused(answer.status() + ": " + Problem.decode(answer.body()).detail());
     } catch (MalformedMessage e) {
-      throw new CompletionException(
-          new Refused(
-              "status "
-                  + answer.status()
-                  + ", and an answer that makes no sense: "
-                  + e.getMessage()));
+      throw nonsense(answer, e);
     }
+  }
+
+  private static CompletionException nonsense(HttpCall.Answer answer, MalformedMessage why) {
+    return new CompletionException(
+        new Refused(
+            "status "
+                + answer.status()
+                + ", and an answer that makes no sense: "
+                + why.getMessage()));
   }
 }

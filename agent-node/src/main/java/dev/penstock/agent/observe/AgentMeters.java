@@ -36,6 +36,7 @@ public final class AgentMeters {
           EnumSet.of(
               DatagramDrop.NO_LINK,
               DatagramDrop.DRAINING,
+              DatagramDrop.NO_SERVICE,
               DatagramDrop.SOURCE_REFUSED,
               DatagramDrop.TOO_MANY_SESSIONS,
               DatagramDrop.DIAL_FAILED));
@@ -53,6 +54,7 @@ public final class AgentMeters {
   private final Histogram duration;
   private final Gauge links;
   private final Counter linksEnded;
+  private final Counter linksCrashed;
   private final Counter reconnections;
   private final Histogram dialSeconds;
   private final Histogram firstByteSeconds;
@@ -95,6 +97,11 @@ public final class AgentMeters {
         Gauge.builder()
             .name("penstock_agent_links")
             .help("Links to gateways that carry streams.")
+            .register(registry);
+    linksCrashed =
+        Counter.builder()
+            .name("penstock_agent_links_crashed_total")
+            .help("Links that ended by a fault of the agent; they are opened again.")
             .register(registry);
     linksEnded =
         Counter.builder()
@@ -229,6 +236,10 @@ public final class AgentMeters {
   public void linkEnded(LinkEnd.Cause cause) {
     links.dec();
     linksEnded.labelValues(label(cause)).inc();
+  }
+
+  public void linkCrashed() {
+    linksCrashed.inc();
   }
 
   public void reconnecting() {

@@ -19,7 +19,8 @@ class AgentMetersTest {
     var meters = new AgentMeters(registry, new ByteBudget(1));
     Arrays.stream(LinkEnd.Cause.values()).forEach(meters::linkEnded);
     Arrays.stream(StreamEnd.Cause.values())
-        .filter(cause -> cause != StreamEnd.Cause.DIAL_FAILED)
+        .filter(
+            cause -> cause != StreamEnd.Cause.DIAL_FAILED && cause != StreamEnd.Cause.HALF_CLOSED)
         .forEach(cause -> meters.streamEnded(cause, 1));
     Arrays.stream(DialStatus.Code.values())
         .filter(code -> code != DialStatus.Code.CONNECTED)

@@ -1,5 +1,7 @@
 package dev.penstock.gateway.leases;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.penstock.gateway.leases.TunnelRecord.Origin;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -20,21 +22,34 @@ import java.util.List;
 import java.util.Locale;
 import org.h2.api.ErrorCode;
 import org.h2.jdbcx.JdbcDataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// Tunnels in a directory: an H2 database in one file, `tunnels.mv.db`. A lock on `lock` keeps
 /// other gateways out.
 ///
 /// Every write is one transaction, and one forced write to the disk before it returns. A process
-/// killed in the middle of a write leaves the file as it was before. What is no such database stops
-/// the gateway; it never guesses who has a port.
+/// killed in the middle of a write leaves the file as it was before: H2 only ever appends to it,
+/// and what it superseded is left behind by writing everything anew into another file, which then
+/// takes the place of the first. That is done when the file has grown to four times its size after
+/// the last time, and to [#WRITTEN_ANEW_ABOVE] at least. What is no such database stops the
+/// gateway; it never guesses who has a port.
 public final class DatabaseLeaseStore implements LeaseStore {
   private static final int SCHEMA_VERSION = 1;
   private static final String NAME = "tunnels";
   private static final String SUFFIX = ".mv.db";
 
-  /// The file may be used again this soon after its content was superseded: what superseded it was
-  /// forced to the disk already.
-  private static final int RETENTION_MILLIS = 1_000;
+  /// Bytes of a file that is not worth being written anew.
+  static final long WRITTEN_ANEW_ABOVE = 16L * 1024 * 1024;
+
+  private static final int GROWTH = 4;
+
+  /// H2 is to use no part of the file again, not even when it closes it: a process that is killed
+  /// while it does can leave a file that refers to what is no longer there.
+  private static final String APPENDS_ONLY =
+      ";RETENTION_TIME=" + Integer.MAX_VALUE + ";AUTO_COMPACT_FILL_RATE=0;MAX_COMPACT_TIME=0";
+
+  private static final Logger log = LoggerFactory.getLogger(DatabaseLeaseStore.class);
 
   private static final String[] SCHEMA = {
     "CREATE TABLE store (schema_version INT NOT NULL, highest_fencing BIGINT NOT NULL)",
@@ -56,27 +71,79 @@ public final class DatabaseLeaseStore implements LeaseStore {
 
   private final Path file;
   private final FileChannel lockFile;
-  private final Connection connection;
-  private final PreparedStatement put;
-  private final PreparedStatement remove;
-  private final PreparedStatement raiseFencing;
-  private final Statement flush;
+  private final long writtenAnewAbove;
+  private Database database;
+
+  /// Bytes of the file beyond which it is written anew.
+  private long limit;
+
   private boolean broken;
 
-  private DatabaseLeaseStore(Path file, FileChannel lockFile, Connection connection)
-      throws SQLException {
+  private DatabaseLeaseStore(
+      Path file, FileChannel lockFile, Database database, long writtenAnewAbove)
+      throws IOException {
     this.file = file;
     this.lockFile = lockFile;
-    this.connection = connection;
-    put =
-        connection.prepareStatement(
-            "MERGE INTO tunnel (cluster, tunnel_id, transport, port, fencing, origin, registration)"
-                + " KEY (cluster, tunnel_id) VALUES (?, ?, ?, ?, ?, ?, ?)");
-    remove = connection.prepareStatement("DELETE FROM tunnel WHERE cluster = ? AND tunnel_id = ?");
-    raiseFencing =
-        connection.prepareStatement(
-            "UPDATE store SET highest_fencing = ?1 WHERE highest_fencing < ?1");
-    flush = connection.createStatement();
+    this.database = database;
+    this.writtenAnewAbove = writtenAnewAbove;
+    this.limit = writtenAnewAbove;
+    writeAnewWhenLarge();
+  }
+
+  /// One open file.
+  private static final class Database {
+    final Connection connection;
+    private final PreparedStatement put;
+    private final PreparedStatement remove;
+    private final PreparedStatement raiseFencing;
+    private final Statement flush;
+
+    Database(Connection connection) throws SQLException {
+      this.connection = connection;
+      put =
+          connection.prepareStatement(
+              "MERGE INTO tunnel (cluster, tunnel_id, transport, port, fencing, origin,"
+                  + " registration) KEY (cluster, tunnel_id) VALUES (?, ?, ?, ?, ?, ?, ?)");
+      remove =
+          connection.prepareStatement("DELETE FROM tunnel WHERE cluster = ? AND tunnel_id = ?");
+      raiseFencing =
+          connection.prepareStatement(
+              "UPDATE store SET highest_fencing = ?1 WHERE highest_fencing < ?1");
+      flush = connection.createStatement();
+    }
+
+    void put(TunnelRecord tunnel) throws SQLException {
+      put.setString(1, tunnel.identity().cluster());
+      put.setString(2, tunnel.identity().tunnelId());
+      put.setString(3, tunnel.transport().name().toLowerCase(Locale.ROOT));
+      Lease lease = tunnel.lease();
+      if (lease == null) {
+        put.setNull(4, Types.INTEGER);
+        put.setNull(5, Types.BIGINT);
+      } else {
+        put.setInt(4, lease.port());
+        put.setLong(5, lease.fencing());
+      }
+      put.setString(6, tunnel.origin().name().toLowerCase(Locale.ROOT));
+      put.setString(7, tunnel.registration());
+      put.executeUpdate();
+    }
+
+    void remove(TunnelIdentity identity) throws SQLException {
+      remove.setString(1, identity.cluster());
+      remove.setString(2, identity.tunnelId());
+      remove.executeUpdate();
+    }
+
+    void raiseFencing(long highest) throws SQLException {
+      raiseFencing.setLong(1, highest);
+      raiseFencing.executeUpdate();
+    }
+
+    /// H2 writes a commit half a second later and never forces it to the disk by itself.
+    void force() throws SQLException {
+      flush.execute("CHECKPOINT SYNC");
+    }
   }
 
   /// The directory belongs to another gateway.
@@ -103,6 +170,13 @@ public final class DatabaseLeaseStore implements LeaseStore {
   /// @throws InUse when another gateway has it
   /// @throws Unusable when the file is none of ours
   public static DatabaseLeaseStore open(Path directory) throws IOException {
+    return open(directory, WRITTEN_ANEW_ABOVE);
+  }
+
+  /// As [#open(Path)].
+  ///
+  /// @param writtenAnewAbove bytes
+  static DatabaseLeaseStore open(Path directory, long writtenAnewAbove) throws IOException {
     Path absolute = directory.toAbsolutePath();
     if (absolute.toString().indexOf(';') >= 0) {
       throw new IOException(directory + ": has a semicolon (expected: a path without one)");
@@ -112,21 +186,21 @@ public final class DatabaseLeaseStore implements LeaseStore {
     Path file = absolute.resolve(NAME + SUFFIX);
     try {
       if (!Files.exists(file)) {
-        create(absolute, file);
+        create(file, new Stored(List.of(), 0));
       }
-      return open(file, lockFile);
+      return new DatabaseLeaseStore(file, lockFile, database(file), writtenAnewAbove);
     } catch (IOException e) {
       lockFile.close();
       throw e;
     }
   }
 
-  private static DatabaseLeaseStore open(Path file, FileChannel lockFile) throws IOException {
+  private static Database database(Path file) throws IOException {
     try {
       Connection connection = connect(file);
       try {
         requireSchema(connection, file);
-        return new DatabaseLeaseStore(file, lockFile, connection);
+        return new Database(connection);
       } catch (IOException | SQLException e) {
         leave(connection, e);
         throw e;
@@ -138,21 +212,26 @@ public final class DatabaseLeaseStore implements LeaseStore {
 
   /// A database appears under its name only when it is whole, so that one without tables is known
   /// to be damaged.
-  private static void create(Path directory, Path file) throws IOException {
-    Path fresh = directory.resolve(NAME + "-new" + SUFFIX);
+  private static void create(Path file, Stored content) throws IOException {
+    Path fresh = file.resolveSibling(NAME + "-new" + SUFFIX);
     Files.deleteIfExists(fresh);
     try (Connection connection = connect(fresh);
         Statement statement = connection.createStatement()) {
       for (String sql : SCHEMA) {
         statement.execute(sql);
       }
+      var database = new Database(connection);
+      for (TunnelRecord tunnel : content.tunnels()) {
+        database.put(tunnel);
+      }
+      database.raiseFencing(content.highestFencing());
       connection.commit();
     } catch (SQLException e) {
       throw failure(fresh, e);
     }
     force(fresh);
     Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
-    force(directory);
+    force(requireNonNull(file.getParent()));
   }
 
   private static void force(Path path) throws IOException {
@@ -195,8 +274,8 @@ public final class DatabaseLeaseStore implements LeaseStore {
     source.setURL(
         "jdbc:h2:file:"
             + path.substring(0, path.length() - SUFFIX.length())
-            + ";DB_CLOSE_ON_EXIT=FALSE;TRACE_LEVEL_FILE=0;RETENTION_TIME="
-            + RETENTION_MILLIS);
+            + ";DB_CLOSE_ON_EXIT=FALSE;TRACE_LEVEL_FILE=0"
+            + APPENDS_ONLY);
     Connection connection = source.getConnection();
     connection.setAutoCommit(false);
     return connection;
@@ -222,7 +301,7 @@ public final class DatabaseLeaseStore implements LeaseStore {
   @Override
   public Stored load() throws IOException {
     var tunnels = new ArrayList<TunnelRecord>();
-    try (Statement statement = connection.createStatement()) {
+    try (Statement statement = database.connection.createStatement()) {
       long highest;
       try (ResultSet row = statement.executeQuery("SELECT highest_fencing FROM store")) {
         highest = row.next() ? row.getLong(1) : 0;
@@ -258,48 +337,50 @@ public final class DatabaseLeaseStore implements LeaseStore {
       for (Change change : changes) {
         switch (change) {
           case Change.Held(var tunnel) -> {
-            put(tunnel);
+            database.put(tunnel);
             Lease lease = tunnel.lease();
             highest = Math.max(highest, lease == null ? 0 : lease.fencing());
           }
-          case Change.Released(var identity) -> {
-            remove.setString(1, identity.cluster());
-            remove.setString(2, identity.tunnelId());
-            remove.executeUpdate();
-          }
+          case Change.Released(var identity) -> database.remove(identity);
         }
       }
-      raiseFencing.setLong(1, highest);
-      raiseFencing.executeUpdate();
-      connection.commit();
+      database.raiseFencing(highest);
+      database.connection.commit();
     } catch (SQLException e) {
       undo(e);
       throw failure(file, e);
     }
     force();
+    writeAnewWhenLarge();
   }
 
-  private void put(TunnelRecord tunnel) throws SQLException {
-    put.setString(1, tunnel.identity().cluster());
-    put.setString(2, tunnel.identity().tunnelId());
-    put.setString(3, tunnel.transport().name().toLowerCase(Locale.ROOT));
-    Lease lease = tunnel.lease();
-    if (lease == null) {
-      put.setNull(4, Types.INTEGER);
-      put.setNull(5, Types.BIGINT);
-    } else {
-      put.setInt(4, lease.port());
-      put.setLong(5, lease.fencing());
+  /// Leaves behind what was superseded. What was written lasts whether this succeeds or not.
+  private void writeAnewWhenLarge() throws IOException {
+    if (Files.size(file) <= limit) {
+      return;
     }
-    put.setString(6, tunnel.origin().name().toLowerCase(Locale.ROOT));
-    put.setString(7, tunnel.registration());
-    put.executeUpdate();
+    Stored content = load();
+    try {
+      database.connection.close();
+      create(file, content);
+    } catch (IOException | SQLException e) {
+      log.atWarn()
+          .addKeyValue("file", file)
+          .addKeyValue("cause", e.getMessage())
+          .log("the database could not be written anew; it goes on growing");
+    }
+    try {
+      database = database(file);
+    } catch (IOException e) {
+      broken = true;
+      throw e;
+    }
+    limit = Math.max(writtenAnewAbove, GROWTH * Files.size(file));
   }
 
-  /// H2 writes a commit half a second later and never forces it to the disk by itself.
   private void force() throws IOException {
     try {
-      flush.execute("CHECKPOINT SYNC");
+      database.force();
     } catch (SQLException e) {
       // Committed but not known to last: whatever is said of it could be wrong.
       broken = true;
@@ -309,7 +390,7 @@ public final class DatabaseLeaseStore implements LeaseStore {
 
   private void undo(SQLException cause) {
     try {
-      connection.rollback();
+      database.connection.rollback();
     } catch (SQLException e) {
       broken = true;
       cause.addSuppressed(e);
@@ -319,7 +400,7 @@ public final class DatabaseLeaseStore implements LeaseStore {
   @Override
   public void close() throws IOException {
     try (lockFile) {
-      connection.close();
+      database.connection.close();
     } catch (SQLException e) {
       throw failure(file, e);
     }

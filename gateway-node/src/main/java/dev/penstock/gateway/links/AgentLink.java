@@ -2,7 +2,9 @@ package dev.penstock.gateway.links;
 
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.link.DatagramStream;
 import dev.penstock.protocol.link.Link;
 import dev.penstock.protocol.link.LinkStream;
 import dev.penstock.protocol.net.Loop;
@@ -18,6 +20,7 @@ public final class AgentLink implements Way {
   private final String cluster;
   private final Link link;
   private final Set<Capability> capabilities;
+  private final DatagramStream.Framing framing;
   private final ActorRef<GatewayLink.Command> actor;
   private final AtomicInteger outstanding = new AtomicInteger();
   private final DialRecord dials = new DialRecord();
@@ -28,10 +31,12 @@ public final class AgentLink implements Way {
       String cluster,
       Link link,
       Set<Capability> capabilities,
+      DatagramStream.Framing framing,
       ActorRef<GatewayLink.Command> actor) {
     this.cluster = cluster;
     this.link = link;
     this.capabilities = capabilities;
+    this.framing = framing;
     this.actor = actor;
   }
 
@@ -49,13 +54,26 @@ public final class AgentLink implements Way {
   }
 
   @Override
-  public @Nullable LinkStream open(StreamHeader header) {
-    return link.open(header);
+  public @Nullable LinkStream open(StreamHeader header, int listenerPort) {
+    return link.open(header, listenerPort);
   }
 
   @Override
   public boolean can(Capability capability) {
     return capabilities.contains(capability);
+  }
+
+  @Override
+  public DatagramStream.Framing framing() {
+    return framing;
+  }
+
+  /// An original agent in JSON has an end for a connection that could not be made, and nothing of
+  /// the kind for datagrams.
+  @Override
+  public boolean reportsDials(Protocol protocol) {
+    return can(Capability.DIAL_STATUS)
+        && (protocol == Protocol.TCP || framing != DatagramStream.Framing.MESSAGES);
   }
 
   /// Asks the agent for a sign of life: one that has just opened another link may have left this

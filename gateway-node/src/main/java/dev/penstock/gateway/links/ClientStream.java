@@ -17,6 +17,7 @@ import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.stream.Materializer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,6 +31,10 @@ public final class ClientStream {
 
   private record Idle() implements Command {}
 
+  private record PeerFinished() implements Command {}
+
+  private record StillHalfClosed() implements Command {}
+
   private record Ended(StreamEnd end) implements Command {}
 
   private static final Logger log = LoggerFactory.getLogger(ClientStream.class);
@@ -38,46 +43,66 @@ public final class ClientStream {
   private final Way way;
   private final GatewayMeters meters;
   private final BadPeers badPeers;
-  private boolean idle;
+  private final Duration idleTimeout;
+  private final Duration halfClosedTimeout;
 
-  private ClientStream(Client client, Way way, GatewayMeters meters, BadPeers badPeers) {
+  /// Why this side cut the connection; null while it did not.
+  private StreamEnd.@Nullable Cause cut;
+
+  private ClientStream(
+      Client client,
+      Way way,
+      GatewayMeters meters,
+      BadPeers badPeers,
+      Duration idleTimeout,
+      Duration halfClosedTimeout) {
     this.client = client;
     this.way = way;
     this.meters = meters;
     this.badPeers = badPeers;
+    this.idleTimeout = idleTimeout;
+    this.halfClosedTimeout = halfClosedTimeout;
   }
 
   public static Behavior<Command> create(
       Client client, Way way, GatewayLink.Shared shared, Materializer materializer) {
     return create(
-        client, way, shared.meters(), shared.badPeers(), shared.clientIdleTimeout(), materializer);
+        client,
+        way,
+        shared.meters(),
+        shared.badPeers(),
+        shared.clientIdleTimeout(),
+        shared.originals().halfClosedTimeout(),
+        materializer);
   }
 
   /// A stream that opens at once.
   ///
   /// @param idleTimeout without bytes either way, after which the client is cut; zero for never
+  /// @param halfClosedTimeout the same once an agent without our extensions has ended its direction
   public static Behavior<Command> create(
       Client client,
       Way way,
       GatewayMeters meters,
       BadPeers badPeers,
       Duration idleTimeout,
+      Duration halfClosedTimeout,
       Materializer materializer) {
     return Behaviors.setup(context -> {
-      var stream = new ClientStream(client, way, meters, badPeers);
-      stream.watch(context.getSelf(), idleTimeout);
+      var stream = new ClientStream(client, way, meters, badPeers, idleTimeout, halfClosedTimeout);
+      stream.watch(context.getSelf());
       return stream.open(context.getSelf(), materializer);
     });
   }
 
-  private void watch(ActorRef<Command> self, Duration idleTimeout) {
+  private void watch(ActorRef<Command> self) {
     if (!idleTimeout.isZero()) {
       client.connection().onIdle(idleTimeout, () -> self.tell(new Idle()));
     }
   }
 
   private Behavior<Command> open(ActorRef<Command> self, Materializer materializer) {
-    LinkStream stream = way.open(header());
+    LinkStream stream = way.open(header(), client.tunnel().listenerPort());
     if (stream == null) {
       way.released();
       var why = new DialStatus(DialStatus.Code.FAILED, "the link takes no more streams");
@@ -98,11 +123,11 @@ public final class ClientStream {
                 new ToActor(self, way, client.acceptedAt(), meters)))
         .withAttributes(way.loop().attributes())
         .run(materializer);
-    return Behaviors.receiveMessage(this::on);
+    return Behaviors.receiveMessage(command -> on(command, self));
   }
 
   private boolean reportsDials() {
-    return way.can(Capability.DIAL_STATUS);
+    return way.reportsDials(Protocol.TCP);
   }
 
   private record ToActor(ActorRef<Command> actor, Way way, long acceptedAt, GatewayMeters meters)
@@ -127,6 +152,13 @@ public final class ClientStream {
     }
 
     @Override
+    public void peerFinished() {
+      if (!way.can(Capability.DIAL_STATUS)) {
+        actor.tell(new PeerFinished());
+      }
+    }
+
+    @Override
     public void ended(StreamEnd end) {
       actor.tell(new Ended(end));
     }
@@ -146,15 +178,22 @@ public final class ClientStream {
             : null);
   }
 
-  private Behavior<Command> on(Command command) {
+  private Behavior<Command> on(Command command, ActorRef<Command> self) {
     return switch (command) {
       case Connected() -> {
         meters.connected(System.nanoTime() - client.acceptedAt());
         yield Behaviors.same();
       }
       case Idle() -> {
-        idle = true;
-        client.connection().reset();
+        cut(StreamEnd.Cause.IDLE);
+        yield Behaviors.same();
+      }
+      case PeerFinished() -> {
+        limitHalfClosed(self);
+        yield Behaviors.same();
+      }
+      case StillHalfClosed() -> {
+        cut(StreamEnd.Cause.HALF_CLOSED);
         yield Behaviors.same();
       }
       case Ended(var end) -> {
@@ -164,9 +203,25 @@ public final class ClientStream {
     };
   }
 
+  /// An original agent ends its direction in order when its service was reset, too. It goes on
+  /// taking what the client says, for minutes, and a client that only listens would never learn.
+  private void limitHalfClosed(ActorRef<Command> self) {
+    boolean sooner = idleTimeout.isZero() || halfClosedTimeout.compareTo(idleTimeout) < 0;
+    if (!way.can(Capability.DIAL_STATUS) && !halfClosedTimeout.isZero() && sooner) {
+      client.connection().onIdle(halfClosedTimeout, () -> self.tell(new StillHalfClosed()));
+    }
+  }
+
+  private void cut(StreamEnd.Cause why) {
+    if (cut == null) {
+      cut = why;
+      client.connection().reset();
+    }
+  }
+
   private void ended(StreamEnd end) {
     way.released();
-    StreamEnd.Cause cause = idle ? StreamEnd.Cause.IDLE : end.cause();
+    StreamEnd.Cause cause = cut == null ? end.cause() : cut;
     meters.streamEnded(cause);
     DialStatus dial = end.dial();
     if (dial != null) {

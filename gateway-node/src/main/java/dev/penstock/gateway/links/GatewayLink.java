@@ -17,6 +17,7 @@ import dev.penstock.protocol.control.ControlMessage.Register;
 import dev.penstock.protocol.control.ControlMessage.RegisterSuccess;
 import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.json.OriginalPacing;
+import dev.penstock.protocol.link.DatagramStream;
 import dev.penstock.protocol.link.Link;
 import dev.penstock.protocol.link.LinkEnd;
 import dev.penstock.protocol.link.LinkListener;
@@ -108,13 +109,6 @@ public final class GatewayLink {
     GATEWAY
   }
 
-  /// Who is at the other end, as far as the upgrade shows.
-  public enum Peer {
-    /// Probably an original agent.
-    ORIGINAL,
-    OTHER
-  }
-
   /// What the links of one gateway share.
   ///
   /// @param carriers what may carry the streams of a link
@@ -140,9 +134,12 @@ public final class GatewayLink {
   ///
   /// @param carrier what is preferred for them; yamux where the gateway may use it
   /// @param pacing of JSON tunnels
-  public record Originals(Carrier carrier, OriginalPacing pacing) {
+  /// @param halfClosedTimeout without a byte of the client, once the agent has ended its direction;
+  ///   zero for no limit
+  public record Originals(Carrier carrier, OriginalPacing pacing, Duration halfClosedTimeout) {
     /// By yamux, with usual pacing where even that must not be used.
-    public static final Originals DEFAULT = new Originals(Carrier.YAMUX, OriginalPacing.defaults());
+    public static final Originals DEFAULT =
+        new Originals(Carrier.YAMUX, OriginalPacing.defaults(), Duration.ofMinutes(1));
   }
 
   /// How long an agent is expected to take for `gateway_hello_ack`, before its link counts as one
@@ -157,6 +154,7 @@ public final class GatewayLink {
 
   /// What one link is made of.
   ///
+  /// @param kind of the agent, as far as the upgrade shows
   /// @param gatewayUrl where an agent that registers is sent
   /// @param offered the extensions that the agent named in its request
   /// @param handshakeOver run when the agent has registered or linked, or will not
@@ -164,7 +162,7 @@ public final class GatewayLink {
   public record Setup(
       Shared shared,
       Socket socket,
-      Peer peer,
+      AgentKind kind,
       String cluster,
       WebSocketConnection connection,
       String gatewayUrl,
@@ -184,6 +182,10 @@ public final class GatewayLink {
 
   /// For streams that were given to this link before it was taken off the list.
   private static final Duration ON_THEIR_WAY = Duration.ofMillis(100);
+
+  /// What the session of JSON messages does in place of an original agent.
+  private static final Set<Capability> MADE_UP_FOR_ORIGINAL =
+      EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS);
 
   /// How long an agent without our extensions may take to answer a ping: the original gives its own
   /// pings 30 s, because one large message holds up all others.
@@ -521,7 +523,7 @@ public final class GatewayLink {
   /// sends nothing but a heartbeat within 30 s.
   private Duration registerPatience() {
     Duration usual = setup.shared().registerTimeout();
-    return setup.peer() == Peer.ORIGINAL && usual.compareTo(ORIGINALS_PATIENCE) < 0
+    return setup.kind() == AgentKind.ORIGINAL && usual.compareTo(ORIGINALS_PATIENCE) < 0
         ? ORIGINALS_PATIENCE
         : usual;
   }
@@ -613,7 +615,7 @@ public final class GatewayLink {
   /// Whether an agent is to have its tunnels on this socket, in JSON.
   private boolean staysHere(Register register) {
     return setup.socket() == Socket.CONTROLLER
-        && !register.features().contains(Register.NAMES_CAPABILITIES)
+        && setup.kind().registered(register.features()) == AgentKind.ORIGINAL
         && (setup.shared().originals().carrier() == Carrier.JSON
             || !setup.shared().carriers().allows(Carrier.YAMUX));
   }
@@ -629,7 +631,14 @@ public final class GatewayLink {
     link.carryToOriginal(
         Long.toHexString(ThreadLocalRandom.current().nextLong()),
         setup.shared().originals().pacing());
-    up(new AgentLink(setup.cluster(), link, OURS, context.getSelf()), Carrier.JSON);
+    up(
+        new AgentLink(
+            setup.cluster(),
+            link,
+            MADE_UP_FOR_ORIGINAL,
+            DatagramStream.Framing.MESSAGES,
+            context.getSelf()),
+        Carrier.JSON);
   }
 
   private void askBesideSession() {
@@ -680,11 +689,15 @@ public final class GatewayLink {
     if (ack.capabilities().isEmpty()) {
       link.tolerateSilence(ORIGINAL_PATIENCE);
     }
+    Set<Capability> common = Capability.common(hello.capabilities(), ack.capabilities());
     up(
         new AgentLink(
             setup.cluster(),
             link,
-            Capability.common(hello.capabilities(), ack.capabilities()),
+            common,
+            common.contains(Capability.UDP_FRAMES)
+                ? DatagramStream.Framing.LENGTHS
+                : DatagramStream.Framing.YAMUX_FRAMES,
             context.getSelf()),
         carrier);
   }

@@ -31,9 +31,6 @@ public final class LinkPort {
   private final BadPeers badPeers;
   private final BiConsumer<Accepted, WebSocketConnection> connected;
 
-  /// What the HTTP library of original agents calls itself: they have no name of their own.
-  private static final String ORIGINAL_USER_AGENT = "Go-http-client/";
-
   /// An upgrade that was granted.
   ///
   /// @param gatewayUrl where an agent that registers here is to link to
@@ -41,7 +38,7 @@ public final class LinkPort {
   /// @param handshakeOver to be run when the agent has registered or linked; may be run again
   public record Accepted(
       GatewayLink.Socket socket,
-      GatewayLink.Peer peer,
+      AgentKind kind,
       String cluster,
       String gatewayUrl,
       Set<Capability> offered,
@@ -123,10 +120,10 @@ public final class LinkPort {
   /// An original agent whose first controller socket is refused never tries again: it is taken
   /// whatever the pace, and counts for nothing.
   private UpgradeAnswer welcome(UpgradeRequest request, GatewayLink.Socket socket, String cluster) {
-    GatewayLink.Peer peer = peer(request);
+    AgentKind kind = AgentKind.of(request);
     Set<Capability> offered = Capability.parse(request.parameter(Capability.QUERY_PARAMETER));
-    if (peer == GatewayLink.Peer.ORIGINAL && socket == GatewayLink.Socket.CONTROLLER) {
-      return accept(new Accepted(socket, peer, cluster, gatewayUrl(request), offered, () -> {}));
+    if (kind == AgentKind.ORIGINAL && socket == GatewayLink.Socket.CONTROLLER) {
+      return accept(new Accepted(socket, kind, cluster, gatewayUrl(request), offered, () -> {}));
     }
     Optional<Duration> stayAway = handshakes.ask(System.nanoTime(), ThreadLocalRandom.current());
     if (stayAway.isPresent()) {
@@ -145,7 +142,7 @@ public final class LinkPort {
     return accept(
         new Accepted(
             socket,
-            peer,
+            kind,
             cluster,
             gatewayUrl(request),
             offered,
@@ -169,13 +166,6 @@ public final class LinkPort {
       });
       connected.accept(accepted, connection);
     });
-  }
-
-  private static GatewayLink.Peer peer(UpgradeRequest request) {
-    String program = request.userAgent();
-    return program != null && program.startsWith(ORIGINAL_USER_AGENT)
-        ? GatewayLink.Peer.ORIGINAL
-        : GatewayLink.Peer.OTHER;
   }
 
   private String gatewayUrl(UpgradeRequest request) {

@@ -93,7 +93,7 @@ public final class LinkSupervisor {
                     new GatewayLink.Setup(
                         shared,
                         accepted.socket(),
-                        accepted.peer(),
+                        accepted.kind(),
                         accepted.cluster(),
                         connection,
                         accepted.gatewayUrl(),

@@ -73,7 +73,7 @@ public final class UdpSession {
   }
 
   private Behavior<Command> open() {
-    LinkStream stream = link.open(header());
+    LinkStream stream = link.open(header(), flow.tunnel().listenerPort());
     if (stream == null) {
       link.released();
       flow.loop().run(() -> flow.notCarried(link, List.of(), null));
@@ -169,7 +169,7 @@ public final class UdpSession {
       this.link = link;
       this.actor = actor;
       this.loop = link.loop();
-      this.early = link.can(Capability.DIAL_STATUS) ? new ArrayList<>() : null;
+      this.early = link.reportsDials(Protocol.UDP) ? new ArrayList<>() : null;
     }
 
     Loop loop() {
@@ -179,10 +179,8 @@ public final class UdpSession {
     void start(LinkStream carriedBy) {
       stream =
           carriedBy.datagrams(
-              link.can(Capability.UDP_FRAMES)
-                  ? DatagramStream.Framing.LENGTHS
-                  : DatagramStream.Framing.YAMUX_FRAMES,
-              link.can(Capability.DIAL_STATUS)
+              link.framing(),
+              link.reportsDials(Protocol.UDP)
                   ? LinkStream.DialReport.EXPECTED
                   : LinkStream.DialReport.NONE,
               null,

@@ -2,7 +2,9 @@ package dev.penstock.gateway.links;
 
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.link.DatagramStream;
 import dev.penstock.protocol.link.LinkStream;
 import dev.penstock.protocol.net.Loop;
 import java.time.Duration;
@@ -18,10 +20,18 @@ public interface Way {
   /// Whether the other end of a stream understands this.
   boolean can(Capability capability);
 
+  /// Whether the other end says what became of a dial for a stream of this protocol.
+  boolean reportsDials(Protocol protocol);
+
+  /// How the datagrams of a flow stand in its stream.
+  DatagramStream.Framing framing();
+
   /// Opens a stream and sends its header. On the loop only.
   ///
+  /// @param listenerPort the port of its own host that an original agent in JSON dials instead of
+  ///   the service; of no use to an agent at another node
   /// @return null when no more streams are taken
-  @Nullable LinkStream open(StreamHeader header);
+  @Nullable LinkStream open(StreamHeader header, int listenerPort);
 
   /// Gives a client to this way. The client's connection must be registered on the [#loop].
   void carry(Client client);

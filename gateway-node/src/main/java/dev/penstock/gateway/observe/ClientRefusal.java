@@ -18,6 +18,8 @@ public enum ClientRefusal {
   SOURCE_TOO_MANY,
   /// The client's source opened `new_connections_per_second` in a second.
   SOURCE_TOO_FAST,
+  /// The tunnel has `max_connections` connections, of all sources.
+  TUNNEL_FULL,
   /// A header of the PROXY protocol is required, and the peer is not trusted.
   PROXY_UNTRUSTED,
   /// A header of the PROXY protocol is required, and a trusted peer sent none.

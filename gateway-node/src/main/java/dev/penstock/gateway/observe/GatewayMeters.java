@@ -34,6 +34,7 @@ public final class GatewayMeters {
   private final Gauge tunnels;
   private final Gauge blockedTunnels;
   private final Counter tunnelsMissing;
+  private final Counter tunnelsCrashed;
   private final Gauge streams;
   private final Counter streamsOpened;
   private final Counter streamsEnded;
@@ -82,6 +83,11 @@ public final class GatewayMeters {
         Gauge.builder()
             .name("penstock_gateway_tunnels_blocked")
             .help("Tunnels whose public port another program has; binding is tried again.")
+            .register(registry);
+    tunnelsCrashed =
+        Counter.builder()
+            .name("penstock_gateway_tunnels_crashed_total")
+            .help("Tunnels whose listener ended by a fault of the gateway; they are bound again.")
             .register(registry);
     tunnelsMissing =
         Counter.builder()
@@ -261,6 +267,10 @@ public final class GatewayMeters {
 
   public void tunnelUnblocked() {
     blockedTunnels.dec();
+  }
+
+  public void tunnelCrashed() {
+    tunnelsCrashed.inc();
   }
 
   public void tunnelMissing() {

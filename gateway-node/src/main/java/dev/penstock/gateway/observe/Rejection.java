@@ -10,6 +10,8 @@ public enum Rejection {
   BAD_HANDSHAKE,
   NOT_REGISTERED_IN_TIME,
   TOO_MANY_LINKS,
+  /// The oldest connection that was no link, closed to make room for a new one.
+  TOO_MANY_UNUPGRADED,
   TOO_MANY_HANDSHAKES,
   /// More agents of all clusters link at once than the node takes.
   NODE_BUSY,

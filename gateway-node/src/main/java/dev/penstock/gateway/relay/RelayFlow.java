@@ -48,6 +48,7 @@ final class RelayFlow {
                   header.serviceName(),
                   header.namespace(),
                   header.servicePort(),
+                  header.servicePort(),
                   AccessRules.EVERYBODY),
               caller.client(),
               caller.listener(),

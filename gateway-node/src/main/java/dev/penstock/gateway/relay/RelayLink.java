@@ -239,6 +239,7 @@ final class RelayLink {
                   shared.gatewayMeters(),
                   shared.badPeers(),
                   shared.clientIdleTimeout(),
+                  Duration.ZERO,
                   materializer),
               onLoop);
       case CarryDatagrams(var flow, var by, var timeout) ->

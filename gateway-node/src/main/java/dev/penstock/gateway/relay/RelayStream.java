@@ -113,7 +113,7 @@ final class RelayStream {
         refuse(last);
         return false;
       }
-      LinkStream agent = next.open(forAgent(next));
+      LinkStream agent = next.open(forAgent(next), header.servicePort());
       if (agent != null) {
         link = next;
         join(agent, next, early);

@@ -6,7 +6,9 @@ import dev.penstock.gateway.links.Way;
 import dev.penstock.gateway.observe.RelayMeters;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.link.DatagramStream;
 import dev.penstock.protocol.link.Link;
 import dev.penstock.protocol.link.LinkStream;
 import dev.penstock.protocol.net.Loop;
@@ -58,7 +60,17 @@ final class RelayWay implements Way {
   }
 
   @Override
-  public @Nullable LinkStream open(StreamHeader header) {
+  public boolean reportsDials(Protocol protocol) {
+    return true;
+  }
+
+  @Override
+  public DatagramStream.Framing framing() {
+    return DatagramStream.Framing.LENGTHS;
+  }
+
+  @Override
+  public @Nullable LinkStream open(StreamHeader header, int listenerPort) {
     Link up = slot.link();
     return up == null
         ? null

@@ -35,6 +35,9 @@ public final class SourceGuard {
 
   private AccessRules tunnel;
 
+  /// Admitted and not released, of all sources.
+  private int open;
+
   private static final class Source {
     int connections;
     Pace pace;
@@ -69,6 +72,10 @@ public final class SourceGuard {
     if (!allows(gateway, address) || !allows(tunnel, address)) {
       return Verdict.NOT_ALLOWED;
     }
+    int most = AccessRules.stricter(gateway.maxConnections(), tunnel.maxConnections());
+    if (most > 0 && open >= most) {
+      return Verdict.TUNNEL_FULL;
+    }
     long key = key(address);
     Source source = busy.get(key);
     if (source == null) {
@@ -92,7 +99,11 @@ public final class SourceGuard {
   public synchronized void released(InetAddress address, long nowNanos) {
     long key = key(address);
     Source source = busy.get(key);
-    if (source != null && --source.connections == 0) {
+    if (source == null) {
+      return;
+    }
+    open--;
+    if (--source.connections == 0) {
       busy.remove(key);
       rest(key, source, nowNanos);
     }
@@ -118,6 +129,7 @@ public final class SourceGuard {
       source.pace = source.pace.taken(nowNanos, perSecond);
     }
     source.connections++;
+    open++;
     return Verdict.ADMITTED;
   }
 

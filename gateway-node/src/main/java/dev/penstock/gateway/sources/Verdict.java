@@ -14,7 +14,9 @@ public enum Verdict {
   /// Its source has as many as it may have at a time.
   TOO_MANY(ClientRefusal.SOURCE_TOO_MANY),
   /// Its source opens them faster than it may.
-  TOO_FAST(ClientRefusal.SOURCE_TOO_FAST);
+  TOO_FAST(ClientRefusal.SOURCE_TOO_FAST),
+  /// The tunnel has as many as it may have at a time, of all sources.
+  TUNNEL_FULL(ClientRefusal.TUNNEL_FULL);
 
   private final @Nullable ClientRefusal refusal;
 

@@ -99,6 +99,9 @@ public final class Tunnels {
 
   private record Changed(List<TableChange> changes) implements Command {}
 
+  private record ListenerGone(ActorRef<Tunnel.Command> listener, TunnelIdentity identity)
+      implements Command {}
+
   private record Retry(TunnelIdentity identity) implements Command {}
 
   /// The answer to [Register].
@@ -297,6 +300,7 @@ public final class Tunnels {
           closed(new Port(transport, port));
       case Answered(var then) -> then.run();
       case Changed(var changes) -> changes.forEach(this::changed);
+      case ListenerGone(var listener, var identity) -> listenerGone(listener, identity);
       case Retry(var identity) -> {
         Known known = tunnels.get(identity);
         if (known != null && known.phase == Phase.BLOCKED) {
@@ -679,12 +683,28 @@ public final class Tunnels {
   private ActorRef<Tunnel.Command> listener(Known known) {
     Loop loop = setup.shared().loops().next();
     var address = new InetSocketAddress(setup.bind(), port(known).number());
-    return context.spawnAnonymous(
-        switch (known.tunnel.transport()) {
-          case TCP -> Tunnel.create(setup.shared(), loop, address, service(known), boundAdapter);
-          case UDP -> UdpTunnel.create(setup.udp(), loop, address, service(known), boundAdapter);
-        },
-        DispatcherSelector.fromConfig(loop.dispatcher()));
+    ActorRef<Tunnel.Command> listener =
+        context.spawnAnonymous(
+            switch (known.tunnel.transport()) {
+              case TCP ->
+                  Tunnel.create(setup.shared(), loop, address, service(known), boundAdapter);
+              case UDP ->
+                  UdpTunnel.create(setup.udp(), loop, address, service(known), boundAdapter);
+            },
+            DispatcherSelector.fromConfig(loop.dispatcher()));
+    context.watchWith(listener, new ListenerGone(listener, known.tunnel.identity()));
+    return listener;
+  }
+
+  /// One that is still the tunnel's listener ended without a word: by a fault of ours.
+  private void listenerGone(ActorRef<Tunnel.Command> listener, TunnelIdentity identity) {
+    Known known = tunnels.get(identity);
+    if (known != null && listener.equals(known.listener)) {
+      setup.shared().meters().tunnelCrashed();
+      failed(
+          new Tunnel.Bound.Failed(
+              listener, identity, Tunnel.Obstacle.SYSTEM, "its listener ended by a fault"));
+    }
   }
 
   private static Service service(Known known) {
@@ -694,6 +714,7 @@ public final class Tunnels {
         registration.serviceName(),
         registration.serviceNamespace(),
         registration.servicePort(),
+        registration.gatewayPort(),
         access(known.tunnel.identity(), registration));
   }
 

@@ -173,6 +173,9 @@ final class UdpFlows implements UdpSocket.Receiver, UdpFlow.Port {
     if (port == null || failed.containsKey(client)) {
       return dropped(DatagramDrop.DIAL_FAILED, client);
     }
+    if (service.servicePort() == 0) {
+      return dropped(DatagramDrop.NO_SERVICE, client);
+    }
     if (flows.size() >= shared.settings().maxSessions()) {
       return dropped(DatagramDrop.TOO_MANY_SESSIONS, client);
     }

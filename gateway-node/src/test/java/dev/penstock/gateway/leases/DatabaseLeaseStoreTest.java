@@ -25,6 +25,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -179,7 +180,8 @@ class DatabaseLeaseStoreTest {
     private Writer() {}
 
     public static void main(String[] arguments) throws IOException {
-      try (var store = DatabaseLeaseStore.open(Path.of(arguments[0]))) {
+      // Small, so that the file is written anew every few changes.
+      try (var store = DatabaseLeaseStore.open(Path.of(arguments[0]), 64 * 1024)) {
         var leases =
             Leases.open(
                 store, LeasePolicy.open(new PortRange(10_000, 60_000), Quota.ofTunnels(60_000)));
@@ -229,6 +231,33 @@ class DatabaseLeaseStoreTest {
             .anyMatch(tunnel ->
                 tunnel.identity().equals(id("t" + n)) && tunnel.lease().port() == 10_001 + n);
       }
+    }
+  }
+
+  @Test
+  void theFileIsBoundedHoweverOftenTheSameTunnelsChange() throws IOException {
+    long above = 256 * 1024;
+    long largest = 0;
+    try (var store = DatabaseLeaseStore.open(directory, above)) {
+      var leases =
+          Leases.open(store, LeasePolicy.open(new PortRange(10_000, 60_000), Quota.ofTunnels(100)));
+      for (int i = 0; i < 300; i++) {
+        leases.leaseAll(List.of(request(id("t" + i % 10), i % 10 + 1, "change " + i)));
+        largest = Math.max(largest, Files.size(directory.resolve("tunnels.mv.db")));
+      }
+      // Once the limit is passed by a change, the next one finds a small file.
+      assertThat(largest).isBetween(above / 2, above + 64 * 1024);
+    }
+    var stored = load();
+    assertThat(stored.tunnels()).hasSize(10);
+    assertThat(stored.tunnels())
+        .extracting(TunnelRecord::registration)
+        .containsExactlyInAnyOrderElementsOf(
+            IntStream.range(290, 300).mapToObj(i -> "change " + i).toList());
+    assertThat(stored.highestFencing()).isEqualTo(10);
+    try (Stream<Path> files = Files.list(directory)) {
+      assertThat(files.map(file -> file.getFileName().toString()))
+          .containsExactlyInAnyOrder("lock", "tunnels.mv.db");
     }
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.penstock.protocol.Seeds;
 import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.link.DatagramStream.Framing;
 import java.util.List;
 import java.util.Set;
 import java.util.random.RandomGenerator;
@@ -14,7 +15,7 @@ class LinksTest {
   private final RandomGenerator random = Seeds.random(1);
 
   private static AgentLink link(String cluster) {
-    return new AgentLink(cluster, null, Set.of(), null);
+    return new AgentLink(cluster, null, Set.of(), Framing.LENGTHS, null);
   }
 
   @Test

@@ -30,7 +30,7 @@ class SourceGuardTest {
   }
 
   private static AccessRules limits(int connections, int perSecond) {
-    return new AccessRules(List.of(), List.of(), connections, perSecond);
+    return new AccessRules(List.of(), List.of(), connections, perSecond, 0);
   }
 
   private SourceGuard guard(AccessRules gateway, AccessRules tunnel) {
@@ -61,8 +61,8 @@ class SourceGuardTest {
       String allow, String deny, String tunnelAllow, String tunnelDeny, Verdict expected) {
     var guard =
         guard(
-            new AccessRules(list(allow), list(deny), 0, 0),
-            new AccessRules(list(tunnelAllow), list(tunnelDeny), 0, 0));
+            new AccessRules(list(allow), list(deny), 0, 0, 0),
+            new AccessRules(list(tunnelAllow), list(tunnelDeny), 0, 0, 0));
     assertThat(guard.admit(ANN, 0)).isEqualTo(expected);
   }
 
@@ -218,5 +218,34 @@ class SourceGuardTest {
 
   private static InetAddress flooder(int number) {
     return address("10.0." + number / 256 + "." + number % 256);
+  }
+
+  private static AccessRules inAll(int connections) {
+    return new AccessRules(List.of(), List.of(), 0, 0, connections);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"2, 0", "0, 2", "2, 5", "5, 2"})
+  void aTunnelHasNoMoreConnectionsThanItMayWhoeverTheyAreFrom(int ofGateway, int ofTunnel) {
+    var guard = new SourceGuard(inAll(ofGateway), inAll(ofTunnel), () -> {});
+    assertThat(guard.admit(ANN, 0)).isEqualTo(Verdict.ADMITTED);
+    assertThat(guard.admit(BOB, 0)).isEqualTo(Verdict.ADMITTED);
+    assertThat(guard.admit(ANN, 0)).isEqualTo(Verdict.TUNNEL_FULL);
+    assertThat(guard.admit(address("192.0.2.200"), 0)).isEqualTo(Verdict.TUNNEL_FULL);
+    guard.released(BOB, 0);
+    assertThat(guard.admit(ANN, 0)).isEqualTo(Verdict.ADMITTED);
+    assertThat(guard.admit(BOB, 0)).isEqualTo(Verdict.TUNNEL_FULL);
+    guard.released(ANN, 0);
+    guard.released(ANN, 0);
+    assertThat(guard.sources()).isZero();
+  }
+
+  @Test
+  void whoIsRefusedByARuleOfItsOwnIsToldThatOneEvenWhenTheTunnelIsFull() {
+    var guard =
+        new SourceGuard(
+            inAll(1), new AccessRules(List.of(), list("192.0.2.66"), 0, 0, 0), () -> {});
+    assertThat(guard.admit(ANN, 0)).isEqualTo(Verdict.ADMITTED);
+    assertThat(guard.admit(address("192.0.2.66"), 0)).isEqualTo(Verdict.DENIED);
   }
 }

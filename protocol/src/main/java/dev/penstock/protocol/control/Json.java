@@ -61,6 +61,11 @@ final class Json {
 
   /// Reads one object; `what` names the whole text in errors.
   static JsonFields read(String what, String text, int maxLength) throws MalformedMessage {
+    return new JsonFields("", readObject(what, text, maxLength));
+  }
+
+  /// As [#read], for objects whose members are looked at one by one.
+  static ObjectNode readObject(String what, String text, int maxLength) throws MalformedMessage {
     if (text.length() > maxLength) {
       throw MalformedMessage.of(
           what, text.length() + " characters", "at most " + maxLength + " characters");
@@ -75,7 +80,7 @@ final class Json {
           "one JSON object, nested at most " + MAX_DEPTH + " deep");
     }
     if (node instanceof ObjectNode object) {
-      return new JsonFields("", object);
+      return object;
     }
     throw MalformedMessage.of(what, JsonFields.describe(node), "one JSON object");
   }

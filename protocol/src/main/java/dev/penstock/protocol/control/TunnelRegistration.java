@@ -100,11 +100,13 @@ public record TunnelRegistration(
 
   /// The body in JSON.
   public String encode() {
+    return Json.write(jsonWithWish());
+  }
+
+  /// All of it, with the wanted port where there is one.
+  ObjectNode jsonWithWish() {
     ObjectNode node = json();
-    if (tunnelPort != null) {
-      node.put("tunnel_port", tunnelPort);
-    }
-    return Json.write(node);
+    return tunnelPort == null ? node : node.put("tunnel_port", tunnelPort);
   }
 
   /// All but the wanted port.
@@ -198,7 +200,7 @@ public record TunnelRegistration(
     }
   }
 
-  private static RoutingMode routingMode(JsonFields fields) throws MalformedMessage {
+  static RoutingMode routingMode(JsonFields fields) throws MalformedMessage {
     String found = fields.text("routing_mode", MAX_NAME);
     if (found.isEmpty()) {
       return RoutingMode.TUNNEL;

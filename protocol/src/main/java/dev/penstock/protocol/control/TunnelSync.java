@@ -52,6 +52,14 @@ public record TunnelSync(String clusterUuid, List<Entry> entries) {
         .noneMatch(entry -> entry instanceof Entry.Unreadable(var id, _) && id.isEmpty());
   }
 
+  /// The body of a sync that names these tunnels, whole as for a registration.
+  public static String encode(String clusterUuid, List<TunnelRegistration> tunnels) {
+    ObjectNode node = Json.object().put("cluster_uuid", clusterUuid);
+    var list = node.putArray("tunnels");
+    tunnels.forEach(tunnel -> list.add(tunnel.jsonWithWish()));
+    return Json.write(node);
+  }
+
   /// Reads a body in UTF-8 of at most [#MAX_BYTES] with at most [#MAX_ENTRIES] tunnels, of any
   /// field but the two ignored.
   public static TunnelSync decode(byte[] body) throws MalformedMessage {

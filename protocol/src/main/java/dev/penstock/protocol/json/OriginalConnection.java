@@ -8,8 +8,6 @@ import dev.penstock.protocol.control.TunnelMessage.Data;
 import dev.penstock.protocol.yamux.CloseCause;
 import dev.penstock.protocol.yamux.StreamListener;
 import java.nio.ByteBuffer;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// A TCP connection through an original agent.
@@ -19,8 +17,6 @@ import org.jspecify.annotations.Nullable;
 ///    any state -- the agent's close, or ours --> GONE: the agent knows nothing of it
 /// ```
 final class OriginalConnection extends OriginalStream {
-  private static final Pattern PORT_AT_END = Pattern.compile(".*-([1-9][0-9]{0,4})");
-
   private enum Phase {
     OPENED,
     DIALLING,
@@ -29,27 +25,26 @@ final class OriginalConnection extends OriginalStream {
   }
 
   private final StreamHeader header;
+  private final int listenerPort;
   private Phase phase = Phase.OPENED;
   private long startedAt;
 
-  /// Not before this time the next data may follow, unless the service answers.
+  /// Not before this time the next data may follow. An answer of the service does not end the wait:
+  /// it may be the answer to what came before the last message.
   private long quietUntil;
 
   /// When something last went either way.
   private long lastUse;
 
   OriginalConnection(
-      OriginalSession session, String name, StreamHeader header, StreamListener listener) {
+      OriginalSession session,
+      String name,
+      StreamHeader header,
+      int listenerPort,
+      StreamListener listener) {
     super(session, name, listener);
     this.header = header;
-  }
-
-  /// The original dials this port of its own host: that of the listener, which its tunnel ids end
-  /// with.
-  static int gatewayPort(StreamHeader header) {
-    Matcher end = PORT_AT_END.matcher(header.tunnelId());
-    int port = end.matches() ? Integer.parseInt(end.group(1)) : 0;
-    return port > 0 && port <= 0xffff ? port : header.servicePort();
+    this.listenerPort = listenerPort;
   }
 
   @Override
@@ -75,8 +70,6 @@ final class OriginalConnection extends OriginalStream {
       case Data data when phase != Phase.OPENED && phase != Phase.GONE && !peerFinished -> {
         connected(now);
         lastUse = now;
-        // The service answered, so it has what came before.
-        quietUntil = now;
         received(data.data(), now);
         yield true;
       }
@@ -148,8 +141,7 @@ final class OriginalConnection extends OriginalStream {
         phase = Phase.DIALLING;
         startedAt = now;
         lastUse = now;
-        yield new TunnelMessage.Start(
-            name(), header, gatewayPort(header), TunnelMessage.Start.NO_CREDITS);
+        yield new TunnelMessage.Start(name(), header, listenerPort, TunnelMessage.Start.NO_CREDITS);
       }
       case DIALLING -> {
         if (now - startedAt < session.pacing().hold().toNanos()) {

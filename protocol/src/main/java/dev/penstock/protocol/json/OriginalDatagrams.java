@@ -13,15 +13,32 @@ import org.jspecify.annotations.Nullable;
 /// One client's datagrams through an original agent, each write and each piece received being one.
 ///
 /// The original has one socket for each tunnel id and sends every answer to all clients that it saw
-/// there; so each client has a tunnel id of its own. It has no message for an end: it forgets the
-/// socket after some minutes.
+/// there; so each client has a tunnel id of its own. It handles each datagram in a task of its own,
+/// so the next one waits for a while. It has no message for an end: it forgets the socket after
+/// some minutes, see [OriginalSockets].
 final class OriginalDatagrams extends OriginalStream {
   private final StreamHeader header;
+  private final int listenerPort;
+
+  /// Not before this time the next datagram may follow.
+  private long quietUntil;
+
+  /// Whether [#quietUntil] means anything.
+  private boolean quiet;
+
+  private long lastUse;
 
   OriginalDatagrams(
-      OriginalSession session, String tunnelId, StreamHeader header, StreamListener listener) {
+      OriginalSession session,
+      String tunnelId,
+      StreamHeader header,
+      int listenerPort,
+      StreamListener listener,
+      long now) {
     super(session, tunnelId, listener);
     this.header = header;
+    this.listenerPort = listenerPort;
+    this.lastUse = now;
   }
 
   @Override
@@ -37,9 +54,12 @@ final class OriginalDatagrams extends OriginalStream {
     close(CloseCause.RESET_LOCALLY);
   }
 
+  /// An empty datagram has no meaning here: whether one was meant cannot be told from a message
+  /// without data.
   @Override
   boolean take(TunnelMessage message, long now) {
-    if (message instanceof UdpData udp && !peerFinished) {
+    if (message instanceof UdpData udp && !peerFinished && udp.data().hasRemaining()) {
+      lastUse = now;
       received(udp.data(), now);
       return true;
     }
@@ -59,7 +79,13 @@ final class OriginalDatagrams extends OriginalStream {
       }
       return null;
     }
+    if (quiet && quietUntil - now > 0) {
+      return null;
+    }
     unsent = null;
+    quiet = true;
+    quietUntil = now + session.pacing().pause().toNanos();
+    lastUse = now;
     CallerAddress caller = header.caller();
     var message =
         new UdpData(
@@ -68,7 +94,7 @@ final class OriginalDatagrams extends OriginalStream {
             bytes,
             caller == null ? "" : caller.client().getAddress().getHostAddress(),
             caller == null ? 0 : caller.client().getPort(),
-            OriginalConnection.gatewayPort(header));
+            listenerPort);
     if (!finishing) {
       tellWritable();
     }
@@ -82,7 +108,10 @@ final class OriginalDatagrams extends OriginalStream {
 
   @Override
   @Nullable Long due(long now) {
-    return unsent != null || (finishing && !peerFinished) ? Long.valueOf(now) : patienceEnds();
+    if (unsent != null) {
+      return quiet ? quietUntil : now;
+    }
+    return finishing && !peerFinished ? Long.valueOf(now) : patienceEnds();
   }
 
   @Override
@@ -96,5 +125,13 @@ final class OriginalDatagrams extends OriginalStream {
   void overBudget() {
     session.counters().overBudgetResets++;
     close(CloseCause.OVER_BUDGET);
+  }
+
+  @Override
+  void close(CloseCause cause) {
+    if (!closed) {
+      session.socketLeft(lastUse);
+    }
+    super.close(cause);
   }
 }

@@ -8,7 +8,7 @@ import java.time.Duration;
 ///
 /// @param hold how long data of the client waits for first bytes of the service, which show that
 ///   the dial is done
-/// @param pause between two data messages of a connection, unless the service answers between them
+/// @param pause between two data messages of a connection, or datagrams of a flow
 /// @param linger how long the service may stay silent after the client's end, before the connection
 ///   is closed
 /// @param patience how long a client that does not read may stop the whole link, which knows no

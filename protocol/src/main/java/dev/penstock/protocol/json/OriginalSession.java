@@ -56,6 +56,9 @@ public final class OriginalSession implements MuxSession {
   /// Streams whose reader is far behind.
   private final LinkedHashSet<OriginalStream> full = new LinkedHashSet<>();
 
+  /// The agent's UDP sockets, one for each client's flow.
+  private final OriginalSockets sockets = new OriginalSockets();
+
   private long opened;
   private boolean ended;
 
@@ -79,18 +82,26 @@ public final class OriginalSession implements MuxSession {
   /// Opens a stream: a connection, or one client's datagrams, each write and each piece received
   /// being one.
   ///
+  /// @param listenerPort what the agent dials, at its own host: the port of the listener
+  /// @param now nanoseconds of a monotonic clock
   /// @return null when no more may be opened
-  public @Nullable OriginalStream open(StreamHeader header, StreamListener watcher) {
+  public @Nullable OriginalStream open(
+      StreamHeader header, int listenerPort, StreamListener watcher, long now) {
     if (ended
         || streams.size() >= settings.maxStreams()
         || control.size() + late.size() >= settings.maxPendingOpens()) {
       return null;
     }
+    boolean datagrams = header.protocol() == Protocol.UDP;
+    if (datagrams && !sockets.take(now)) {
+      return null;
+    }
     String name = prefix + "-" + ++opened;
     var stream =
-        header.protocol() == Protocol.UDP
-            ? new OriginalDatagrams(this, header.tunnelId() + "-" + name, header, watcher)
-            : new OriginalConnection(this, name, header, watcher);
+        datagrams
+            ? new OriginalDatagrams(
+                this, header.tunnelId() + "-" + name, header, listenerPort, watcher, now)
+            : new OriginalConnection(this, name, header, listenerPort, watcher);
     streams.put(stream.name(), stream);
     active.add(stream);
     return stream;
@@ -224,6 +235,11 @@ public final class OriginalSession implements MuxSession {
 
   void faulty(TunnelFault fault) {
     listener.faulty(fault);
+  }
+
+  /// The agent will forget the socket of a flow some time after this.
+  void socketLeft(long lastUse) {
+    sockets.left(lastUse);
   }
 
   void activate(OriginalStream stream) {

@@ -10,10 +10,12 @@ public enum DatagramDrop {
   OVER_BUDGET,
   /// It is larger than `buffer_size` allows.
   TOO_LARGE,
-  /// An original agent cannot take it whole: it is empty, or larger than 32768 bytes.
+  /// An original agent cannot take it whole: it is empty, or larger than 32768 bytes in yamux.
   UNSUPPORTED_SIZE,
-  /// No agent of the tunnel's cluster is linked.
+  /// No agent of the tunnel's cluster is linked, or none takes another session.
   NO_LINK,
+  /// The tunnel leads to no service yet.
+  NO_SERVICE,
   /// It would have begun a session, and there are as many as may be.
   TOO_MANY_SESSIONS,
   /// It would have begun a session on a node that is about to end.

@@ -27,7 +27,11 @@ public final class DatagramStream implements LinkStream.WaitsForWritable {
     /// The original's way: what it reads at once is one datagram. So one datagram is one yamux
     /// frame, and the next one goes only after an answer or a pause, lest the peer read both as
     /// one.
-    YAMUX_FRAMES
+    YAMUX_FRAMES,
+    /// A JSON message of the original is a datagram, both ways. The session paces them; what the
+    /// owner does not take when it comes is dropped, because the only other way to slow that agent
+    /// down is to stop its whole link.
+    MESSAGES
   }
 
   /// Who has the datagrams; called on the loop, never while it calls itself.
@@ -58,6 +62,9 @@ public final class DatagramStream implements LinkStream.WaitsForWritable {
 
   /// The buffer that the original reads into.
   static final int LARGEST_FOR_ORIGINAL = 32 * 1024;
+
+  /// What UDP over IPv4 carries, and the buffer of the original in JSON.
+  static final int LARGEST_IN_MESSAGE = 65_507;
 
   /// Between two datagrams for an original that does not answer.
   private static final Duration SPACING = Duration.ofMillis(4);
@@ -229,10 +236,21 @@ public final class DatagramStream implements LinkStream.WaitsForWritable {
       pauseRunning = false;
       owner.arrivedAll();
     }
+    if (framing == Framing.MESSAGES) {
+      dropUntaken();
+    }
+  }
+
+  private void dropUntaken() {
+    int dropped = 0;
+    while (!ended && stream.poll() != null) {
+      dropped++;
+    }
+    traffic.addDropped(DatagramDrop.QUEUE_FULL, dropped);
   }
 
   private @Nullable ByteBuffer nextReceived() throws MalformedMessage {
-    if (framing == Framing.YAMUX_FRAMES) {
+    if (framing != Framing.LENGTHS) {
       return stream.poll();
     }
     while (true) {
@@ -281,7 +299,26 @@ public final class DatagramStream implements LinkStream.WaitsForWritable {
     switch (framing) {
       case LENGTHS -> sendMany();
       case YAMUX_FRAMES -> sendSpaced();
+      case MESSAGES -> sendMessages();
     }
+  }
+
+  private void sendMessages() {
+    while (!stream.unsent()) {
+      ByteBuffer datagram = owner.next();
+      if (datagram == null) {
+        wantsWritable = false;
+        return;
+      }
+      int size = datagram.remaining();
+      if (size == 0 || size > LARGEST_IN_MESSAGE) {
+        traffic.addDropped(DatagramDrop.UNSUPPORTED_SIZE, 1);
+      } else {
+        sent(1, size);
+        stream.write(datagram);
+      }
+    }
+    wantsWritable = true;
   }
 
   private void sendMany() {

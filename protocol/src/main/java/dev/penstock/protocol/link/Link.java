@@ -80,7 +80,14 @@ public final class Link {
   /// @return null when the link takes no more streams: it ended, has no session, or its limits are
   ///   reached
   public @Nullable LinkStream open(StreamHeader header) {
-    return stage.open(header);
+    return open(header, header.servicePort());
+  }
+
+  /// As [#open(StreamHeader)], to an agent that may be an original in JSON.
+  ///
+  /// @param listenerPort the port of its own host that such an agent dials instead of the service
+  public @Nullable LinkStream open(StreamHeader header, int listenerPort) {
+    return stage.open(header, listenerPort);
   }
 
   /// Closes the link with the closing handshake; streams on it are cut.

@@ -237,7 +237,7 @@ public final class LinkStage
       }
     }
 
-    @Nullable LinkStream open(StreamHeader header) {
+    @Nullable LinkStream open(StreamHeader header, int listenerPort) {
       if (ended) {
         return null;
       }
@@ -265,7 +265,7 @@ public final class LinkStage
           yield stream;
         }
         case OriginalSession original -> {
-          OriginalStream opened = original.open(header, stream);
+          OriginalStream opened = original.open(header, listenerPort, stream, System.nanoTime());
           if (opened == null) {
             yield null;
           }
@@ -613,7 +613,7 @@ public final class LinkStage
 
     /// A link that takes no more streams has none to spare for this: pings must do then.
     private void sendCanary(long now) {
-      LinkStream canary = open(StreamHeader.CANARY);
+      LinkStream canary = open(StreamHeader.CANARY, StreamHeader.CANARY.servicePort());
       if (canary != null) {
         liveness.canarySent(now);
         canary.attach(new CanaryWatch(canary));

@@ -22,6 +22,9 @@ public record StreamEnd(
     RESET_HERE,
     /// The connection on this side was cut because nothing went over it for too long.
     IDLE,
+    /// The peer, which cannot say why it ended its direction, did so long ago, and the connection
+    /// on this side still has not ended its own.
+    HALF_CLOSED,
     /// The peer reset the stream.
     RESET_BY_PEER,
     /// The reader was so slow that its unread bytes met the memory budget.

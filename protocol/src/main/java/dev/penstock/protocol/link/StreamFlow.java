@@ -127,8 +127,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
       if (isAvailable(out)) {
         deliver();
       } else if (stream.atEnd() && !isClosed(out)) {
-        observer.peerFinished();
-        complete(out);
+        completeOut();
       }
       take();
       completeWhenBothEnded();
@@ -230,10 +229,14 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
         traffic.addFromPeer(bytes.remaining());
         push(out, bytes);
       } else if (stream.atEnd()) {
-        observer.peerFinished();
-        complete(out);
+        completeOut();
         completeWhenBothEnded();
       }
+    }
+
+    private void completeOut() {
+      observer.peerFinished();
+      complete(out);
     }
 
     /// Asks for more to send when there is room for it.

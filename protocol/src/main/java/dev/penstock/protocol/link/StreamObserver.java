@@ -18,7 +18,8 @@ public interface StreamObserver {
   /// The first payload came from the peer.
   default void firstReceived() {}
 
-  /// The peer ended its direction in order; told before that is passed on.
+  /// The peer ended its direction in order and all of it was handed on; told before that end is
+  /// passed on.
   default void peerFinished() {}
 
   /// The stream is over; told exactly once.

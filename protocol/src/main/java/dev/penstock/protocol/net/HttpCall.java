@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
 /// One HTTP request on a connection of its own, over the same sockets and TLS as the links: what
 /// reaches the gateway for one reaches it for the other.
 public final class HttpCall {
-  private static final int MAX_BODY = 1024 * 1024;
+  /// The answer to a sync of as many tunnels as there may be.
+  private static final int MAX_BODY = 32 * 1024 * 1024;
 
   private HttpCall() {}
 

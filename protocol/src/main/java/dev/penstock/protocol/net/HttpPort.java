@@ -52,6 +52,11 @@ public final class HttpPort {
   /// The largest request head that is looked at for the decision.
   private static final int MAX_HEAD = 16 * 1024;
 
+  /// The kind of refusal of a connection that had to make room for a new one.
+  public static final String TOO_MANY_UNUPGRADED = "too_many_unupgraded";
+
+  private static final int USUAL_UNUPGRADED = 10_000;
+
   private final ActorSystem system;
   private final EventLoops loops;
   private final @Nullable Tls tls;
@@ -60,6 +65,7 @@ public final class HttpPort {
   private final Function<InetSocketAddress, Flow<HttpRequest, HttpResponse, NotUsed>> rest;
   private final Refusals refusals;
   private final Duration idleTimeout;
+  private final Unupgraded unupgraded;
 
   /// Told of every connection that was cut before it became anything; for logs and meters. Any
   /// loop.
@@ -74,7 +80,9 @@ public final class HttpPort {
       WebSocketSettings settings,
       Function<UpgradeRequest, UpgradeAnswer> upgrades,
       Function<InetSocketAddress, Flow<HttpRequest, HttpResponse, NotUsed>> rest,
-      Refusals refusals) {
+      Refusals refusals,
+      int maxUnupgraded) {
+    this.unupgraded = new Unupgraded(maxUnupgraded);
     this.system = system;
     this.loops = loops;
     this.tls = tls;
@@ -99,10 +107,23 @@ public final class HttpPort {
       Function<UpgradeRequest, UpgradeAnswer> upgrades,
       Function<InetSocketAddress, Flow<HttpRequest, HttpResponse, NotUsed>> rest,
       Refusals refusals) {
-    return bind(system, loops, address, tls, settings, upgrades, rest, refusals, ProxyFront.OFF);
+    return bind(
+        system,
+        loops,
+        address,
+        tls,
+        settings,
+        upgrades,
+        rest,
+        refusals,
+        ProxyFront.OFF,
+        USUAL_UNUPGRADED);
   }
 
   /// As the other, for connections that a proxy may have made on behalf of others.
+  ///
+  /// @param maxUnupgraded connections that are no WebSockets, at least 1; one more closes the
+  ///   oldest
   public static CompletionStage<Tcp.Listener> bind(
       ActorSystem system,
       EventLoops loops,
@@ -112,8 +133,9 @@ public final class HttpPort {
       Function<UpgradeRequest, UpgradeAnswer> upgrades,
       Function<InetSocketAddress, Flow<HttpRequest, HttpResponse, NotUsed>> rest,
       Refusals refusals,
-      ProxyFront front) {
-    var port = new HttpPort(system, loops, tls, settings, upgrades, rest, refusals);
+      ProxyFront front,
+      int maxUnupgraded) {
+    var port = new HttpPort(system, loops, tls, settings, upgrades, rest, refusals, maxUnupgraded);
     return Tcp.listen(
         loops,
         loops.get(0),
@@ -154,6 +176,10 @@ public final class HttpPort {
   }
 
   private void accepted(SocketChannel channel) {
+    SocketChannel oldest = unupgraded.add(channel);
+    if (oldest != null) {
+      cut(oldest, TOO_MANY_UNUPGRADED, "the oldest of those that are no links");
+    }
     if (tls != null) {
       channel.pipeline().addLast("tls", tls.context().newHandler(channel.alloc()));
     }
@@ -372,6 +398,7 @@ public final class HttpPort {
         SocketChannel channel,
         WebSocketConnection connection,
         Consumer<WebSocketConnection> connected) {
+      unupgraded.remove(channel);
       channel.pipeline().remove(WebSocketFrameEncoder.class);
       channel.pipeline().remove(WebSocketFrameDecoder.class);
       connected.accept(connection);

@@ -32,7 +32,11 @@ import org.junit.jupiter.api.Test;
 /// The work-arounds for what the original agent gets wrong in JSON. Times are in milliseconds.
 final class OriginalSessionTest {
   private static final StreamHeader HEADER =
-      new StreamHeader(Protocol.TCP, 5432, "postgres", "db", "tcp-6f1c-gw-15432", null);
+      new StreamHeader(Protocol.TCP, 5432, "postgres", "db", "tcp-6f1c-gw-80", null);
+
+  /// Unlike the service's port and what the tunnel id ends with.
+  private static final int LISTENER_PORT = 15_432;
+
   private static final OriginalPacing PACING =
       new OriginalPacing(
           Duration.ofMillis(250),
@@ -111,7 +115,7 @@ final class OriginalSessionTest {
   @BeforeEach
   void openAtTimeZero() {
     client = open(HEADER);
-    assertThat(at(0)).containsExactly(new Start("p-1", HEADER, 15432, Start.NO_CREDITS));
+    assertThat(at(0)).containsExactly(new Start("p-1", HEADER, LISTENER_PORT, Start.NO_CREDITS));
   }
 
   @AfterEach
@@ -123,7 +127,7 @@ final class OriginalSessionTest {
 
   private Watched open(StreamHeader header) {
     var watched = new Watched();
-    watched.stream = session.open(header, watched);
+    watched.stream = session.open(header, LISTENER_PORT, watched, 0);
     assertThat(watched.stream).isNotNull();
     return watched;
   }
@@ -167,17 +171,18 @@ final class OriginalSessionTest {
   }
 
   @Test
-  void dataIsSpacedUnlessTheServiceAnswers() throws Exception {
+  void dataIsSpacedWhateverTheServiceAnswers() throws Exception {
     client.stream.write(ByteBuffer.allocate(70_000));
     assertThat(at(250)).hasSize(1);
     assertThat(at(254)).isEmpty();
     assertThat(session.dueNanos(ms(254))).isEqualTo(ms(255));
     assertThat(at(255)).hasSize(1);
     answer(256, "ok");
-    assertThat(at(256)).containsExactly(Data.plain("p-1", ByteBuffer.allocate(70_000 - 65_536)));
+    assertThat(at(259)).isEmpty();
+    assertThat(at(260)).containsExactly(Data.plain("p-1", ByteBuffer.allocate(70_000 - 65_536)));
     client.write("next");
-    assertThat(at(257)).isEmpty();
-    assertThat(at(261)).hasSize(1);
+    assertThat(at(264)).isEmpty();
+    assertThat(at(265)).hasSize(1);
   }
 
   @Test
@@ -275,23 +280,72 @@ final class OriginalSessionTest {
     assertThat(at(21)).containsExactly(new Close("p-1", "unreadable", ""));
   }
 
+  private static final StreamHeader DNS =
+      new StreamHeader(Protocol.UDP, 5353, "dns", "kube", "udp-6f1c-gw-53", null);
+
+  private static UdpData question(int stream, ByteBuffer data) {
+    return new UdpData(
+        "udp-6f1c-gw-53-p-" + stream, Direction.TO_AGENT, data, "", 0, LISTENER_PORT);
+  }
+
+  private void answerTo(int stream, ByteBuffer data, long millis) throws Exception {
+    session.onMessage(
+        new UdpData("udp-6f1c-gw-53-p-" + stream, Direction.TO_GATEWAY, data, "", 0, 0),
+        ms(millis));
+  }
+
   @Test
   void eachClientsDatagramsHaveATunnelIdOfTheirOwn() throws Exception {
-    var dns = new StreamHeader(Protocol.UDP, 5353, "dns", "kube", "udp-6f1c-gw-53", null);
-    var one = open(dns);
-    var two = open(dns);
+    var one = open(DNS);
+    var two = open(DNS);
     one.write("q1");
     two.write("q2");
-    assertThat(at(1))
-        .containsExactly(
-            new UdpData("udp-6f1c-gw-53-p-2", Direction.TO_AGENT, bytes("q1"), "", 0, 53),
-            new UdpData("udp-6f1c-gw-53-p-3", Direction.TO_AGENT, bytes("q2"), "", 0, 53));
-    session.onMessage(
-        new UdpData("udp-6f1c-gw-53-p-2", Direction.TO_GATEWAY, bytes("a1"), "", 0, 0), ms(2));
+    assertThat(at(1)).containsExactly(question(2, bytes("q1")), question(3, bytes("q2")));
+    answerTo(2, bytes("a1"), 2);
     session.onMessage(
         new UdpData("udp-6f1c-gw-53", Direction.TO_GATEWAY, bytes("nobody's"), "", 0, 0), ms(3));
     assertThat(one.received.toString(UTF_8)).isEqualTo("a1");
     assertThat(two.received.size()).isZero();
     assertThat(session.counters().strayFrames).isOne();
+  }
+
+  @Test
+  void theNextDatagramOfAFlowWaitsForAPauseWhateverIsAnswered() throws Exception {
+    var flow = open(DNS);
+    var other = open(DNS);
+    flow.write("1");
+    assertThat(at(1)).containsExactly(question(2, bytes("1")));
+    flow.write("2");
+    other.write("of another client");
+    assertThat(at(2)).containsExactly(question(3, bytes("of another client")));
+    assertThat(session.dueNanos(ms(2))).isEqualTo(ms(6));
+    assertThat(at(5)).isEmpty();
+    assertThat(at(6)).containsExactly(question(2, bytes("2")));
+    answerTo(2, bytes("answer"), 7);
+    flow.write("3");
+    assertThat(at(10)).isEmpty();
+    assertThat(at(11)).containsExactly(question(2, bytes("3")));
+    assertThat(flow.writables).isEqualTo(3);
+  }
+
+  @Test
+  void anEmptyDatagramOfTheAgentIsIgnoredAndCounted() throws Exception {
+    var flow = open(DNS);
+    answerTo(2, bytes(""), 1);
+    assertThat(flow.received.size()).isZero();
+    assertThat(session.counters().strayFrames).isOne();
+    assertThat(faults).isEmpty();
+  }
+
+  /// One socket of the agent for each flow, and room for 1000; it forgets them after 5 min.
+  @Test
+  void thereAreNoMoreFlowsThanTheAgentHasRoomForUntilItForgetsSome() {
+    for (int i = 0; i < 1000; i++) {
+      open(DNS).stream.reset();
+    }
+    var refused = new Watched();
+    assertThat(session.open(DNS, LISTENER_PORT, refused, ms(359_999))).isNull();
+    assertThat(session.open(HEADER, LISTENER_PORT, refused, ms(359_999))).isNotNull();
+    assertThat(session.open(DNS, LISTENER_PORT, refused, ms(360_000))).isNotNull();
   }
 }

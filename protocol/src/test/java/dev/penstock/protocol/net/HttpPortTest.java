@@ -94,6 +94,34 @@ final class HttpPortTest {
   }
 
   @Test
+  void oneConnectionTooManyThatIsNoLinkClosesTheOldestAndNoLink() throws Exception {
+    var limited = new WebSocketSettings(1000, 1000, Duration.ofSeconds(30));
+    try (var small = new HttpServer(node, null, limited, 2)) {
+      RawWebSocket link = RawWebSocket.upgraded(small.address());
+      small.accepted();
+      RawWebSocket first = new RawWebSocket(small.address());
+      RawWebSocket second = ask(small, first);
+      RawWebSocket third = ask(small, second);
+      assertThat(small.refusals.poll(PATIENCE.toMillis(), TimeUnit.MILLISECONDS))
+          .isEqualTo(HttpPort.TOO_MANY_UNUPGRADED);
+      assertThat(first.readByte()).isEqualTo(-1);
+      second.close();
+      ask(small, third).close();
+      third.close();
+      assertThat(small.refusals).isEmpty();
+      link.close();
+    }
+  }
+
+  /// Has `client` answered once, so that it is known to be accepted, and gives the next one.
+  private static RawWebSocket ask(HttpServer of, RawWebSocket client) throws IOException {
+    client.sendText("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
+    assertThat(client.readHead()).startsWith("HTTP/1.1 200 ");
+    client.readText(7);
+    return new RawWebSocket(of.address());
+  }
+
+  @Test
   void aSilentConnectionIsCutAfterTheHandshakeTimeout() throws Exception {
     try (var client = new RawWebSocket(server.address())) {
       assertThat(client.readByte()).isEqualTo(-1);

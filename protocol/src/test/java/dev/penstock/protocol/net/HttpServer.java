@@ -27,6 +27,11 @@ public final class HttpServer implements AutoCloseable {
   private final boolean secure;
 
   public HttpServer(TestNode node, @Nullable Tls tls, WebSocketSettings settings) {
+    this(node, tls, settings, 10_000);
+  }
+
+  /// @param maxUnupgraded connections that are no WebSockets
+  HttpServer(TestNode node, @Nullable Tls tls, WebSocketSettings settings, int maxUnupgraded) {
     secure = tls != null;
     answer =
         request ->
@@ -61,7 +66,9 @@ public final class HttpServer implements AutoCloseable {
                                                     + request.getUri().path()
                                                     + " "
                                                     + body.getData().utf8String()))),
-                (remote, kind, why) -> refusals.add(remote == null ? "nobody" : kind)));
+                (remote, kind, why) -> refusals.add(remote == null ? "nobody" : kind),
+                ProxyFront.OFF,
+                maxUnupgraded));
   }
 
   public InetSocketAddress address() {

@@ -7,9 +7,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 
-/// What many clients did with leases at the same time, and what they were told. [#violations] proves
-/// that no port had two owners at one fencing number and that no acknowledged lease was lost, or
-/// names where that is not so.
+/// What many clients did with leases at the same time, and what they were told. [#violations]
+/// proves that no port had two owners at one fencing number and that no acknowledged lease was
+/// lost, or names where that is not so.
 ///
 /// A call has a beginning and an end in time and takes effect at one moment between them. One that
 /// had no answer, or the answer that nothing is known, may take effect at any later moment, or
@@ -211,7 +211,12 @@ public final class LeaseHistory {
         found.add(grant.tunnel() + ": " + grant.lease() + " was acknowledged and is lost");
       } else if (!now.isSameAs(grant.lease())) {
         found.add(
-            grant.tunnel() + ": " + grant.lease() + " was acknowledged and is " + now + " at the end");
+            grant.tunnel()
+                + ": "
+                + grant.lease()
+                + " was acknowledged and is "
+                + now
+                + " at the end");
       }
     }
   }

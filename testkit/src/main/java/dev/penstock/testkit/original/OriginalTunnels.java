@@ -19,10 +19,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 ///
 /// Every message is handled by a thread of its own, so that the order of data is lost; data that
 /// comes before the dial is done is lost; every close is answered with `service_closed`; what a UDP
-/// service answers goes to every client that was ever seen on its tunnel.
+/// service answers goes to every client that was ever seen on its tunnel; a tunnel above the limit
+/// is dropped without a word.
 final class OriginalTunnels {
   private static final int TCP_BUFFER = 32 * 1024;
   private static final int UDP_BUFFER = 65_507;
+  private static final int MAX_UDP_TUNNELS = 1_000;
   private static final int DIAL_TIMEOUT_MILLIS = 30_000;
 
   /// Sends one message on the socket that the tunnels belong to.
@@ -143,6 +145,9 @@ final class OriginalTunnels {
     synchronized (udp) {
       tunnel = udp.get(id);
       if (tunnel == null) {
+        if (udp.size() >= MAX_UDP_TUNNELS) {
+          return;
+        }
         tunnel = new UdpTunnel(new DatagramSocket(), ConcurrentHashMap.newKeySet());
         tunnel.socket().connect(target(message));
         udp.put(id, tunnel);

@@ -23,6 +23,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -141,6 +143,46 @@ class OriginalAgentTest {
     answer.write(client.getOutputStream());
     client.shutdownOutput();
     assertThat(report.get(10, TimeUnit.SECONDS)).isEqualTo(answer.digest());
+  }
+
+  /// The agent tells of it by the end of its direction and nothing else.
+  @Test
+  void aClientWhoseServiceWasResetIsNotLeftHalfClosedForLong() throws Exception {
+    lab.close();
+    lab = OriginalLab.in(directory).links("original_half_closed: 500ms").start();
+    var reset = new Semaphore(0);
+    lab.link(lab.agent().withService("flaky.default", lab.service(Behaviour.resetOn(reset))));
+    int port = lab.expose("flaky");
+    try (Socket client = lab.client(port)) {
+      roundTrip(client);
+      reset.release();
+      assertThat(client.getInputStream().read()).isEqualTo(-1);
+      until(() -> lab.metric("penstock_gateway_streams_ended_total{reason=\"half_closed\"}") == 1);
+    }
+  }
+
+  @Test
+  void aClientThatGoesOnSpeakingAfterTheServicesEndIsLeftAlone() throws Exception {
+    lab.close();
+    lab = OriginalLab.in(directory).links("original_half_closed: 500ms").start();
+    var heard = new LinkedBlockingQueue<Payload.Digest>();
+    var said = new Payload(7, 1_000);
+    lab.link(
+        lab.agent()
+            .withService("first.default", lab.service(Behaviour.sendThenReport(said, heard::add))));
+    int port = lab.expose("first");
+    try (Socket client = lab.client(port)) {
+      client.getOutputStream().write('1');
+      client.getInputStream().readAllBytes();
+      for (int i = 0; i < 10; i++) {
+        // Each one within the limit, all together well beyond it.
+        await().pollDelay(Duration.ofMillis(150)).until(() -> true);
+        client.getOutputStream().write('2');
+      }
+      client.shutdownOutput();
+      assertThat(heard.poll(20, TimeUnit.SECONDS)).isNotNull();
+    }
+    assertThat(lab.metric("penstock_gateway_streams_ended_total{reason=\"half_closed\"}")).isZero();
   }
 
   @Test
