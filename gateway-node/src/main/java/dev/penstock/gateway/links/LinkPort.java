@@ -125,7 +125,8 @@ public final class LinkPort {
     if (kind == AgentKind.ORIGINAL && socket == GatewayLink.Socket.CONTROLLER) {
       return accept(new Accepted(socket, kind, cluster, gatewayUrl(request), offered, () -> {}));
     }
-    Optional<Duration> stayAway = handshakes.ask(System.nanoTime(), ThreadLocalRandom.current());
+    Optional<Duration> stayAway =
+        handshakes.ask(cluster, System.nanoTime(), ThreadLocalRandom.current());
     if (stayAway.isPresent()) {
       arrivals.notTaken(cluster, socket);
       return handshakes.isStopped()
@@ -148,7 +149,7 @@ public final class LinkPort {
             offered,
             () -> {
               if (over.compareAndSet(false, true)) {
-                handshakes.over();
+                handshakes.over(cluster);
               }
             }));
   }

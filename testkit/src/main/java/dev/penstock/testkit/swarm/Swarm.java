@@ -28,10 +28,10 @@ import java.util.concurrent.TimeoutException;
 /// service that echoes. Their public ports are learnt from their announcements.
 public final class Swarm implements AutoCloseable {
   /// Clients that look at a time.
-  private static final int LOOKERS = 64;
+  private static final int LOOKERS = 16;
 
   private static final int CLIENT_TIMEOUT_MILLIS = 1_000;
-  private static final Duration PAUSE = Duration.ofMillis(100);
+  private static final Duration PAUSE = Duration.ofSeconds(1);
 
   private final NodeSystem node;
   private final EchoService echo;
@@ -103,8 +103,8 @@ public final class Swarm implements AutoCloseable {
     var turns = new Semaphore(LOOKERS);
     try (var lookers = Executors.newVirtualThreadPerTaskExecutor()) {
       List<? extends Future<?>> all =
-          ports.values().stream()
-              .map(port -> lookers.submit(() -> look(port, turns, end)))
+          ports.keySet().stream()
+              .map(number -> lookers.submit(() -> look(number, turns, end)))
               .toList();
       for (Future<?> one : all) {
         one.get();
@@ -114,10 +114,11 @@ public final class Swarm implements AutoCloseable {
     }
   }
 
-  private static Void look(int port, Semaphore turns, long end)
+  private Void look(int number, Semaphore turns, long end)
       throws InterruptedException, TimeoutException {
     while (true) {
       turns.acquire();
+      int port = ports.getOrDefault(number, 0);
       try {
         if (echoes(port)) {
           return null;
