@@ -20,8 +20,7 @@ class ClusterMetersTest {
             registry,
             () ->
                 Arrays.stream(NodeState.values())
-                    .collect(
-                        Collectors.toMap(it -> it.name().toLowerCase(Locale.ROOT), _ -> 1)));
+                    .collect(Collectors.toMap(it -> it.name().toLowerCase(Locale.ROOT), _ -> 1)));
     meters.becameUnreachable();
     meters.joinRefused();
     assertThat(MetricsPage.section("Cluster"))
