@@ -22,10 +22,17 @@ public enum Capability {
   DIAL_STATUS("dial-status"),
   /// The gateway sends the client's address in the [StreamHeader].
   CALLER_ADDRESS("caller-address"),
-  /// The gateway asks the agent to link elsewhere before it closes a link.
+  /// The gateway asks the agent to link elsewhere before it closes a link, and an agent that ends
+  /// asks for no more streams: [ControlMessage.Drain].
   DRAIN("drain"),
   /// Tunnels in JSON messages have sequence numbers and flow control.
-  CREDITS("credits");
+  CREDITS("credits"),
+  /// The gateway says which of its nodes this is and which others there are: in its hello and in
+  /// [ControlMessage.Nodes].
+  NODES("nodes"),
+  /// The gateway opens a small stream now and then, [StreamHeader#CANARY], which the agent answers
+  /// from itself.
+  CANARY("canary");
 
   /// Where the agent's offer stands in the URL of the gateway socket, as a comma-separated list.
   public static final String QUERY_PARAMETER = "capabilities";

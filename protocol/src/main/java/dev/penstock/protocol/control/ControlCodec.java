@@ -2,12 +2,15 @@ package dev.penstock.protocol.control;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.penstock.protocol.control.ControlMessage.Drain;
+import dev.penstock.protocol.control.ControlMessage.Drained;
 import dev.penstock.protocol.control.ControlMessage.ErrorMessage;
 import dev.penstock.protocol.control.ControlMessage.GatewayHello;
 import dev.penstock.protocol.control.ControlMessage.GatewayHelloAck;
 import dev.penstock.protocol.control.ControlMessage.Heartbeat;
 import dev.penstock.protocol.control.ControlMessage.HeartbeatAck;
 import dev.penstock.protocol.control.ControlMessage.InTunnel;
+import dev.penstock.protocol.control.ControlMessage.Nodes;
 import dev.penstock.protocol.control.ControlMessage.Ping;
 import dev.penstock.protocol.control.ControlMessage.Pong;
 import dev.penstock.protocol.control.ControlMessage.ProtocolFallback;
@@ -47,6 +50,9 @@ public final class ControlCodec {
   private static final String ERROR = "error";
   private static final String GATEWAY_HELLO = "gateway_hello";
   private static final String GATEWAY_HELLO_ACK = "gateway_hello_ack";
+  private static final String NODES = "gateway_nodes";
+  private static final String DRAIN = "drain";
+  private static final String DRAINED = "drained";
   private static final String PROTOCOL_FALLBACK = "protocol_fallback";
 
   /// The types that have a record of their own.
@@ -62,6 +68,9 @@ public final class ControlCodec {
           ERROR,
           GATEWAY_HELLO,
           GATEWAY_HELLO_ACK,
+          NODES,
+          DRAIN,
+          DRAINED,
           PROTOCOL_FALLBACK,
           TunnelCodec.START,
           TunnelCodec.DATA,
@@ -98,6 +107,10 @@ public final class ControlCodec {
       case ErrorMessage(var text) -> envelope(ERROR, "", Json.object().put("error", text));
       case GatewayHello hello -> envelope(GATEWAY_HELLO, "", payload(hello));
       case GatewayHelloAck ack -> envelope(GATEWAY_HELLO_ACK, "", payload(ack));
+      case Nodes(var nodes) ->
+          envelope(NODES, "", (ObjectNode) Json.object().set("nodes", urlsById(nodes)));
+      case Drain() -> envelope(DRAIN, "", Json.object());
+      case Drained() -> envelope(DRAINED, "", Json.object());
       case ProtocolFallback fallback -> envelope(PROTOCOL_FALLBACK, "", payload(fallback));
       case InTunnel(var content) ->
           new String(TunnelCodec.encode(content).array(), StandardCharsets.UTF_8);
@@ -149,6 +162,9 @@ public final class ControlCodec {
       case GATEWAY_HELLO -> gatewayHello(payload);
       case GATEWAY_HELLO_ACK ->
           new GatewayHelloAck(payload.flag("use_yamux"), capabilities(payload));
+      case NODES -> new Nodes(GatewayNode.read(payload.texts("nodes")));
+      case DRAIN -> new Drain();
+      case DRAINED -> new Drained();
       case PROTOCOL_FALLBACK ->
           new ProtocolFallback(
               payload.text("unknown_type", MAX_NAME),
@@ -273,7 +289,19 @@ public final class ControlCodec {
         .put("max_stream_window_size", hello.maxStreamWindowSize())
         .put("keep_alive_interval_seconds", wholeSeconds(hello.keepAliveInterval()))
         .put("connection_timeout_seconds", wholeSeconds(hello.connectionTimeout()));
+    if (!hello.node().isEmpty()) {
+      payload.put("node", hello.node());
+    }
+    if (!hello.nodes().isEmpty()) {
+      payload.set("nodes", urlsById(hello.nodes()));
+    }
     return withCapabilities(payload, hello.capabilities());
+  }
+
+  private static ObjectNode urlsById(List<GatewayNode> nodes) {
+    ObjectNode urls = Json.object();
+    nodes.forEach(node -> urls.put(node.id(), node.url()));
+    return urls;
   }
 
   private static GatewayHello gatewayHello(JsonFields payload) throws MalformedMessage {
@@ -288,7 +316,14 @@ public final class ControlCodec {
                 GatewayHello.MIN_WINDOW),
         seconds(yamux, "keep_alive_interval_seconds"),
         seconds(yamux, "connection_timeout_seconds"),
-        capabilities(payload));
+        capabilities(payload),
+        nodeId(payload),
+        GatewayNode.read(payload.texts("nodes")));
+  }
+
+  private static String nodeId(JsonFields payload) throws MalformedMessage {
+    String id = payload.text("node", MAX_NAME);
+    return GatewayNode.isId(id) ? id : "";
   }
 
   private static ObjectNode payload(GatewayHelloAck ack) {

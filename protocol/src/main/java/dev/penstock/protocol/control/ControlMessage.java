@@ -97,12 +97,17 @@ public sealed interface ControlMessage {
   ///   seconds, rounded up
   /// @param connectionTimeout for an answer to a ping and for a dial; on the wire as above
   /// @param capabilities what the gateway understands
+  /// @param node which of the nodes this is, `""` when that is not told
+  /// @param nodes all that the agent may link to, this one included, at most
+  ///   [GatewayNode#MAX_TOLD]; empty when they are not told
   record GatewayHello(
       boolean useYamux,
       int maxStreamWindowSize,
       Duration keepAliveInterval,
       Duration connectionTimeout,
-      Set<Capability> capabilities)
+      Set<Capability> capabilities,
+      String node,
+      List<GatewayNode> nodes)
       implements ControlMessage {
     /// The window that every yamux stream starts with: an original agent acknowledges a smaller
     /// value and then starts no session.
@@ -120,6 +125,40 @@ public sealed interface ControlMessage {
       requireSeconds("keepAliveInterval", keepAliveInterval);
       requireSeconds("connectionTimeout", connectionTimeout);
       capabilities = Capability.copyOf(capabilities);
+      if (!node.isEmpty() && !GatewayNode.isId(node)) {
+        throw new IllegalArgumentException(
+            "node: " + node + " (expected: empty or an id, see GatewayNode)");
+      }
+      nodes = GatewayNode.told(nodes);
+    }
+
+    /// A hello that tells of no nodes.
+    public GatewayHello(
+        boolean useYamux,
+        int maxStreamWindowSize,
+        Duration keepAliveInterval,
+        Duration connectionTimeout,
+        Set<Capability> capabilities) {
+      this(
+          useYamux,
+          maxStreamWindowSize,
+          keepAliveInterval,
+          connectionTimeout,
+          capabilities,
+          "",
+          List.of());
+    }
+
+    /// The same with these nodes, for an agent that named [Capability#NODES].
+    public GatewayHello telling(String node, List<GatewayNode> nodes) {
+      return new GatewayHello(
+          useYamux,
+          maxStreamWindowSize,
+          keepAliveInterval,
+          connectionTimeout,
+          capabilities,
+          node,
+          nodes);
     }
 
     private static void requireSeconds(String name, Duration value) {
@@ -138,6 +177,24 @@ public sealed interface ControlMessage {
       capabilities = Capability.copyOf(capabilities);
     }
   }
+
+  /// Which nodes the agent may link to from now on: needs [Capability#NODES].
+  ///
+  /// @param nodes at most [GatewayNode#MAX_TOLD]
+  record Nodes(List<GatewayNode> nodes) implements ControlMessage {
+    public Nodes {
+      nodes = GatewayNode.told(nodes);
+    }
+  }
+
+  /// This end of the link is about to end, while what runs on it goes on for now: needs
+  /// [Capability#DRAIN]. The gateway asks so for a link to another node, the agent for no more
+  /// streams.
+  record Drain() implements ControlMessage {}
+
+  /// The answer to [Drain]: the agent has a link elsewhere or can have none; the gateway opens
+  /// nothing more on the link.
+  record Drained() implements ControlMessage {}
 
   /// The agent did not know a type of message; the original sends it once per type.
   record ProtocolFallback(String unknownType, List<String> supportedTypes)

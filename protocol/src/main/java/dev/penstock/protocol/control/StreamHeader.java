@@ -27,6 +27,11 @@ public record StreamHeader(
     String namespace,
     String tunnelId,
     @Nullable CallerAddress caller) {
+  /// Of a stream that is for the agent itself: it says that its dial went well where it says such
+  /// things, and ends. No tunnel can have this id. Needs [Capability#CANARY].
+  public static final StreamHeader CANARY =
+      new StreamHeader(Protocol.TCP, 1, "", "", "canary!", null);
+
   static final int VERSION = 1;
   static final int VERSION_WITH_CALLER = 2;
 
@@ -37,6 +42,11 @@ public record StreamHeader(
     requireShort("serviceName", serviceName);
     requireShort("namespace", namespace);
     requireShort("tunnelId", tunnelId);
+  }
+
+  /// Whether this is [#CANARY].
+  public boolean isCanary() {
+    return tunnelId.equals(CANARY.tunnelId);
   }
 
   /// The bytes in a buffer on the heap, ready to be read.

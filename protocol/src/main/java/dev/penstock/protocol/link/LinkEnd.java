@@ -15,6 +15,8 @@ public record LinkEnd(Cause cause, String detail) {
     LOST,
     /// The peer did not answer pings.
     KEEPALIVE_TIMEOUT,
+    /// The agent did not serve canary streams, or the gateway sent none.
+    CANARY_TIMEOUT,
     /// The peer broke WebSocket rules or limits.
     WEBSOCKET_VIOLATION,
     /// The peer broke yamux rules.

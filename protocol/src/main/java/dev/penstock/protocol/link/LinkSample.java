@@ -7,5 +7,11 @@ package dev.penstock.protocol.link;
 /// @param windowsDenied enlargements that the byte budget forbade
 /// @param strayFrames frames for streams that do not exist: late ones are normal, a flood is not
 /// @param streamsRefused streams of the peer that were reset because a bound was reached
+/// @param canaries canary streams that the peer answered
 public record LinkSample(
-    long rttNanos, long windowsGrown, long windowsDenied, long strayFrames, long streamsRefused) {}
+    long rttNanos,
+    long windowsGrown,
+    long windowsDenied,
+    long strayFrames,
+    long streamsRefused,
+    long canaries) {}

@@ -35,6 +35,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
+import java.util.Set;
 import org.apache.pekko.japi.Pair;
 import org.apache.pekko.stream.Attributes;
 import org.apache.pekko.stream.FlowShape;
@@ -67,10 +68,6 @@ public final class LinkStage
   private static final int BUSY_BYTES = 16 * 1024;
 
   private static final Duration TICK = Duration.ofSeconds(1);
-
-  /// An unanswered ping of this age, and no other byte of the session since, means that the peer is
-  /// [LinkListener#silent]. On a slow way the answer waits behind data.
-  private static final Duration USUAL_ANSWER = Duration.ofSeconds(3);
 
   private final Loop loop;
   private final LinkSettings settings;
@@ -128,10 +125,10 @@ public final class LinkStage
     private boolean busy;
     private boolean silent;
     private long lastBytes = System.nanoTime();
-    private Duration keepAliveTimeout = settings.keepAliveTimeout();
+    private final Liveness liveness =
+        new Liveness(settings.keepAliveInterval(), settings.keepAliveTimeout(), lastBytes);
     private @Nullable LinkEnd untold;
     private int ticksSinceEnd;
-    private long lastPing = System.nanoTime();
     private final Sampler sampler = new Sampler();
 
     Multiplexer() {
@@ -181,6 +178,11 @@ public final class LinkStage
         return;
       }
       acceptsStreams = !offered;
+      Set<Capability> common = Capability.common(said.capabilities(), ack.capabilities());
+      if (common.contains(Capability.CANARY)) {
+        liveness.agreed(offered ? Liveness.Proof.CANARIES : Liveness.Proof.CANARIES_OF_PEER);
+      }
+      lastBytes = System.nanoTime();
       session =
           switch (carrier) {
             case YAMUX ->
@@ -189,22 +191,24 @@ public final class LinkStage
             case JSON ->
                 new JsonSession(
                     offered ? JsonSession.Side.GATEWAY : JsonSession.Side.AGENT,
-                    Capability.common(said.capabilities(), ack.capabilities())
-                            .contains(Capability.DIAL_STATUS)
+                    common.contains(Capability.DIAL_STATUS)
                         ? JsonSession.DialAnswers.GIVEN
                         : JsonSession.DialAnswers.NONE,
                     settings.yamux(),
                     budget,
                     this);
           };
-      session.ping(System.nanoTime());
+      ping(session, System.nanoTime());
       wake();
     }
 
+    private void ping(MuxSession running, long now) {
+      liveness.pinged(now);
+      running.ping(now);
+    }
+
     void tolerateSilence(Duration silence) {
-      if (silence.compareTo(keepAliveTimeout) > 0) {
-        keepAliveTimeout = silence;
-      }
+      liveness.tolerate(silence);
     }
 
     void giveUp(String why) {
@@ -216,8 +220,7 @@ public final class LinkStage
 
     void probe() {
       if (session != null && !ended) {
-        lastPing = System.nanoTime();
-        session.ping(lastPing);
+        ping(session, System.nanoTime());
         wake();
       }
     }
@@ -265,7 +268,8 @@ public final class LinkStage
     void carryToOriginal(String prefix, OriginalPacing pacing) {
       if (!ended && session == null) {
         session = new OriginalSession(prefix, pacing, settings.yamux(), budget, this);
-        session.ping(System.nanoTime());
+        lastBytes = System.nanoTime();
+        ping(session, lastBytes);
         wake();
       }
     }
@@ -545,16 +549,7 @@ public final class LinkStage
       }
       if (session != null) {
         listener.measured(sampler.sample(session));
-        Long sent = session.pingSentNanos();
-        tellSilence(sent != null && Math.min(now - sent, now - lastBytes) > USUAL_ANSWER.toNanos());
-        if (sent == null) {
-          pingWhenDue(session, now);
-        } else if (!readingIsHeld() && now - sent > keepAliveTimeout.toNanos()) {
-          end(
-              new LinkEnd(LinkEnd.Cause.KEEPALIVE_TIMEOUT, "no answer to a ping"),
-              new WebSocketMessage.Close(
-                  WebSocketMessage.Close.POLICY_VIOLATION, "no answer to a ping"));
-        }
+        look(session, now);
       }
       flush();
     }
@@ -571,11 +566,76 @@ public final class LinkStage
     }
 
     /// A busy link measures its way every second, an idle one only shows that it lives.
-    private void pingWhenDue(MuxSession running, long now) {
-      if (busy || now - lastPing >= settings.keepAliveInterval().toNanos()) {
+    private void look(MuxSession running, long now) {
+      var seen =
+          new Liveness.Look(
+              running.pingSentNanos(),
+              lastBytes,
+              busy ? Liveness.Traffic.BUSY : Liveness.Traffic.IDLE,
+              readingIsHeld() ? Liveness.Reading.HELD : Liveness.Reading.READS);
+      switch (liveness.look(now, seen)) {
+        case Liveness.Verdict.Dead(var end) ->
+            end(
+                end,
+                new WebSocketMessage.Close(WebSocketMessage.Close.POLICY_VIOLATION, end.detail()));
+        case Liveness.Verdict.Silent(var send) -> {
+          tellSilence(true);
+          send(running, send, now);
+        }
+        case Liveness.Verdict.Speaks(var send) -> {
+          tellSilence(false);
+          send(running, send, now);
+        }
+      }
+    }
+
+    private void send(MuxSession running, Liveness.Send what, long now) {
+      if (what.ping()) {
         busy = false;
-        lastPing = now;
-        running.ping(now);
+        ping(running, now);
+      }
+      if (what.canary()) {
+        sendCanary(now);
+      }
+    }
+
+    /// A link that takes no more streams has none to spare for this: pings must do then.
+    private void sendCanary(long now) {
+      LinkStream canary = open(StreamHeader.CANARY);
+      if (canary != null) {
+        liveness.canarySent(now);
+        canary.attach(new CanaryWatch(canary));
+        canary.finish();
+      }
+    }
+
+    /// Waits for the end of the agent's answer, which must not be empty.
+    private final class CanaryWatch implements Runnable {
+      private final LinkStream canary;
+      private boolean answered;
+      private boolean over;
+
+      CanaryWatch(LinkStream canary) {
+        this.canary = canary;
+      }
+
+      @Override
+      public void run() {
+        while (canary.poll() != null) {
+          answered = true;
+        }
+        boolean closed = canary.closeCause() != null;
+        if (over || ended || !(canary.atEnd() || closed)) {
+          return;
+        }
+        over = true;
+        if (answered) {
+          sampler.canary();
+        } else if (!closed) {
+          // An end without a word: whoever answers so does not serve streams.
+          return;
+        }
+        liveness.canaryOver(System.nanoTime());
       }
     }
 

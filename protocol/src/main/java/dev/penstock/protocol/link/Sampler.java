@@ -10,6 +10,12 @@ final class Sampler {
   private long stray;
   private long refused;
   private int pongs;
+  private long canaries;
+
+  /// The peer answered a canary stream.
+  void canary() {
+    canaries++;
+  }
 
   /// What happened since the last call, or since the beginning.
   LinkSample sample(MuxSession session) {
@@ -20,7 +26,9 @@ final class Sampler {
             now.windowGrowths - grown,
             now.windowGrowthsDenied - denied,
             now.strayFrames - stray,
-            now.refusedOpens - refused);
+            now.refusedOpens - refused,
+            canaries);
+    canaries = 0;
     pongs = now.pongs;
     grown = now.windowGrowths;
     denied = now.windowGrowthsDenied;

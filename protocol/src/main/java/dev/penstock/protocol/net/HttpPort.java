@@ -387,6 +387,12 @@ public final class HttpPort {
           .set(HttpHeaderNames.CONTENT_TYPE, refusal.contentType())
           .setInt(HttpHeaderNames.CONTENT_LENGTH, body.readableBytes())
           .set(HttpHeaderNames.CONNECTION, "close");
+      Duration retryAfter = refusal.retryAfter();
+      if (retryAfter != null) {
+        response
+            .headers()
+            .set(HttpHeaderNames.RETRY_AFTER, retryAfter.plusSeconds(1).minusNanos(1).toSeconds());
+      }
       context.channel().writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
     }
 

@@ -8,6 +8,7 @@ import io.netty.channel.socket.SocketChannel;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpClientCodec;
+import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.websocketx.WebSocketClientHandshaker;
 import io.netty.handler.codec.http.websocketx.WebSocketClientHandshakerFactory;
@@ -17,15 +18,18 @@ import io.netty.handler.codec.http.websocketx.WebSocketHandshakeException;
 import io.netty.handler.codec.http.websocketx.WebSocketVersion;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// Opens WebSockets.
 public final class WebSocketClient {
   private static final int MAX_ERROR_BODY = 64 * 1024;
+  private static final Pattern SECONDS = Pattern.compile("[0-9]{1,9}");
 
   private WebSocketClient() {}
 
@@ -107,6 +111,14 @@ public final class WebSocketClient {
     return result;
   }
 
+  /// In seconds; the form with a date would need a clock that both ends agree on.
+  private static Duration retryAfter(FullHttpResponse response) {
+    String seconds = response.headers().get(HttpHeaderNames.RETRY_AFTER);
+    return seconds != null && SECONDS.matcher(seconds).matches()
+        ? Duration.ofSeconds(Long.parseLong(seconds))
+        : Duration.ZERO;
+  }
+
   private static final class Upgrading extends ChannelInboundHandlerAdapter {
     private final EventLoops loops;
     private final WebSocketClientHandshaker handshaker;
@@ -135,6 +147,7 @@ public final class WebSocketClient {
               channel,
               new UpgradeRefused(
                   response.status().code(),
+                  retryAfter(response),
                   response.status() + (body.isBlank() ? "" : ": " + body.strip())));
           return;
         }

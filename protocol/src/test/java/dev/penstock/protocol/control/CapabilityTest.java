@@ -15,9 +15,16 @@ final class CapabilityTest {
   @Test
   void allHaveTheirNamesOnTheWire() {
     assertThat(Capability.format(EnumSet.allOf(Capability.class)))
-        .isEqualTo("udp-frames,dial-status,caller-address,drain,credits");
-    assertThat(Capability.parse("udp-frames,dial-status,caller-address,drain,credits"))
-        .containsExactly(UDP_FRAMES, DIAL_STATUS, CALLER_ADDRESS, DRAIN, CREDITS);
+        .isEqualTo("udp-frames,dial-status,caller-address,drain,credits,nodes,canary");
+    assertThat(Capability.parse("udp-frames,dial-status,caller-address,drain,credits,nodes,canary"))
+        .containsExactly(
+            UDP_FRAMES,
+            DIAL_STATUS,
+            CALLER_ADDRESS,
+            DRAIN,
+            CREDITS,
+            Capability.NODES,
+            Capability.CANARY);
   }
 
   @Test

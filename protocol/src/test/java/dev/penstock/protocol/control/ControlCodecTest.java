@@ -307,7 +307,7 @@ final class ControlCodecTest {
   }
 
   private static ControlMessage message(RandomGenerator random) {
-    return switch (random.nextInt(12)) {
+    return switch (random.nextInt(16)) {
       case 0 ->
           new Register(
               text(random),
@@ -342,9 +342,28 @@ final class ControlCodecTest {
               Duration.ofSeconds(random.nextInt(1, 86_401)),
               capabilities(random));
       case 9 -> new GatewayHelloAck(random.nextBoolean(), capabilities(random));
-      case 10 -> new ProtocolFallback(text(random), List.of("a" + text(random), "b"));
+      case 10 -> new ControlMessage.Nodes(nodes(random));
+      case 11 -> new ControlMessage.Drain();
+      case 12 -> new ControlMessage.Drained();
+      case 13 ->
+          new GatewayHello(
+                  true,
+                  GatewayHello.MIN_WINDOW,
+                  Duration.ofSeconds(1),
+                  Duration.ofSeconds(1),
+                  Set.of())
+              .telling("node-" + random.nextInt(9), nodes(random));
+      case 14 -> new ProtocolFallback(text(random), List.of("a" + text(random), "b"));
       default -> new Unknown("t" + text(random), text(random));
     };
+  }
+
+  private static List<GatewayNode> nodes(RandomGenerator random) {
+    return random
+        .ints(random.nextInt(4), 0, 100)
+        .mapToObj(
+            i -> new GatewayNode("n" + i, i % 3 == 0 ? "" : "ws://10.0.0." + i + text(random)))
+        .toList();
   }
 
   private static Set<Capability> capabilities(RandomGenerator random) {
