@@ -1,11 +1,13 @@
 package dev.penstock.agent;
 
+import dev.penstock.agent.connect.ApiAddresses;
 import dev.penstock.agent.connect.Outbound;
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.settings.AgentSettings;
 import dev.penstock.management.JvmMeters;
 import dev.penstock.management.ManagementServer;
 import dev.penstock.node.NodeSystem;
+import dev.penstock.node.RunningNode;
 import dev.penstock.protocol.link.LinkSettings;
 import dev.penstock.protocol.net.Tls;
 import dev.penstock.protocol.net.WebSocketSettings;
@@ -16,6 +18,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicReference;
@@ -29,17 +32,26 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// One agent node: starts its parts in order and ends them in reverse. Not thread-safe.
-public final class Agent implements AutoCloseable {
+public final class Agent implements RunningNode.Drainable {
   private static final Logger log = LoggerFactory.getLogger(Agent.class);
   private static final Duration START_TIMEOUT = Duration.ofSeconds(30);
   private static final Duration GOODBYE = Duration.ofMillis(300);
 
+  /// For the closing handshakes after the grace time.
+  private static final Duration DRAIN_MARGIN = Duration.ofSeconds(5);
+
   private final NodeSystem node;
   private final ManagementServer management;
   private final ActorRef<Supervisor.Command> supervisor;
+  private final Duration drainGrace;
+  private final CompletableFuture<Void> drained = new CompletableFuture<>();
 
   private Agent(
-      NodeSystem node, ManagementServer management, ActorRef<Supervisor.Command> supervisor) {
+      NodeSystem node,
+      ManagementServer management,
+      ActorRef<Supervisor.Command> supervisor,
+      Duration drainGrace) {
+    this.drainGrace = drainGrace;
     this.node = node;
     this.management = management;
     this.supervisor = supervisor;
@@ -75,6 +87,7 @@ public final class Agent implements AutoCloseable {
     var outbound =
         new Outbound(
             settings,
+            new ApiAddresses(settings.apiUrls()),
             node.loops(),
             tls,
             WebSocketSettings.defaults(),
@@ -110,16 +123,16 @@ public final class Agent implements AutoCloseable {
                   + (e.getCause() == null ? e : e.getCause()).getMessage());
     }
     log.atInfo()
-        .addKeyValue("gateway", settings.apiUrl())
+        .addKeyValue("gateway", settings.apiUrls())
         .addKeyValue("services", settings.exposed().size())
         .addKeyValue("management", management.address())
         .addKeyValue("transport", node.loops().transport())
         .log("the agent is up");
-    return new Agent(node, management, supervisor);
+    return new Agent(node, management, supervisor, settings.drainGrace());
   }
 
   private static @Nullable Tls tls(AgentSettings settings) {
-    if (!"https".equals(settings.apiUrl().getScheme())) {
+    if (settings.apiUrls().stream().noneMatch(url -> "https".equals(url.getScheme()))) {
       return null;
     }
     var files = settings.tls();
@@ -168,6 +181,25 @@ public final class Agent implements AutoCloseable {
 
   private static <T> T await(CompletionStage<T> stage) {
     return stage.toCompletableFuture().join();
+  }
+
+  /// Lets what runs go on to its end, or until `agent.drain.grace` has passed, while the gateway is
+  /// told to send nothing more here. Completes when no link is left; [#close] may be called at any
+  /// time.
+  @Override
+  public CompletionStage<Void> drain() {
+    AskPattern.<Supervisor.Command, Supervisor.Ended>ask(
+            supervisor,
+            Supervisor.Drain::new,
+            drainGrace.plus(DRAIN_MARGIN),
+            node.actors().scheduler())
+        .whenComplete((_, _) -> drained.complete(null));
+    return whenDrained();
+  }
+
+  @Override
+  public CompletionStage<Void> whenDrained() {
+    return drained.minimalCompletionStage();
   }
 
   /// Where operators look.

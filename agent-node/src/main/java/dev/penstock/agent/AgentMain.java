@@ -13,7 +13,7 @@ public final class AgentMain {
   }
 
   private static int run(AgentSettings settings) {
-    RunningNode.untilSignalled(
+    RunningNode.untilDrained(
         Agent.start(settings, new Agent.Announcements(System.out::println, AgentMain::refused)));
     return Cli.CLEAN;
   }

@@ -4,6 +4,7 @@ import dev.penstock.agent.connect.AgentLink;
 import dev.penstock.agent.connect.Backoff;
 import dev.penstock.agent.connect.Outbound;
 import dev.penstock.agent.connect.Registrar;
+import dev.penstock.agent.connect.Spread;
 import dev.penstock.agent.connect.TunnelClient;
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.observe.HeartbeatMeters;
@@ -24,8 +25,10 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -39,15 +42,18 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// The parent of everything in an agent: registers it, keeps its links, registers its tunnels,
-/// knows whether it is ready. A gateway that was away for a moment is told of the tunnels again: it
-/// may have been another one.
+/// The parent of everything in an agent: registers it, keeps its links as [Spread] decides,
+/// registers its tunnels, knows whether it is ready. A gateway that was away for a moment is told
+/// of the tunnels again: it may have been another one.
 final class Supervisor {
   /// What this actor is told.
   sealed interface Command {}
 
   /// The agent ends: close all links in order.
   record End(ActorRef<Ended> replyTo) implements Command {}
+
+  /// The agent is to end: let what runs on the links go on for the grace time, take nothing new.
+  record Drain(ActorRef<Ended> replyTo) implements Command {}
 
   /// All links are closed; what the gateway is to read is on its way.
   record Ended() {}
@@ -62,7 +68,9 @@ final class Supervisor {
   private record TunnelRefused(ServiceSettings service, long round, Throwable why)
       implements Command {}
 
-  private record LinkGone() implements Command {}
+  private record LinkGone(long link) implements Command {}
+
+  private record Due() implements Command {}
 
   private record RegisterTunnel(ServiceSettings service, long round) implements Command {}
 
@@ -76,16 +84,23 @@ final class Supervisor {
   private final Agent.Announcements announcements;
   private final Consumer<List<String>> notReady;
   private final TunnelClient client;
-  private final List<ActorRef<AgentLink.Command>> links = new ArrayList<>();
+  private final Map<Long, ActorRef<AgentLink.Command>> links = new HashMap<>();
   private final Map<ServiceSettings, TunnelRegistered> confirmed = new HashMap<>();
   private final Map<ServiceSettings, String> announced = new HashMap<>();
   private String clusterId = "";
-  private int linksRunning;
-  private @Nullable ActorRef<Ended> ending;
-  private int linksUp;
+  private @Nullable Linking linking;
+  private final List<ActorRef<Ended>> ending = new ArrayList<>();
+  private final Set<Long> linksUp = new HashSet<>();
 
   /// Counts outages: answers to registrations of an earlier round come too late to count.
   private long round;
+
+  /// What is known once the agent is registered.
+  private record Linking(
+      Spread spread,
+      TargetStream.Shared streams,
+      TargetFlow.Shared flows,
+      ActorRef<AgentLink.Report> reports) {}
 
   private long roundStartedAt = System.nanoTime();
 
@@ -136,28 +151,20 @@ final class Supervisor {
 
   private Behavior<Command> on(Command command) {
     switch (command) {
-      case Registered(Registrar.Result.Registered(var id, var gatewayUrl)) -> {
+      case Registered(Registrar.Result.Registered(var id, var gatewayUrls)) -> {
         clusterId = id;
         log.atInfo().addKeyValue("cluster", id).log("registered at the gateway");
-        openLinks(gatewayUrl);
+        linking = linking(gatewayUrls);
         registerTunnels();
       }
       case Registered(Registrar.Result.Refused(var why)) -> announcements.refused().accept(why);
-      case Reported(AgentLink.Report.Up()) -> {
-        if (linksUp++ == 0) {
-          meters.heartbeats().state(HeartbeatMeters.State.CONNECTED);
-          if (round > 0) {
-            registerTunnels();
-          }
-          links.forEach(link -> link.tell(new AgentLink.TryNow()));
+      case Reported(var report) -> {
+        if (linking != null) {
+          reported(linking.spread(), report);
         }
       }
-      case Reported(AgentLink.Report.Down()) -> {
-        if (--linksUp == 0) {
-          meters.heartbeats().state(HeartbeatMeters.State.RECONNECTING);
-          confirmed.clear();
-          round++;
-        }
+      case Due() -> {
+        // What follows is done below.
       }
       case RegisterTunnel(var service, long of) -> {
         if (of == round) {
@@ -175,38 +182,137 @@ final class Supervisor {
         }
       }
       case End(var replyTo) -> {
-        ending = replyTo;
-        meters.heartbeats().state(HeartbeatMeters.State.DISCONNECTED);
-        links.forEach(link -> link.tell(new AgentLink.GoAway()));
+        end(replyTo);
+        links.values().forEach(link -> link.tell(new AgentLink.GoAway()));
+      }
+      case Drain(var replyTo) -> {
+        end(replyTo);
+        links
+            .values()
+            .forEach(link -> link.tell(new AgentLink.Retire(outbound.settings().drainGrace())));
+      }
+      case LinkGone(long link) -> {
+        links.remove(link);
+        noLongerUp(link);
+        if (linking != null) {
+          linking.spread().lost(link, System.nanoTime(), ThreadLocalRandom.current());
+        }
         endedWhenNoLinkRuns();
       }
-      case LinkGone() -> {
-        linksRunning--;
-        endedWhenNoLinkRuns();
-      }
+    }
+    if (ending.isEmpty()) {
+      follow();
     }
     announce();
     return Behaviors.same();
   }
 
-  private void openLinks(URI gatewayUrl) {
-    var streams = new TargetStream.Shared(outbound.loops(), targets(Protocol.TCP), meters);
-    var flows =
-        new TargetFlow.Shared(outbound.loops(), targets(Protocol.UDP), outbound.budget(), meters);
-    ActorRef<AgentLink.Report> reports =
-        context.messageAdapter(AgentLink.Report.class, Reported::new);
-    for (int i = 0; i < outbound.settings().links(); i++) {
-      Loop loop = outbound.loops().next();
-      var link =
-          context.spawn(
-              AgentLink.create(
-                  outbound, streams, flows, withQuery(gatewayUrl), clusterId, loop, reports),
-              "link-" + i,
-              DispatcherSelector.fromConfig(loop.dispatcher()));
-      links.add(link);
-      context.watchWith(link, new LinkGone());
-      linksRunning++;
+  private void end(ActorRef<Ended> replyTo) {
+    ending.add(replyTo);
+    timers.cancelAll();
+    meters.heartbeats().state(HeartbeatMeters.State.DISCONNECTED);
+    endedWhenNoLinkRuns();
+  }
+
+  private void reported(Spread spread, AgentLink.Report report) {
+    long now = System.nanoTime();
+    var random = ThreadLocalRandom.current();
+    switch (report) {
+      case AgentLink.Report.Up(long link, var node, var nodes) -> {
+        spread.nodes(nodes);
+        spread.up(link, node, now, random);
+        linksUp.add(link);
+        if (linksUp.size() == 1) {
+          meters.heartbeats().state(HeartbeatMeters.State.CONNECTED);
+          if (round > 0) {
+            registerTunnels();
+          }
+        }
+      }
+      case AgentLink.Report.Nodes(var nodes) -> spread.nodes(nodes);
+      case AgentLink.Report.DrainAsked(long link) -> spread.drain(link, now, random);
+      case AgentLink.Report.Failed(long link, var retryAfter) ->
+          spread.failed(link, retryAfter, now, random);
+      case AgentLink.Report.Lost(long link) -> {
+        spread.lost(link, now, random);
+        noLongerUp(link);
+      }
     }
+  }
+
+  private void noLongerUp(long link) {
+    if (linksUp.remove(link) && linksUp.isEmpty() && ending.isEmpty()) {
+      meters.heartbeats().state(HeartbeatMeters.State.RECONNECTING);
+      confirmed.clear();
+      round++;
+    }
+  }
+
+  private Linking linking(List<URI> gatewayUrls) {
+    return new Linking(
+        new Spread(
+            outbound.settings().id(),
+            outbound.settings().links(),
+            gatewayUrls,
+            url ->
+                url.getHost() != null
+                    && ("ws".equals(url.getScheme())
+                        || ("wss".equals(url.getScheme()) && outbound.tls() != null)),
+            BACKOFF,
+            System.nanoTime()),
+        new TargetStream.Shared(outbound.loops(), targets(Protocol.TCP), meters),
+        new TargetFlow.Shared(outbound.loops(), targets(Protocol.UDP), outbound.budget(), meters),
+        context.messageAdapter(AgentLink.Report.class, Reported::new));
+  }
+
+  /// Does what follows from what has happened.
+  private void follow() {
+    Linking all = linking;
+    if (all == null) {
+      return;
+    }
+    long now = System.nanoTime();
+    for (Spread.Step step : all.spread().steps(now, ThreadLocalRandom.current())) {
+      switch (step) {
+        case Spread.Step.Dial(long link, var target) -> dial(all, link, target);
+        case Spread.Step.TellDrained(long link) -> tell(link, new AgentLink.TellDrained());
+        case Spread.Step.Retire(long link) ->
+            tell(link, new AgentLink.Retire(outbound.settings().drainGrace()));
+      }
+    }
+    Long due = all.spread().dueAt();
+    if (due == null) {
+      timers.cancel(new Due());
+    } else {
+      timers.startSingleTimer(new Due(), Duration.ofNanos(Math.max(0, due - now)));
+    }
+  }
+
+  private void tell(long link, AgentLink.Command command) {
+    var actor = links.get(link);
+    if (actor != null) {
+      actor.tell(command);
+    }
+  }
+
+  private void dial(Linking all, long number, Spread.Target target) {
+    Loop loop = outbound.loops().next();
+    var link =
+        context.spawn(
+            AgentLink.create(
+                new AgentLink.Setup(
+                    outbound,
+                    all.streams(),
+                    all.flows(),
+                    number,
+                    withQuery(target.url()),
+                    clusterId,
+                    loop,
+                    all.reports())),
+            "link-" + number,
+            DispatcherSelector.fromConfig(loop.dispatcher()));
+    links.put(number, link);
+    context.watchWith(link, new LinkGone(number));
   }
 
   private Targets targets(Protocol protocol) {
@@ -220,8 +326,8 @@ final class Supervisor {
   }
 
   private void endedWhenNoLinkRuns() {
-    if (ending != null && linksRunning == 0) {
-      ending.tell(new Ended());
+    if (links.isEmpty()) {
+      ending.forEach(waiting -> waiting.tell(new Ended()));
     }
   }
 
@@ -286,14 +392,14 @@ final class Supervisor {
     var reasons = new ArrayList<String>();
     if (clusterId.isEmpty()) {
       reasons.add("not registered at the gateway");
-    } else if (linksUp == 0) {
+    } else if (linksUp.isEmpty()) {
       reasons.add("no link to the gateway");
     }
     for (ServiceSettings service : outbound.settings().exposed()) {
       TunnelRegistered tunnel = confirmed.get(service);
       if (tunnel == null) {
         reasons.add("tunnel " + service.name() + " is not confirmed by the gateway");
-      } else if (linksUp > 0 && !tunnel.tunnelEndpoint().equals(announced.get(service))) {
+      } else if (!linksUp.isEmpty() && !tunnel.tunnelEndpoint().equals(announced.get(service))) {
         announced.put(service, tunnel.tunnelEndpoint());
         announcements
             .reachable()

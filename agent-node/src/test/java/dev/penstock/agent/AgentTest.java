@@ -144,7 +144,8 @@ class AgentTest {
       assertThat(upgrade.query())
           .containsEntry("cluster_uuid", List.of("lab"))
           .containsEntry(
-              Capability.QUERY_PARAMETER, List.of("udp-frames,dial-status,caller-address,credits"));
+              Capability.QUERY_PARAMETER,
+              List.of("udp-frames,dial-status,caller-address,drain,credits,nodes,canary"));
     }
     var asked = gateway.nextAsked();
     assertThat(asked.path()).isEqualTo("/api/v1/clusters/agent/lab/tunnels");

@@ -2,19 +2,23 @@ package dev.penstock.gateway;
 
 import dev.penstock.config.Secret;
 import dev.penstock.gateway.auth.Tokens;
+import dev.penstock.gateway.drain.Drain;
 import dev.penstock.gateway.leases.DatabaseLeaseStore;
 import dev.penstock.gateway.leases.LeaseStore;
 import dev.penstock.gateway.leases.Leases;
 import dev.penstock.gateway.leases.Quota;
 import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
+import dev.penstock.gateway.links.Handshakes;
 import dev.penstock.gateway.links.LinkPort;
 import dev.penstock.gateway.links.LinkSupervisor;
 import dev.penstock.gateway.links.Links;
+import dev.penstock.gateway.links.NodeDirectory;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.observe.Rejection;
 import dev.penstock.gateway.rest.AgentRest;
+import dev.penstock.gateway.tunnels.PublicDoors;
 import dev.penstock.gateway.tunnels.Tunnel;
 import dev.penstock.gateway.tunnels.Tunnels;
 import dev.penstock.gateway.tunnels.UdpTunnel;
@@ -22,6 +26,7 @@ import dev.penstock.management.JvmMeters;
 import dev.penstock.management.ManagementServer;
 import dev.penstock.node.Admission;
 import dev.penstock.node.NodeSystem;
+import dev.penstock.node.RunningNode;
 import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.json.OriginalPacing;
 import dev.penstock.protocol.link.LinkSettings;
@@ -38,12 +43,15 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.DispatcherSelector;
@@ -57,7 +65,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// One gateway node: starts its parts in order and ends them in reverse. Not thread-safe.
-public final class Gateway implements AutoCloseable {
+public final class Gateway implements RunningNode.Drainable {
   private static final Logger log = LoggerFactory.getLogger(Gateway.class);
   private static final Duration START_TIMEOUT = Duration.ofSeconds(30);
 
@@ -71,6 +79,8 @@ public final class Gateway implements AutoCloseable {
   private final ManagementServer management;
   private final Tcp.Listener listener;
   private final ActorRef<LinkSupervisor.Command> supervisor;
+  private final ActorRef<Drain.Command> drain;
+  private final CompletableFuture<Void> drained;
   private volatile boolean ending;
 
   private Gateway(
@@ -78,7 +88,11 @@ public final class Gateway implements AutoCloseable {
       LeaseStore store,
       ManagementServer management,
       Tcp.Listener listener,
-      ActorRef<LinkSupervisor.Command> supervisor) {
+      ActorRef<LinkSupervisor.Command> supervisor,
+      ActorRef<Drain.Command> drain,
+      CompletableFuture<Void> drained) {
+    this.drain = drain;
+    this.drained = drained;
     this.node = node;
     this.store = store;
     this.management = management;
@@ -91,6 +105,22 @@ public final class Gateway implements AutoCloseable {
   /// @throws dev.penstock.config.ConfigException a port is taken or a certificate cannot be used
   /// @throws IOException the data directory cannot be used
   public static Gateway start(GatewaySettings settings) throws IOException {
+    return start(settings, Surroundings.NONE);
+  }
+
+  /// What a gateway knows of other nodes.
+  ///
+  /// @param nodes where agents may link to
+  /// @param handOver gives this node's part to others when it drains; run once, on any thread
+  public record Surroundings(NodeDirectory nodes, Supplier<CompletionStage<Void>> handOver) {
+    /// Of a gateway of one node.
+    public static final Surroundings NONE =
+        new Surroundings(NodeDirectory.alone(), () -> CompletableFuture.completedFuture(null));
+  }
+
+  /// As [#start(GatewaySettings)], as one node of several.
+  public static Gateway start(GatewaySettings settings, Surroundings surroundings)
+      throws IOException {
     Tls tls = tls(settings);
     var store = DatabaseLeaseStore.open(settings.dataDir());
     NodeSystem node = null;
@@ -102,7 +132,7 @@ public final class Gateway implements AutoCloseable {
               Quota.ofTunnels(settings.publicSide().maxTunnelsPerCluster()));
       leases.warnings().forEach(log::warn);
       node = NodeSystem.start("gateway", settings.eventLoops());
-      return new Starting(settings, node, tls, store, leases).start();
+      return new Starting(settings, surroundings, node, tls, store, leases).start();
     } catch (IOException | RuntimeException e) {
       if (node != null) {
         node.close();
@@ -141,6 +171,21 @@ public final class Gateway implements AutoCloseable {
     return management.address();
   }
 
+  /// Leaves so that nobody notices: agents link elsewhere, then no new clients are taken, then what
+  /// runs goes on to its end or until `gateway.drain.grace` has passed. Completes then; [#close] is
+  /// to follow, and may be called at any time. Calling this again does nothing new.
+  @Override
+  public CompletionStage<Void> drain() {
+    drain.tell(new Drain.Begin());
+    return whenDrained();
+  }
+
+  /// Completes when the node has drained, whoever asked for it.
+  @Override
+  public CompletionStage<Void> whenDrained() {
+    return drained.minimalCompletionStage();
+  }
+
   /// Ends in order: no new agents, links closed with the closing handshake, then everything else.
   @Override
   public void close() throws IOException {
@@ -160,6 +205,7 @@ public final class Gateway implements AutoCloseable {
   /// The parts on their way up.
   private record Starting(
       GatewaySettings settings,
+      Surroundings surroundings,
       NodeSystem node,
       @Nullable Tls tls,
       LeaseStore store,
@@ -174,6 +220,13 @@ public final class Gateway implements AutoCloseable {
       var arrivals =
           new Arrivals(
               settings.links().maxLinksPerCluster(), settings.links().maxHandshakesPerMinute());
+      var handshakes =
+          new Handshakes(
+              settings.links().maxHandshakes(), settings.links().maxHandshakesPerSecond());
+      var doors = new PublicDoors();
+      var admission = new Admission(settings.publicSide().maxConnections());
+      var draining = new AtomicReference<>("");
+      var drained = new CompletableFuture<Void>();
       var restored = new CompletableFuture<Void>();
       var listening = new CompletableFuture<Void>();
       requirePublicAddress();
@@ -181,7 +234,8 @@ public final class Gateway implements AutoCloseable {
           new Tunnel.Shared(
               node.loops(),
               links,
-              new Admission(settings.publicSide().maxConnections()),
+              doors,
+              admission,
               settings.publicSide().proxyProtocol().front(),
               settings.publicSide().access(),
               meters,
@@ -212,8 +266,24 @@ public final class Gateway implements AutoCloseable {
                       settings.publicSide().idleTimeout(),
                       budget,
                       meters,
-                      badPeers)),
+                      badPeers),
+                  surroundings.nodes()),
               "links",
+              DispatcherSelector.defaultDispatcher());
+      ActorRef<Drain.Command> drain =
+          spawn(
+              Drain.create(
+                  new Drain.Setup(
+                      settings.drain(),
+                      handshakes,
+                      surroundings.nodes(),
+                      supervisor,
+                      doors,
+                      () -> Math.max(admission.inside(), meters.carried()),
+                      surroundings.handOver(),
+                      draining::set,
+                      drained)),
+              "drain",
               DispatcherSelector.defaultDispatcher());
       ManagementServer management =
           await(
@@ -223,13 +293,19 @@ public final class Gateway implements AutoCloseable {
                   node.actors(),
                   settings.management().resolve(),
                   registry,
-                  () -> notReadyBecause(restored, listening)));
+                  () -> notReadyBecause(restored, listening, draining.get()),
+                  Map.of(
+                      "/drain",
+                      () -> {
+                        drain.tell(new Drain.Begin());
+                        return "draining; /readyz says how far it is";
+                      })));
       await(restored, RESTORE_TIMEOUT);
       Tcp.Listener listener =
           await(
               "gateway.listen",
               settings.listen(),
-              listen(tunnels, supervisor, arrivals, meters, badPeers));
+              listen(tunnels, supervisor, arrivals, handshakes, meters, badPeers));
       listening.complete(null);
       log.atInfo()
           .addKeyValue("listen", listener.address())
@@ -237,11 +313,14 @@ public final class Gateway implements AutoCloseable {
           .addKeyValue("transport", node.loops().transport())
           .addKeyValue("tunnels", leases.tunnels().size())
           .log("the gateway is up");
-      return new Gateway(node, store, management, listener, supervisor);
+      return new Gateway(node, store, management, listener, supervisor, drain, drained);
     }
 
     private static List<String> notReadyBecause(
-        CompletableFuture<Void> restored, CompletableFuture<Void> listening) {
+        CompletableFuture<Void> restored, CompletableFuture<Void> listening, String draining) {
+      if (!draining.isEmpty()) {
+        return List.of(draining);
+      }
       if (!restored.isDone()) {
         return List.of("binding the leased ports");
       }
@@ -275,6 +354,7 @@ public final class Gateway implements AutoCloseable {
         ActorRef<Tunnels.Command> tunnels,
         ActorRef<LinkSupervisor.Command> supervisor,
         Arrivals arrivals,
+        Handshakes handshakes,
         GatewayMeters meters,
         BadPeers badPeers) {
       var clusters = new HashMap<Secret, String>();
@@ -285,6 +365,7 @@ public final class Gateway implements AutoCloseable {
               tokens,
               settings.linksUrl(),
               arrivals,
+              handshakes,
               meters,
               badPeers,
               (accepted, connection) ->

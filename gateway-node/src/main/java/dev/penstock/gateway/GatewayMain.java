@@ -16,7 +16,7 @@ public final class GatewayMain {
 
   private static int run(GatewaySettings settings) {
     try {
-      RunningNode.untilSignalled(Gateway.start(settings));
+      RunningNode.untilDrained(Gateway.start(settings));
       return Cli.CLEAN;
     } catch (IOException e) {
       throw new UncheckedIOException(String.valueOf(e.getMessage()), e);

@@ -12,6 +12,7 @@ import dev.penstock.config.Secret;
 import dev.penstock.config.Section;
 import dev.penstock.config.Variables;
 import dev.penstock.config.WindowSettings;
+import dev.penstock.gateway.drain.DrainSettings;
 import dev.penstock.gateway.tunnels.UdpSettings;
 import dev.penstock.protocol.control.CarrierChoice;
 import java.net.URI;
@@ -39,6 +40,7 @@ import org.jspecify.annotations.Nullable;
 /// @param tokens `gateway.auth.tokens`: who may link, at least one
 /// @param links `gateway.links`: limits of agents' links
 /// @param windows `gateway.windows`: memory for what is under way
+/// @param drain `gateway.drain`: how the node ends
 /// @param udp `gateway.udp`: limits of UDP tunnels
 /// @param eventLoops `gateway.event_loops`: threads that carry bytes, 1 to 64; default 0 is one per
 ///   core
@@ -55,6 +57,7 @@ public record GatewaySettings(
     List<ClusterToken> tokens,
     Links links,
     WindowSettings windows,
+    DrainSettings drain,
     UdpSettings udp,
     int eventLoops,
     HostPort management,
@@ -160,6 +163,10 @@ public record GatewaySettings(
   ///   time, and as many controller sockets, 1 to 10000; default 64
   /// @param maxHandshakesPerMinute `gateway.links.max_handshakes_per_minute`: links that one
   ///   cluster may open in the long run, 1 to 100000; default 120
+  /// @param maxHandshakes `gateway.links.max_handshakes`: links of all clusters between their
+  ///   upgrade and their registration or hello, 1 to 100000; default 500
+  /// @param maxHandshakesPerSecond `gateway.links.max_handshakes_per_second`: links of all clusters
+  ///   that are taken in a second, 1 to 100000; default 500
   /// @param protocol `gateway.links.protocol`: what carries tunnels, `auto`, `yamux` or `json`;
   ///   default `auto`, which is yamux where both ends can
   /// @param originalJson `gateway.links.original_json`: whether original agents have their tunnels
@@ -178,6 +185,8 @@ public record GatewaySettings(
       Duration keepaliveTimeout,
       int maxLinksPerCluster,
       int maxHandshakesPerMinute,
+      int maxHandshakes,
+      int maxHandshakesPerSecond,
       CarrierChoice protocol,
       boolean originalJson,
       Duration originalHold,
@@ -194,6 +203,8 @@ public record GatewaySettings(
           section.get("keepalive_timeout", keepalive, Duration.ofSeconds(10)),
           section.get("max_links_per_cluster", Kind.integer(1, 10_000), 64),
           section.get("max_handshakes_per_minute", Kind.integer(1, 100_000), 120),
+          section.get("max_handshakes", Kind.integer(1, 100_000), 500),
+          section.get("max_handshakes_per_second", Kind.integer(1, 100_000), 500),
           section.get("protocol", Kind.oneOf(CarrierChoice.class), CarrierChoice.AUTO),
           section.get("original_json", Kind.flag(), false),
           section.get(
@@ -257,6 +268,7 @@ public record GatewaySettings(
     var tokens = tokens(gateway.section("auth"));
     var links = Links.of(gateway.section("links"));
     var windows = WindowSettings.of(gateway.section("windows"));
+    var drain = DrainSettings.of(gateway.section("drain"));
     var udp = UdpSettings.of(gateway.section("udp"));
     var eventLoops = gateway.get("event_loops", Kind.integer(0, 64), 0);
     Section management = reader.root().section("management");
@@ -276,6 +288,7 @@ public record GatewaySettings(
         tokens,
         links,
         windows,
+        drain,
         udp,
         eventLoops,
         operations,

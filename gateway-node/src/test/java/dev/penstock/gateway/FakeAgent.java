@@ -179,6 +179,16 @@ public final class FakeAgent implements LinkListener, Closeable {
     return messages.poll(15, TimeUnit.SECONDS);
   }
 
+  /// The next control message if there is one.
+  ControlMessage nextMessageNow() {
+    return messages.poll();
+  }
+
+  /// What the streams were for that nobody has taken with [#nextAsked].
+  List<StreamHeader> allAsked() {
+    return List.copyOf(asked);
+  }
+
   /// What the next stream is for.
   StreamHeader nextAsked() throws InterruptedException {
     return asked.poll(15, TimeUnit.SECONDS);

@@ -42,6 +42,8 @@ public final class GatewayLab implements AutoCloseable {
   private String publicSide = "";
   private String proxyProtocol = "";
   private String udp = "";
+  private String drain = "";
+  private Gateway.Surroundings surroundings = Gateway.Surroundings.NONE;
   private Gateway gateway;
 
   private GatewayLab(Path directory) {
@@ -77,8 +79,20 @@ public final class GatewayLab implements AutoCloseable {
     return this;
   }
 
+  /// What stands below `gateway.drain`.
+  public GatewayLab drain(String yaml) {
+    drain = yaml;
+    return this;
+  }
+
+  /// Other nodes beside this one.
+  public GatewayLab surroundings(Gateway.Surroundings others) {
+    surroundings = others;
+    return this;
+  }
+
   public GatewayLab start() throws IOException {
-    gateway = Gateway.start(settings());
+    gateway = Gateway.start(settings(), surroundings);
     return this;
   }
 
@@ -95,6 +109,7 @@ public final class GatewayLab implements AutoCloseable {
               links: {%s}
               proxy_protocol: {%s}
               udp: {%s}
+              drain: {%s}
               auth:
                 tokens:
                   - {token: s3cret, cluster: lab}
@@ -102,7 +117,7 @@ public final class GatewayLab implements AutoCloseable {
             management:
               listen: 127.0.0.1:0
             """
-                .formatted(publicSide, links, proxyProtocol, udp)));
+                .formatted(publicSide, links, proxyProtocol, udp, drain)));
   }
 
   public Gateway gateway() {

@@ -11,6 +11,7 @@ import dev.penstock.config.ConfigurationPage;
 import dev.penstock.config.HostPort;
 import dev.penstock.config.PortRange;
 import dev.penstock.config.Secret;
+import dev.penstock.gateway.drain.DrainSettings;
 import dev.penstock.protocol.control.CarrierChoice;
 import dev.penstock.protocol.net.ProxyFront;
 import java.io.IOException;
@@ -79,10 +80,14 @@ class GatewaySettingsTest {
                 Duration.ofSeconds(10),
                 64,
                 120,
+                500,
+                500,
                 CarrierChoice.AUTO,
                 false,
                 Duration.ofMillis(250),
                 Duration.ofMillis(5)));
+    assertThat(settings.drain())
+        .isEqualTo(new DrainSettings(Duration.ofSeconds(60), Duration.ZERO));
     assertThat(settings.eventLoops()).isZero();
     assertThat(settings.toString()).doesNotContain("s3cret");
   }

@@ -7,6 +7,7 @@ import dev.penstock.config.Secret;
 import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
+import dev.penstock.gateway.links.Handshakes;
 import dev.penstock.gateway.links.LinkPort;
 import dev.penstock.gateway.links.LinkSupervisor;
 import dev.penstock.gateway.links.Links;
@@ -86,6 +87,7 @@ class HelloTest {
             new Tokens(Map.of(Secret.of("s3cret"), "lab")),
             null,
             arrivals,
+            new Handshakes(100, 100),
             meters,
             badPeers,
             (accepted, connection) ->

@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -38,7 +39,8 @@ import org.slf4j.LoggerFactory;
 
 /// The management port: `GET` or `HEAD` of `/healthz` (the process runs), `/readyz` (it can serve,
 /// or 503 with the reasons) and `/metrics` (Prometheus text or OpenMetrics, as the `Accept` header
-/// asks). Everything else is answered with a [Problem]. Thread-safe.
+/// asks), and `POST` of operations, which are not taken from web pages. Everything else is answered
+/// with a [Problem]. Thread-safe.
 ///
 /// At most 64 connections; a connection without traffic is closed after 60 s, a request head is
 /// limited to 64 headers of 4 KiB each, and request bodies are dropped unread. Requests that are no
@@ -62,7 +64,14 @@ public final class ManagementServer {
     this.binding = binding;
   }
 
-  /// Binds the port; 0 takes a free one.
+  /// Does what a `POST` asks for; called on any thread, must not block.
+  @FunctionalInterface
+  public interface Operation {
+    /// What was begun, a line for people.
+    String run();
+  }
+
+  /// Binds the port without operations; 0 takes a free one.
   ///
   /// @return fails with [ListenFailed] when the address cannot be bound
   public static CompletionStage<ManagementServer> start(
@@ -70,13 +79,30 @@ public final class ManagementServer {
       InetSocketAddress address,
       PrometheusRegistry registry,
       Readiness readiness) {
+    return start(system, address, registry, readiness, Map.of());
+  }
+
+  /// Binds the port; 0 takes a free one.
+  ///
+  /// @param operations by their paths, such as `/drain`
+  /// @return fails with [ListenFailed] when the address cannot be bound
+  public static CompletionStage<ManagementServer> start(
+      ActorSystem<?> system,
+      InetSocketAddress address,
+      PrometheusRegistry registry,
+      Readiness readiness,
+      Map<String, Operation> operations) {
+    var known = Map.copyOf(operations);
     var formats = ExpositionFormats.init();
     return Http.get(system)
         .newServerAt(address.getHostString(), address.getPort())
         .withSettings(settings(system))
         .bindSync(request -> {
           request.discardEntityBytes(system);
-          return answer(request, formats, registry, readiness);
+          Operation operation = known.get(request.getUri().path());
+          return operation == null
+              ? answer(request, formats, registry, readiness)
+              : operate(request, operation);
         })
         .handle((binding, failure) -> {
           if (failure != null) {
@@ -146,6 +172,23 @@ public final class ManagementServer {
       LOG.atError().addKeyValue("path", path).setCause(e).log("A management request failed");
       return problem(StatusCodes.INTERNAL_SERVER_ERROR, path + ": failed, the log says why");
     }
+  }
+
+  /// A web page that an operator looks at could send one too: browsers say so.
+  private static HttpResponse operate(HttpRequest request, Operation operation) {
+    String path = request.getUri().path();
+    if (!request.method().equals(HttpMethods.POST)) {
+      return problem(
+              StatusCodes.METHOD_NOT_ALLOWED,
+              request.method().name() + " " + path + ": not allowed (expected: POST)")
+          .addHeader(Allow.create(HttpMethods.POST));
+    }
+    if (request.getHeader("Origin").isPresent()
+        || request.getHeader("Sec-Fetch-Site").isPresent()) {
+      return problem(
+          StatusCodes.FORBIDDEN, path + ": sent by a web page (expected: an operator's own call)");
+    }
+    return text(StatusCodes.ACCEPTED, operation.run());
   }
 
   private static HttpResponse readiness(List<String> reasons) {

@@ -26,6 +26,11 @@ public final class Admission {
     inside.decrementAndGet();
   }
 
+  /// Places taken now.
+  public int inside() {
+    return inside.get();
+  }
+
   /// Places in all.
   public int limit() {
     return limit;

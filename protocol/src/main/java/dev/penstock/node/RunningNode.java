@@ -1,6 +1,8 @@
 package dev.penstock.node;
 
-import java.util.concurrent.CountDownLatch;
+import java.io.IOException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -11,27 +13,57 @@ public final class RunningNode {
 
   private RunningNode() {}
 
+  /// A node that can leave without anyone noticing.
+  public interface Drainable extends AutoCloseable {
+    /// Begins to leave, and completes as [#whenDrained]; any thread.
+    CompletionStage<Void> drain();
+
+    /// Completes when nothing is left to wait for, whoever asked the node to leave.
+    CompletionStage<Void> whenDrained();
+
+    /// Ends at once.
+    @Override
+    void close() throws IOException;
+  }
+
   /// Blocks until the process is told to end; does not return then.
   public static void untilSignalled(AutoCloseable node) {
-    Runtime.getRuntime()
-        .addShutdownHook(
-            new Thread(
-                () -> {
-                  int code = 0;
-                  try {
-                    node.close();
-                  } catch (Exception e) {
-                    log.atError().setCause(e).log("the node did not end in order");
-                    code = 1;
-                  }
-                  System.out.flush();
-                  Runtime.getRuntime().halt(code);
-                },
-                "shutdown"));
+    endsAnyWay(node);
+    new CompletableFuture<Void>().join();
+  }
+
+  /// Blocks until the node has drained, for which the first signal asks; a second one ends it at
+  /// once. Does not return then.
+  public static void untilDrained(Drainable node) {
+    endsAnyWay(node);
+    var hurry = new CompletableFuture<Void>();
+    var asked = new CompletableFuture<Void>();
+    Signals.handle(() -> {
+      if (!asked.complete(null)) {
+        hurry.complete(null);
+      }
+    });
+    asked.thenRun(node::drain);
+    CompletableFuture.anyOf(node.whenDrained().toCompletableFuture(), hurry)
+        .handle((_, _) -> null)
+        .join();
+    end(node);
+  }
+
+  /// For signals that are not handled, and for whoever ends the JVM.
+  private static void endsAnyWay(AutoCloseable node) {
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> end(node), "shutdown"));
+  }
+
+  private static void end(AutoCloseable node) {
+    int code = 0;
     try {
-      new CountDownLatch(1).await();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+      node.close();
+    } catch (Exception e) {
+      log.atError().setCause(e).log("the node did not end in order");
+      code = 1;
     }
+    System.out.flush();
+    Runtime.getRuntime().halt(code);
   }
 }

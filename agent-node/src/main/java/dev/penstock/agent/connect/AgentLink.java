@@ -13,6 +13,8 @@ import dev.penstock.protocol.control.ControlMessage.Heartbeat;
 import dev.penstock.protocol.control.ControlMessage.HeartbeatAck;
 import dev.penstock.protocol.control.ControlMessage.Ping;
 import dev.penstock.protocol.control.ControlMessage.Pong;
+import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.control.GatewayNode;
 import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.link.Link;
 import dev.penstock.protocol.link.LinkEnd;
@@ -27,8 +29,8 @@ import dev.penstock.protocol.net.WebSocketConnection;
 import dev.penstock.protocol.net.WebSocketMessage;
 import java.net.URI;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ThreadLocalRandom;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.DispatcherSelector;
@@ -42,22 +44,26 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Keeps one link to a gateway: dials, serves, waits with back-off, dials again, for ever. Runs on
-/// its loop; the streams of the link are its children.
+/// One link to a gateway, from its dial to its end. Runs on its loop; the streams of the link are
+/// its children, and it stays until they have ended too.
 ///
 /// ```
-/// dialling --- up ---> linked --- end ---> waiting --- time ---> dialling
-///     \--- failed ---------------------------^
+/// dialling --upgraded, greeted--> up --end--> ended
+///     \------------failed-----------------------^
 /// ```
 public final class AgentLink {
   /// What this link can be told.
   public sealed interface Command {}
 
-  /// Another link of this agent has just come up: do not wait any longer.
-  public record TryNow() implements Command {}
-
   /// The agent ends: close the link in order.
   public record GoAway() implements Command {}
+
+  /// The agent needs this link no longer: have the gateway open nothing more on it, let what runs
+  /// on it go on for the grace time at most, then close it.
+  public record Retire(Duration grace) implements Command {}
+
+  /// There is a link elsewhere, as the gateway wished.
+  public record TellDrained() implements Command {}
 
   private record Dialled(WebSocketConnection connection) implements Command {}
 
@@ -69,7 +75,13 @@ public final class AgentLink {
 
   private record Ended(LinkEnd end) implements Command {}
 
-  private record Dial() implements Command {}
+  private record StreamGone() implements Command {}
+
+  private record NoMoreStreams() implements Command {}
+
+  private record GraceOver() implements Command {}
+
+  private record Forgotten() implements Command {}
 
   private record Beat() implements Command {}
 
@@ -78,76 +90,96 @@ public final class AgentLink {
   /// What a link tells its agent.
   public sealed interface Report {
     /// The link carries streams.
-    record Up() implements Report {}
+    ///
+    /// @param node where it leads, `""` when the gateway does not say
+    /// @param nodes what the gateway says there is, empty when it does not
+    record Up(long link, String node, List<GatewayNode> nodes) implements Report {
+      public Up {
+        nodes = List.copyOf(nodes);
+      }
+    }
 
-    /// The link carries none any more.
-    record Down() implements Report {}
+    /// The gateway says which nodes there are now.
+    record Nodes(List<GatewayNode> nodes) implements Report {
+      public Nodes {
+        nodes = List.copyOf(nodes);
+      }
+    }
+
+    /// The gateway wants this link elsewhere.
+    record DrainAsked(long link) implements Report {}
+
+    /// There never was a link.
+    ///
+    /// @param retryAfter how long the gateway wants to be left alone, zero when it did not say
+    record Failed(long link, Duration retryAfter) implements Report {}
+
+    /// The link carries nothing any more.
+    record Lost(long link) implements Report {}
   }
 
+  /// What a link is made of.
+  ///
+  /// @param number how the agent calls it
+  /// @param url the gateway socket, with its query
+  /// @param loop where the link must run
+  public record Setup(
+      Outbound outbound,
+      TargetStream.Shared streams,
+      TargetFlow.Shared flows,
+      long number,
+      URI url,
+      String clusterId,
+      Loop loop,
+      ActorRef<Report> agent) {}
+
   private static final Logger log = LoggerFactory.getLogger(AgentLink.class);
-  private static final Duration STABLE = Duration.ofSeconds(5);
   private static final Duration HEARTBEAT = Duration.ofSeconds(30);
-  private static final Backoff BACKOFF = Backoff.standard();
+
+  /// How long the gateway may take to say that it opens nothing more.
+  private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(2);
+
+  /// For streams that end after their link.
+  private static final Duration LINGER = Duration.ofSeconds(5);
 
   private final ActorContext<Command> context;
   private final TimerScheduler<Command> timers;
+  private final Setup setup;
   private final Outbound outbound;
   private final TargetStream.Shared streams;
-  private final TargetFlow.Shared flows;
-  private final URI url;
-  private final String clusterId;
-  private final Loop loop;
-  private final ActorRef<Report> agent;
   private final Materializer materializer;
   private @Nullable Link link;
   private Set<Capability> agreed = Set.of();
   private boolean up;
-  private boolean leaving;
+  private boolean ended;
+  private int running;
+
+  /// Read by who dials: nobody would take the connection.
+  private volatile boolean stopped;
+
+  /// Why this end wants no more of the link; null while it does.
+  private @Nullable String leaving;
+
+  /// The gateway opens nothing more.
+  private boolean drained;
 
   /// When the heartbeat was sent that is not answered yet; 0 when there is none.
   private long beatSentAt;
 
-  private long upSince = System.nanoTime() - STABLE.toNanos();
-  private long downSince = System.nanoTime();
-
-  private AgentLink(
-      ActorContext<Command> context,
-      TimerScheduler<Command> timers,
-      Outbound outbound,
-      TargetStream.Shared streams,
-      TargetFlow.Shared flows,
-      URI url,
-      String clusterId,
-      Loop loop,
-      ActorRef<Report> agent) {
+  private AgentLink(ActorContext<Command> context, TimerScheduler<Command> timers, Setup setup) {
     this.context = context;
     this.timers = timers;
-    this.outbound = outbound;
-    this.streams = streams;
-    this.flows = flows;
-    this.url = url;
-    this.clusterId = clusterId;
-    this.loop = loop;
-    this.agent = agent;
-    this.materializer = loop.materializer(context);
+    this.setup = setup;
+    this.outbound = setup.outbound();
+    this.streams = setup.streams();
+    this.materializer = setup.loop().materializer(context);
   }
 
   /// A link that dials at once.
-  ///
-  /// @param url the gateway socket, with its query
-  /// @param loop where the link must run
-  public static Behavior<Command> create(
-      Outbound outbound,
-      TargetStream.Shared streams,
-      TargetFlow.Shared flows,
-      URI url,
-      String clusterId,
-      Loop loop,
-      ActorRef<Report> agent) {
+  public static Behavior<Command> create(Setup setup) {
     return Behaviors.setup(context ->
         Behaviors.withTimers(timers -> {
-          var self =
-              new AgentLink(context, timers, outbound, streams, flows, url, clusterId, loop, agent);
+          var self = new AgentLink(context, timers, setup);
           self.dial();
           return Behaviors.receive(Command.class)
               .onAnyMessage(self::on)
@@ -158,30 +190,20 @@ public final class AgentLink {
 
   private Behavior<Command> on(Command command) {
     switch (command) {
-      case Dial() -> dial();
-      case TryNow() -> {
-        if (timers.isTimerActive(new Dial()) && System.nanoTime() - upSince > STABLE.toNanos()) {
-          timers.startSingleTimer(
-              new Dial(), Duration.ofMillis(ThreadLocalRandom.current().nextInt(100)));
-        }
-      }
       case Dialled(var connection) -> dialled(connection);
       case NotDialled(var why) -> {
         log.atWarn()
-            .addKeyValue("gateway", url.getAuthority())
+            .addKeyValue("gateway", setup.url().getAuthority())
             .addKeyValue("cause", reason(why))
             .log("the gateway cannot be reached");
-        waitAndDial();
+        setup.agent().tell(new Report.Failed(setup.number(), retryAfter(why)));
+        return Behaviors.stopped();
       }
       case Arrived(var message) -> arrived(message);
-      case Requested(var stream, var header) -> {
-        var at = DispatcherSelector.fromConfig(loop.dispatcher());
-        switch (header.protocol()) {
-          case TCP ->
-              context.spawnAnonymous(
-                  TargetStream.create(streams, stream, header, agreed, materializer), at);
-          case UDP -> context.spawnAnonymous(TargetFlow.create(flows, stream, header, agreed), at);
-        }
+      case Requested(var stream, var header) -> requested(stream, header);
+      case StreamGone() -> {
+        running--;
+        return whenNothingRuns();
       }
       case Beat() -> {
         if (link != null) {
@@ -191,7 +213,11 @@ public final class AgentLink {
           beatSentAt = System.nanoTime();
           link.send(
               new Heartbeat(
-                  clusterId, outbound.settings().id(), "healthy", "connected", outbound.version()));
+                  setup.clusterId(),
+                  outbound.settings().id(),
+                  "healthy",
+                  "connected",
+                  outbound.version()));
         }
       }
       case NoHello() -> {
@@ -205,41 +231,107 @@ public final class AgentLink {
       }
       case Ended(var end) -> {
         ended(end);
-        if (leaving) {
-          return Behaviors.stopped();
-        }
-        waitAndDial();
+        timers.startSingleTimer(new Forgotten(), LINGER);
+        return whenNothingRuns();
       }
       case GoAway() -> {
-        timers.cancelAll();
-        if (link == null) {
-          return Behaviors.stopped();
+        return leave("the agent ends");
+      }
+      case Retire(var grace) -> {
+        return retire(grace);
+      }
+      case TellDrained() -> {
+        if (link != null) {
+          link.send(new ControlMessage.Drained());
         }
-        leaving = true;
-        link.close(WebSocketMessage.Close.GOING_AWAY, "the agent ends");
+      }
+      case NoMoreStreams() -> {
+        drained = true;
+        return whenNothingRuns();
+      }
+      case GraceOver() -> {
+        return leave("the grace time is over");
+      }
+      case Forgotten() -> {
+        return Behaviors.stopped();
       }
     }
     return Behaviors.same();
   }
 
+  private void requested(LinkStream stream, StreamHeader header) {
+    if (header.isCanary() && agreed.contains(Capability.CANARY)) {
+      stream.refuse(DialStatus.connected().encode());
+      return;
+    }
+    var at = DispatcherSelector.fromConfig(setup.loop().dispatcher());
+    ActorRef<?> carrier =
+        switch (header.protocol()) {
+          case TCP ->
+              context.spawnAnonymous(
+                  TargetStream.create(streams, stream, header, agreed, materializer), at);
+          case UDP ->
+              context.spawnAnonymous(TargetFlow.create(setup.flows(), stream, header, agreed), at);
+        };
+    running++;
+    context.watchWith(carrier, new StreamGone());
+  }
+
   private void dial() {
     ActorRef<Command> self = context.getSelf();
     outbound
-        .connect(loop, url)
-        .whenComplete((connection, failed) ->
-            self.tell(failed == null ? new Dialled(connection) : new NotDialled(failed)));
+        .connect(setup.loop(), setup.url())
+        .whenComplete((connection, failed) -> {
+          if (failed != null) {
+            self.tell(new NotDialled(failed));
+          } else if (stopped) {
+            connection.reset();
+          } else {
+            self.tell(new Dialled(connection));
+          }
+        });
   }
 
-  private void waitAndDial() {
-    var outage = Duration.ofNanos(System.nanoTime() - downSince);
-    timers.startSingleTimer(
-        new Dial(), BACKOFF.delay(outage, Duration.ZERO, ThreadLocalRandom.current()));
+  /// Ends now, whatever runs.
+  private Behavior<Command> leave(String why) {
+    timers.cancelAll();
+    leaving = why;
+    if (link != null) {
+      link.close(WebSocketMessage.Close.GOING_AWAY, why);
+      return Behaviors.same();
+    }
+    return Behaviors.stopped();
+  }
+
+  private Behavior<Command> retire(Duration grace) {
+    if (!up || link == null) {
+      return leave("not needed any more");
+    }
+    leaving = "not needed any more";
+    timers.startSingleTimer(new GraceOver(), grace);
+    if (agreed.contains(Capability.DRAIN)) {
+      link.send(new ControlMessage.Drain());
+      timers.startSingleTimer(new NoMoreStreams(), ANSWER_TIMEOUT);
+      return Behaviors.same();
+    }
+    drained = true;
+    return whenNothingRuns();
+  }
+
+  private Behavior<Command> whenNothingRuns() {
+    if (running > 0) {
+      return Behaviors.same();
+    }
+    if (ended) {
+      return Behaviors.stopped();
+    }
+    return leaving != null && drained ? leave(leaving) : Behaviors.same();
   }
 
   private void dialled(WebSocketConnection connection) {
     var stage =
         new LinkStage(
-            loop,
+            setup.loop(),
             outbound.linkSettings(),
             outbound.budget(),
             new ToActor(context.getSelf(), streams.meters()));
@@ -247,7 +339,7 @@ public final class AgentLink {
         connection
             .flow()
             .joinMat(stage, Keep.right())
-            .withAttributes(loop.attributes())
+            .withAttributes(setup.loop().attributes())
             .run(materializer);
     timers.startSingleTimer(new NoHello(), outbound.webSocket().handshakeTimeout());
   }
@@ -295,6 +387,16 @@ public final class AgentLink {
         }
       }
       case Ping(String id, String timestamp) -> link.send(new Pong(id, timestamp));
+      case ControlMessage.Nodes(var nodes) when agreed.contains(Capability.NODES) ->
+          setup.agent().tell(new Report.Nodes(nodes));
+      case ControlMessage.Drain() when up -> {
+        log.atInfo()
+            .addKeyValue("gateway", setup.url().getAuthority())
+            .log("the gateway asks for a link elsewhere");
+        setup.agent().tell(new Report.DrainAsked(setup.number()));
+      }
+      case ControlMessage.Drained() when leaving != null ->
+          context.getSelf().tell(new NoMoreStreams());
       case ControlMessage.ErrorMessage(var text) ->
           log.atWarn().addKeyValue("error", text).log("the gateway reported an error");
       default ->
@@ -314,7 +416,7 @@ public final class AgentLink {
     if (carrier == null) {
       // The gateway closes the link with its reason; should it not, there is no use in waiting.
       log.atError()
-          .addKeyValue("gateway", url.getAuthority())
+          .addKeyValue("gateway", setup.url().getAuthority())
           .addKeyValue("tunnels.protocol", carriers.label())
           .addKeyValue("gatewayUses", (hello.useYamux() ? Carrier.YAMUX : Carrier.JSON).label())
           .log("no protocol in common with the gateway for tunnels");
@@ -323,47 +425,64 @@ public final class AgentLink {
     }
     agreed = Capability.common(capabilities, hello.capabilities());
     up = true;
-    upSince = System.nanoTime();
     streams.meters().linkUp();
     timers.startTimerWithFixedDelay(new Beat(), Duration.ZERO, HEARTBEAT);
-    agent.tell(new Report.Up());
+    setup
+        .agent()
+        .tell(
+            agreed.contains(Capability.NODES)
+                ? new Report.Up(setup.number(), hello.node(), hello.nodes())
+                : new Report.Up(setup.number(), "", List.of()));
     log.atInfo()
-        .addKeyValue("gateway", url.getAuthority())
+        .addKeyValue("gateway", setup.url().getAuthority())
         .addKeyValue("protocol", carrier.label())
         .log("a link is up");
   }
 
   private void ended(LinkEnd end) {
     link = null;
-    timers.cancel(new Beat());
+    ended = true;
+    timers.cancelAll();
     if (beatSentAt != 0) {
       beatSentAt = 0;
       streams.meters().heartbeats().unanswered();
     }
-    timers.cancel(new NoHello());
     if (up) {
-      up = false;
-      // A link that falls as soon as it is up goes on with the outage it was in, else both ends
-      // would spin.
-      if (System.nanoTime() - upSince > STABLE.toNanos()) {
-        downSince = System.nanoTime();
-      }
       streams.meters().linkEnded(end.cause());
-      streams.meters().reconnecting();
-      agent.tell(new Report.Down());
+      if (leaving == null) {
+        streams.meters().reconnecting();
+      }
+      setup.agent().tell(new Report.Lost(setup.number()));
+    } else {
+      setup.agent().tell(new Report.Failed(setup.number(), Duration.ZERO));
+    }
+    if (leaving != null) {
+      log.atInfo()
+          .addKeyValue("gateway", setup.url().getAuthority())
+          .addKeyValue("cause", leaving)
+          .log("a link was closed");
+      return;
     }
     log.atWarn()
-        .addKeyValue("gateway", url.getAuthority())
+        .addKeyValue("gateway", setup.url().getAuthority())
         .addKeyValue("cause", end.cause())
         .addKeyValue("detail", end.detail())
         .log("a link ended");
   }
 
   private Behavior<Command> stopped() {
+    stopped = true;
     if (link != null) {
       link.close(WebSocketMessage.Close.GOING_AWAY, "the agent ends");
     }
     return Behaviors.same();
+  }
+
+  /// What the gateway asked for when it refused an upgrade, zero when it did not.
+  static Duration retryAfter(Throwable failed) {
+    return Tcp.causeOf(failed) instanceof UpgradeRefused refused
+        ? refused.retryAfter()
+        : Duration.ZERO;
   }
 
   /// What went wrong with a dial, for people.

@@ -20,11 +20,13 @@ import org.jspecify.annotations.Nullable;
 
 /// What every call to the gateway needs.
 ///
-/// @param tls null when the gateway's address has none
+/// @param api which of the gateway's addresses is called
+/// @param tls null when no address of the gateway has it
 /// @param budget bytes that all links of this agent may hold for slow readers
 /// @param version of this agent, told to the gateway
 public record Outbound(
     AgentSettings settings,
+    ApiAddresses api,
     EventLoops loops,
     @Nullable Tls tls,
     WebSocketSettings webSocket,
@@ -33,7 +35,13 @@ public record Outbound(
     String version) {
   private static final Set<Capability> EXTENSIONS =
       Collections.unmodifiableSet(
-          EnumSet.of(Capability.UDP_FRAMES, Capability.DIAL_STATUS, Capability.CALLER_ADDRESS));
+          EnumSet.of(
+              Capability.UDP_FRAMES,
+              Capability.DIAL_STATUS,
+              Capability.CALLER_ADDRESS,
+              Capability.DRAIN,
+              Capability.NODES,
+              Capability.CANARY));
 
   /// The extensions that this agent names in the query and in its acknowledgement.
   public Set<Capability> capabilities() {

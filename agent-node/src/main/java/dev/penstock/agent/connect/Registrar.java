@@ -17,6 +17,7 @@ import dev.penstock.protocol.net.WebSocketMessage;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
@@ -53,8 +54,13 @@ public final class Registrar {
   public sealed interface Result {
     /// The gateway knows the agent.
     ///
-    /// @param gatewayUrl where to link to
-    record Registered(String clusterId, URI gatewayUrl) implements Result {}
+    /// @param gatewayUrls where to link to: what the gateway named and, where that is the address
+    ///   that was called, the same at its other addresses; at least one
+    record Registered(String clusterId, List<URI> gatewayUrls) implements Result {
+      public Registered {
+        gatewayUrls = List.copyOf(gatewayUrls);
+      }
+    }
 
     /// The gateway refused the token: trying again will not help.
     record Refused(String why) implements Result {}
@@ -72,6 +78,7 @@ public final class Registrar {
   private final Materializer materializer;
   private final ActorRef<Result> replyTo;
   private final long startedAt = System.nanoTime();
+  private URI api;
   private @Nullable Link link;
 
   private Registrar(
@@ -87,6 +94,7 @@ public final class Registrar {
     this.loop = loop;
     this.materializer = materializer;
     this.replyTo = replyTo;
+    this.api = outbound.api().current();
   }
 
   /// A registrar that dials at once.
@@ -131,13 +139,14 @@ public final class Registrar {
             .addKeyValue("cause", end.cause())
             .addKeyValue("detail", end.detail())
             .log("registration failed");
-        waitAndDial();
+        waitAndDial(Duration.ZERO);
         yield Behaviors.same();
       }
     };
   }
 
   private void dial() {
+    api = outbound.api().current();
     ActorRef<Command> self = context.getSelf();
     outbound
         .connect(loop, controllerUrl())
@@ -146,7 +155,6 @@ public final class Registrar {
   }
 
   private URI controllerUrl() {
-    URI api = outbound.settings().apiUrl();
     String scheme = "https".equals(api.getScheme()) ? "wss" : "ws";
     return URI.create(scheme + "://" + api.getRawAuthority() + PATH);
   }
@@ -206,11 +214,27 @@ public final class Registrar {
       log.atError()
           .addKeyValue("gatewayWsUrl", success.gatewayWsUrl())
           .log("the gateway names no gateway_ws_url that this agent can link to");
-      waitAndDial();
+      waitAndDial(Duration.ZERO);
       return Behaviors.same();
     }
-    replyTo.tell(new Result.Registered(success.clusterId(), gatewayUrl));
+    replyTo.tell(new Result.Registered(success.clusterId(), addresses(gatewayUrl)));
     return Behaviors.stopped();
+  }
+
+  private List<URI> addresses(URI named) {
+    if (!named.getAuthority().equals(api.getAuthority())) {
+      return List.of(named);
+    }
+    return outbound.api().all().stream()
+        .map(other ->
+            URI.create(
+                ("https".equals(other.getScheme()) ? "wss" : "ws")
+                    + "://"
+                    + other.getRawAuthority()
+                    + named.getRawPath()
+                    + (named.getRawQuery() == null ? "" : "?" + named.getRawQuery())))
+        .distinct()
+        .toList();
   }
 
   /// Null unless it is a ws URL or, where the API has TLS too, a wss one.
@@ -239,15 +263,16 @@ public final class Registrar {
         .addKeyValue("gateway", controllerUrl().getAuthority())
         .addKeyValue("cause", AgentLink.reason(why))
         .log("the gateway cannot be reached");
-    waitAndDial();
+    waitAndDial(AgentLink.retryAfter(cause));
     return Behaviors.same();
   }
 
-  private void waitAndDial() {
+  private void waitAndDial(Duration retryAfter) {
     link = null;
+    outbound.api().failed(api);
     timers.cancel(new NoAnswer());
     var outage = Duration.ofNanos(System.nanoTime() - startedAt);
     timers.startSingleTimer(
-        new Dial(), BACKOFF.delay(outage, Duration.ZERO, ThreadLocalRandom.current()));
+        new Dial(), BACKOFF.delay(outage, retryAfter, ThreadLocalRandom.current()));
   }
 }

@@ -60,19 +60,25 @@ public final class TunnelClient {
             .routingMode(service.routingMode())
             .publicEndpoint(service.publicEndpoint().map(HostPort::toString).orElse(""));
     service.publicPort().ifPresent(registration::tunnelPort);
+    URI api = outbound.api().current();
     return HttpCall.postJson(
             outbound.loops(),
             loop,
-            url(clusterId),
+            url(api, clusterId),
             outbound.headers(),
             registration.build().encode(),
             outbound.tls(),
             TIMEOUT)
+        .whenComplete((_, failed) -> {
+          if (failed != null) {
+            outbound.api().failed(api);
+          }
+        })
         .thenApply(TunnelClient::answer);
   }
 
-  private URI url(String clusterId) {
-    String base = outbound.settings().apiUrl().toString().replaceAll("/+$", "");
+  private static URI url(URI api, String clusterId) {
+    String base = api.toString().replaceAll("/+$", "");
     return URI.create(
         base
             + "/api/v1/clusters/agent/"

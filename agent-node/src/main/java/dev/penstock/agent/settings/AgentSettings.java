@@ -1,5 +1,7 @@
 package dev.penstock.agent.settings;
 
+import static java.util.stream.Collectors.joining;
+
 import dev.penstock.config.ClusterName;
 import dev.penstock.config.ConfigException;
 import dev.penstock.config.ConfigReader;
@@ -15,6 +17,7 @@ import dev.penstock.protocol.control.CarrierChoice;
 import dev.penstock.protocol.control.Protocol;
 import java.net.URI;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -25,7 +28,8 @@ import org.jspecify.annotations.Nullable;
 /// All that an agent can be told, from `agent.yaml`, from the environment and from options, of
 /// which the later win. The gateway and the token have no defaults.
 ///
-/// @param apiUrl `pipeops.api_url` or `PIPEOPS_API_URL`: the gateway's http or https URL
+/// @param apiUrls `pipeops.api_url` or `PIPEOPS_API_URL`: the gateway's http or https URL, or up to
+///   16 of them, of which any that answers will do
 /// @param token `pipeops.token`, the content of the file at `pipeops.token_file`, or
 ///   `PIPEOPS_TOKEN`: 1 to 4096 printable ASCII characters without spaces
 /// @param clusterName `pipeops.cluster_name` or `PIPEOPS_CLUSTER_NAME`: see [ClusterName]; null
@@ -33,7 +37,10 @@ import org.jspecify.annotations.Nullable;
 /// @param tls `pipeops.tls`: whom to trust when the URL is https
 /// @param id `agent.id`: 1 to 128 letters, digits, `.`, `_` and `-`; by default made of the host's
 ///   name and the machine id, so that two agents on one machine must be told theirs
-/// @param links `agent.links.count`: links kept at a time, 1 to 16; default 2
+/// @param links `agent.links.count`: links kept at a time, to different nodes of the gateway where
+///   it has several, 1 to 16; default 2
+/// @param drainGrace `agent.drain.grace`: how long what runs may go on when the agent is told to
+///   end, 0 s to 24 h; default 60 s
 /// @param eventLoops `agent.event_loops`: threads that carry bytes, 1 to 64; default 0 is one per
 ///   core
 /// @param windows `agent.windows`: memory for what is under way
@@ -51,12 +58,13 @@ import org.jspecify.annotations.Nullable;
 ///   default 127.0.0.1:9091
 /// @param origins where each value was written
 public record AgentSettings(
-    URI apiUrl,
+    List<URI> apiUrls,
     Secret token,
     @Nullable String clusterName,
     Tls tls,
     String id,
     int links,
+    Duration drainGrace,
     int eventLoops,
     WindowSettings windows,
     Tunnels tunnels,
@@ -130,8 +138,16 @@ public record AgentSettings(
     }
   }
 
+  private static final int MAX_API_URLS = 16;
+
   public AgentSettings {
+    apiUrls = List.copyOf(apiUrls);
     services = List.copyOf(services);
+  }
+
+  /// The first of the gateway's URLs.
+  public URI apiUrl() {
+    return apiUrls.getFirst();
   }
 
   /// The services that are exposed: all or, with `tunnels.enabled: false`, none.
@@ -142,7 +158,13 @@ public record AgentSettings(
   /// What matters most, a line each, for people.
   public List<String> summary() {
     var lines = new ArrayList<String>();
-    lines.add("links to " + apiUrl + ", " + links + " at a time, as agent " + id);
+    lines.add(
+        "links to "
+            + apiUrls.stream().map(URI::toString).collect(joining(" or "))
+            + ", "
+            + links
+            + " at a time, as agent "
+            + id);
     for (ServiceSettings service : services) {
       lines.add(
           service.name()
@@ -168,7 +190,7 @@ public record AgentSettings(
   /// Without the token, see [Secret#toString].
   @Override
   public String toString() {
-    return "AgentSettings[id=" + id + ", apiUrl=" + apiUrl + ", services=" + services + "]";
+    return "AgentSettings[id=" + id + ", apiUrls=" + apiUrls + ", services=" + services + "]";
   }
 
   /// Reads the file and what it names: token file and certificates.
@@ -213,7 +235,7 @@ public record AgentSettings(
     Section pipeops = root.section("pipeops");
     Section agent = root.section("agent");
     Section tunnels = root.section("tunnels");
-    var apiUrl = pipeops.require("api_url", Kind.url(List.of("http", "https")));
+    var apiUrls = apiUrls(pipeops);
     var token = pipeops.requireSecret("token");
     var clusterName = pipeops.find("cluster_name", ClusterName.kind());
     var tls = Tls.of(pipeops.section("tls"));
@@ -226,6 +248,13 @@ public record AgentSettings(
                 "agent"),
             AgentId.ofThisMachine());
     var links = agent.section("links").get("count", Kind.integer(1, 16), 2);
+    var drainGrace =
+        agent
+            .section("drain")
+            .get(
+                "grace",
+                Kind.duration(Duration.ZERO, Duration.ofHours(24)),
+                Duration.ofSeconds(60));
     var eventLoops = agent.get("event_loops", Kind.integer(0, 64), 0);
     var windows = WindowSettings.of(agent.section("windows"));
     var enabled = tunnels.get("enabled", Kind.flag(), true) ? Tunnels.ENABLED : Tunnels.DISABLED;
@@ -243,12 +272,13 @@ public record AgentSettings(
         root.section("management")
             .get("listen", Kind.listenAddress(), new HostPort("127.0.0.1", 9091));
     return new AgentSettings(
-        apiUrl,
+        apiUrls,
         token,
         clusterName.orElse(null),
         tls,
         id,
         links,
+        drainGrace,
         eventLoops,
         windows,
         enabled,
@@ -261,6 +291,17 @@ public record AgentSettings(
         services,
         management,
         reader.finish());
+  }
+
+  /// At least one, be it a stand-in for one that was refused.
+  private static List<URI> apiUrls(Section pipeops) {
+    int problems = pipeops.problemCount();
+    Kind<URI> kind = Kind.url(List.of("http", "https"));
+    List<URI> found = pipeops.list("api_url", kind, MAX_API_URLS);
+    if (found.isEmpty() && pipeops.problemCount() == problems) {
+      pipeops.missing("api_url", "a URL such as http://gateway.example.com");
+    }
+    return found.isEmpty() ? List.of(URI.create("http://localhost")) : found;
   }
 
   private static List<ServiceSettings> services(

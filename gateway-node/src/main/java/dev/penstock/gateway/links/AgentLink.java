@@ -15,6 +15,7 @@ public final class AgentLink {
   private final ActorRef<GatewayLink.Command> actor;
   private final AtomicInteger outstanding = new AtomicInteger();
   private volatile boolean silent;
+  private volatile Runnable whenIdle = () -> {};
 
   AgentLink(
       String cluster,
@@ -80,6 +81,16 @@ public final class AgentLink {
 
   /// The stream that was [#chosen] is over.
   public void released() {
-    outstanding.decrementAndGet();
+    if (outstanding.decrementAndGet() == 0) {
+      whenIdle.run();
+    }
+  }
+
+  /// Has `told` run now if no stream is outstanding, and each time that the last one is over.
+  void whenIdle(Runnable told) {
+    whenIdle = told;
+    if (outstanding() == 0) {
+      told.run();
+    }
   }
 }

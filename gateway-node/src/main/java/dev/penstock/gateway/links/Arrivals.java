@@ -58,6 +58,17 @@ public final class Arrivals {
     }
   }
 
+  /// An upgrade that was [Verdict#WELCOME] was refused for a reason that has nothing to do with its
+  /// cluster, and is not to count for the cluster's pace.
+  public void notTaken(String cluster, GatewayLink.Socket socket) {
+    Cluster known = cluster(cluster);
+    synchronized (known) {
+      if (socket == GatewayLink.Socket.GATEWAY) {
+        known.giveTurnBack();
+      }
+    }
+  }
+
   /// An upgrade is done.
   public void opened(String cluster, GatewayLink.Socket socket) {
     Cluster known = cluster(cluster);
@@ -116,6 +127,10 @@ public final class Arrivals {
       }
       turns--;
       return true;
+    }
+
+    void giveTurnBack() {
+      turns = Math.min(burst, turns + 1);
     }
   }
 }

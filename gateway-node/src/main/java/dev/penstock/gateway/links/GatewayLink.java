@@ -62,6 +62,25 @@ public final class GatewayLink {
   /// The gateway ends: close the link in order.
   public record GoAway() implements Command {}
 
+  /// The gateway is about to end: ask the agent for a link elsewhere, and take no more streams once
+  /// it has one.
+  ///
+  /// @param patience how long it may take
+  /// @param moved run when the agent has one, when its time is over, and when it cannot be asked
+  record Drain(Duration patience, Runnable moved) implements Command {}
+
+  /// Close the link as soon as nothing runs on it.
+  record CloseWhenIdle() implements Command {}
+
+  /// Other nodes may be linked to than before.
+  record NodesChanged() implements Command {}
+
+  private record Moved() implements Command {}
+
+  private record Idle() implements Command {}
+
+  private record SayDrained() implements Command {}
+
   /// An agent of this link's cluster has registered a tunnel.
   record TunnelsKnown() implements Command {}
 
@@ -139,17 +158,32 @@ public final class GatewayLink {
   /// What one link is made of.
   ///
   /// @param gatewayUrl where an agent that registers is sent
+  /// @param offered the extensions that the agent named in its request
+  /// @param handshakeOver run when the agent has registered or linked, or will not
+  /// @param nodes what an agent that can link to several is told
   public record Setup(
       Shared shared,
       Socket socket,
       Peer peer,
       String cluster,
       WebSocketConnection connection,
-      String gatewayUrl) {}
+      String gatewayUrl,
+      Set<Capability> offered,
+      Runnable handshakeOver,
+      NodeDirectory nodes) {}
 
   private static final Logger log = LoggerFactory.getLogger(GatewayLink.class);
   private static final Set<Capability> OURS =
-      EnumSet.of(Capability.UDP_FRAMES, Capability.DIAL_STATUS, Capability.CALLER_ADDRESS);
+      EnumSet.of(
+          Capability.UDP_FRAMES,
+          Capability.DIAL_STATUS,
+          Capability.CALLER_ADDRESS,
+          Capability.DRAIN,
+          Capability.NODES,
+          Capability.CANARY);
+
+  /// For streams that were given to this link before it was taken off the list.
+  private static final Duration ON_THEIR_WAY = Duration.ofMillis(100);
 
   /// How long an agent without our extensions may take to answer a ping: the original gives its own
   /// pings 30 s, because one large message holds up all others.
@@ -180,6 +214,8 @@ public final class GatewayLink {
   private @Nullable Carrier carrier;
   private @Nullable AgentLink registered;
   private long heardAt = System.nanoTime();
+  private @Nullable Drain draining;
+  private boolean closesWhenIdle;
   private boolean leaving;
   private boolean ended;
 
@@ -236,6 +272,7 @@ public final class GatewayLink {
     @Override
     public void measured(LinkSample sample) {
       meters.links().measured(sample);
+      meters.canaries(sample.canaries());
     }
 
     @Override
@@ -260,13 +297,17 @@ public final class GatewayLink {
     } else {
       var yamux = setup.shared().settings().yamux();
       CarrierChoice carriers = setup.shared().carriers();
-      hello =
+      var offer =
           new GatewayHello(
               carriers.allows(Carrier.YAMUX),
               yamux.maxWindow(),
               setup.shared().settings().keepAliveInterval(),
               Duration.ofSeconds(30),
               carriers.capabilities(OURS));
+      hello =
+          setup.offered().contains(Capability.NODES)
+              ? offer.telling(setup.nodes().self(), setup.nodes().nodes())
+              : offer;
       link.offer(hello);
       var patience = setup.shared().helloPatience();
       timers.startSingleTimer(
@@ -342,6 +383,32 @@ public final class GatewayLink {
         checkAlive();
         yield Behaviors.same();
       }
+      case Drain drain -> {
+        drain(drain);
+        yield Behaviors.same();
+      }
+      case Moved() -> {
+        moved();
+        yield Behaviors.same();
+      }
+      case CloseWhenIdle() -> {
+        closeWhenIdle();
+        yield Behaviors.same();
+      }
+      case Idle() -> {
+        closeIfIdle();
+        yield Behaviors.same();
+      }
+      case SayDrained() -> {
+        link.send(new ControlMessage.Drained());
+        yield Behaviors.same();
+      }
+      case NodesChanged() -> {
+        if (registered != null && registered.can(Capability.NODES)) {
+          link.send(new ControlMessage.Nodes(setup.nodes().nodes()));
+        }
+        yield Behaviors.same();
+      }
       case GoAway() -> {
         deregister();
         leaving = true;
@@ -361,6 +428,61 @@ public final class GatewayLink {
       }
       case Forgotten() -> Behaviors.stopped();
     };
+  }
+
+  /// An agent that cannot be asked keeps its link until nothing runs on it, because without it
+  /// nobody would reach its services: it finds another node by itself once this one is closed.
+  private void drain(Drain drain) {
+    if (draining != null) {
+      return;
+    }
+    draining = drain;
+    if (registered == null || !registered.can(Capability.DRAIN)) {
+      drain.moved().run();
+    } else {
+      askToMove(drain);
+    }
+  }
+
+  private void askToMove(Drain drain) {
+    link.send(new ControlMessage.Drain());
+    timers.startSingleTimer(new Moved(), drain.patience());
+  }
+
+  private void moved() {
+    if (draining != null && registered != null) {
+      timers.cancel(new Moved());
+      takeNoMore(registered);
+      draining.moved().run();
+      closeWhenIdle();
+    }
+  }
+
+  private void takeNoMore(AgentLink running) {
+    setup.shared().links().remove(running);
+  }
+
+  private void closeWhenIdle() {
+    if (registered != null && !closesWhenIdle) {
+      closesWhenIdle = true;
+      ActorRef<Command> self = context.getSelf();
+      registered.whenIdle(() -> self.tell(new Idle()));
+    }
+  }
+
+  private void closeIfIdle() {
+    if (registered != null && registered.outstanding() == 0) {
+      deregister();
+      link.close(WebSocketMessage.Close.GOING_AWAY, "this node of the gateway ends");
+    }
+  }
+
+  /// The agent ends, or has a better link: it is told once what was on its way here is through.
+  private void left() {
+    if (registered != null && registered.can(Capability.DRAIN)) {
+      takeNoMore(registered);
+      timers.startSingleTimer(new SayDrained(), ON_THEIR_WAY);
+    }
   }
 
   private static Rejection rejectionFor(LinkListener.Refusal refusal) {
@@ -407,6 +529,7 @@ public final class GatewayLink {
   /// The link stays: control messages go on, and nothing binary is ever sent. Closing it would only
   /// make the agent come back at once.
   private void withoutSession() {
+    setup.handshakeOver().run();
     setup.shared().meters().helloFallback();
     log.atInfo()
         .addKeyValue("cluster", setup.cluster())
@@ -444,12 +567,15 @@ public final class GatewayLink {
       }
       case Ping(String id, String timestamp) -> link.send(new Pong(id, timestamp));
       case Pong(String id, _) -> answered(id);
+      case ControlMessage.Drain() -> left();
+      case ControlMessage.Drained() -> moved();
       // What an agent says of itself, and what only a gateway says: nothing to do.
       case ControlMessage.RegisterInProgress _,
           RegisterSuccess _,
           HeartbeatAck _,
           ControlMessage.ErrorMessage _,
           GatewayHello _,
+          ControlMessage.Nodes _,
           ControlMessage.ProtocolFallback _,
           ControlMessage.InTunnel _,
           ControlMessage.Unknown _ ->
@@ -462,6 +588,7 @@ public final class GatewayLink {
 
   private void register(Register register) {
     cancelRegisterTimeout();
+    setup.handshakeOver().run();
     String cluster = setup.cluster();
     boolean staysHere = staysHere(register);
     if (staysHere && registered == null) {
@@ -531,6 +658,7 @@ public final class GatewayLink {
       return;
     }
     timers.cancel(new TimedOut());
+    setup.handshakeOver().run();
     carrier = Carrier.agreed(hello, ack);
     if (carrier == null) {
       String why =
@@ -574,6 +702,10 @@ public final class GatewayLink {
     setup.shared().arrivals().linked(setup.cluster(), System.nanoTime());
     setup.shared().links().others(candidate).forEach(AgentLink::probe);
     setup.shared().meters().linkUp();
+    if (draining != null && candidate.can(Capability.DRAIN)) {
+      // Its upgrade was granted just before.
+      askToMove(draining);
+    }
     log.atInfo()
         .addKeyValue("cluster", setup.cluster())
         .addKeyValue("agentAddress", setup.connection().remoteAddress())
@@ -604,7 +736,7 @@ public final class GatewayLink {
           case TUNNEL_VIOLATION -> Rejection.TUNNEL_VIOLATION;
           case MALFORMED_MESSAGE -> Rejection.MALFORMED_MESSAGE;
           case NOT_READING -> Rejection.NOT_READING;
-          case CLOSED, CLOSED_BY_PEER, LOST, KEEPALIVE_TIMEOUT -> null;
+          case CLOSED, CLOSED_BY_PEER, LOST, KEEPALIVE_TIMEOUT, CANARY_TIMEOUT -> null;
         };
     if (rejection != null) {
       setup

@@ -4,12 +4,17 @@ import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.observe.Rejection;
+import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.Problem;
 import dev.penstock.protocol.net.UpgradeAnswer;
 import dev.penstock.protocol.net.UpgradeRequest;
 import dev.penstock.protocol.net.WebSocketConnection;
 import java.net.URI;
+import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -18,11 +23,10 @@ public final class LinkPort {
   static final String CONTROLLER_PATH = "/api/v1/clusters/agent/ws";
   static final String GATEWAY_PATH = "/ws";
 
-  private static final String UNAVAILABLE = "Service Unavailable";
-
   private final Tokens tokens;
   private final @Nullable URI linksUrl;
   private final Arrivals arrivals;
+  private final Handshakes handshakes;
   private final GatewayMeters meters;
   private final BadPeers badPeers;
   private final BiConsumer<Accepted, WebSocketConnection> connected;
@@ -33,21 +37,31 @@ public final class LinkPort {
   /// An upgrade that was granted.
   ///
   /// @param gatewayUrl where an agent that registers here is to link to
+  /// @param offered the extensions that the agent named in its request
+  /// @param handshakeOver to be run when the agent has registered or linked; may be run again
   public record Accepted(
-      GatewayLink.Socket socket, GatewayLink.Peer peer, String cluster, String gatewayUrl) {}
+      GatewayLink.Socket socket,
+      GatewayLink.Peer peer,
+      String cluster,
+      String gatewayUrl,
+      Set<Capability> offered,
+      Runnable handshakeOver) {}
 
   /// @param linksUrl what agents are told; null derives it from the request
+  /// @param handshakes how fast all clusters together may link
   /// @param connected gets every granted WebSocket, on its loop
   public LinkPort(
       Tokens tokens,
       @Nullable URI linksUrl,
       Arrivals arrivals,
+      Handshakes handshakes,
       GatewayMeters meters,
       BadPeers badPeers,
       BiConsumer<Accepted, WebSocketConnection> connected) {
     this.tokens = tokens;
     this.linksUrl = linksUrl;
     this.arrivals = arrivals;
+    this.handshakes = handshakes;
     this.meters = meters;
     this.badPeers = badPeers;
     this.connected = connected;
@@ -84,25 +98,62 @@ public final class LinkPort {
           Tokens.refusal(request.authorization()));
     }
     return switch (arrivals.ask(cluster.get(), socket, System.nanoTime())) {
-      case WELCOME ->
-          accept(new Accepted(socket, peer(request), cluster.get(), gatewayUrl(request)));
+      case WELCOME -> welcome(request, socket, cluster.get());
       case TOO_MANY_SOCKETS ->
           refuse(
               request,
               Rejection.TOO_MANY_LINKS,
-              503,
-              UNAVAILABLE,
               "this cluster has too many links (expected: at most"
-                  + " gateway.links.max_links_per_cluster); try again later");
+                  + " gateway.links.max_links_per_cluster); try again later",
+              between(10, 30));
       case TOO_FAST ->
           refuse(
               request,
               Rejection.TOO_MANY_HANDSHAKES,
-              503,
-              UNAVAILABLE,
               "this cluster links too often (expected: at most"
-                  + " gateway.links.max_handshakes_per_minute); try again later");
+                  + " gateway.links.max_handshakes_per_minute); try again later",
+              between(2, 10));
     };
+  }
+
+  private static Duration between(int least, int most) {
+    return Duration.ofSeconds(ThreadLocalRandom.current().nextInt(least, most + 1));
+  }
+
+  /// An original agent whose first controller socket is refused never tries again: it is taken
+  /// whatever the pace, and counts for nothing.
+  private UpgradeAnswer welcome(UpgradeRequest request, GatewayLink.Socket socket, String cluster) {
+    GatewayLink.Peer peer = peer(request);
+    Set<Capability> offered = Capability.parse(request.parameter(Capability.QUERY_PARAMETER));
+    if (peer == GatewayLink.Peer.ORIGINAL && socket == GatewayLink.Socket.CONTROLLER) {
+      return accept(new Accepted(socket, peer, cluster, gatewayUrl(request), offered, () -> {}));
+    }
+    Optional<Duration> stayAway = handshakes.ask(System.nanoTime(), ThreadLocalRandom.current());
+    if (stayAway.isPresent()) {
+      arrivals.notTaken(cluster, socket);
+      return handshakes.isStopped()
+          ? refuse(
+              request, Rejection.DRAINING, "this node drains; link to another one", stayAway.get())
+          : refuse(
+              request,
+              Rejection.NODE_BUSY,
+              "too many agents link at once (expected: at most gateway.links.max_handshakes and"
+                  + " gateway.links.max_handshakes_per_second); try again later",
+              stayAway.get());
+    }
+    var over = new AtomicBoolean();
+    return accept(
+        new Accepted(
+            socket,
+            peer,
+            cluster,
+            gatewayUrl(request),
+            offered,
+            () -> {
+              if (over.compareAndSet(false, true)) {
+                handshakes.over();
+              }
+            }));
   }
 
   private UpgradeAnswer accept(Accepted accepted) {
@@ -112,7 +163,10 @@ public final class LinkPort {
         case GATEWAY -> meters.gatewaySocketOpened();
       }
       arrivals.opened(accepted.cluster(), accepted.socket());
-      connection.onClosed(() -> arrivals.closed(accepted.cluster(), accepted.socket()));
+      connection.onClosed(() -> {
+        arrivals.closed(accepted.cluster(), accepted.socket());
+        accepted.handshakeOver().run();
+      });
       connected.accept(accepted, connection);
     });
   }
@@ -136,5 +190,16 @@ public final class LinkPort {
     badPeers.rejected(why, request.remoteAddress(), request.path());
     return new UpgradeAnswer.Refuse(
         status, Problem.MEDIA_TYPE, new Problem(title, status, detail).encode());
+  }
+
+  /// A refusal for now.
+  private UpgradeAnswer refuse(
+      UpgradeRequest request, Rejection why, String detail, Duration retryAfter) {
+    badPeers.rejected(why, request.remoteAddress(), request.path());
+    return new UpgradeAnswer.Refuse(
+        503,
+        Problem.MEDIA_TYPE,
+        new Problem("Service Unavailable", 503, detail).encode(),
+        retryAfter);
   }
 }

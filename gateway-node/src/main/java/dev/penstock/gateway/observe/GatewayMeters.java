@@ -30,6 +30,7 @@ public final class GatewayMeters {
   private final Counter linksEnded;
   private final Counter socketsOpened;
   private final Counter helloFallbacks;
+  private final Counter canaries;
   private final Gauge tunnels;
   private final Gauge blockedTunnels;
   private final Counter tunnelsMissing;
@@ -66,6 +67,11 @@ public final class GatewayMeters {
         Counter.builder()
             .name("penstock_gateway_hello_fallbacks_total")
             .help("Links that stayed without yamux because the agent did not agree to it in time.")
+            .register(registry);
+    canaries =
+        Counter.builder()
+            .name("penstock_gateway_canaries_total")
+            .help("Canary streams that agents answered, which proves that their links carry.")
             .register(registry);
     tunnels =
         Gauge.builder()
@@ -181,6 +187,16 @@ public final class GatewayMeters {
         })
         .register(registry);
     linkMeters = new LinkMeters(registry, "penstock_gateway", budget);
+  }
+
+  /// Clients' connections and flows of datagrams that agents' links of this node carry now.
+  public long carried() {
+    return Math.round(streams.get() + udpSessions.get());
+  }
+
+  /// Canary streams that agents answered.
+  public void canaries(long answered) {
+    canaries.inc(answered);
   }
 
   /// What the links measure.

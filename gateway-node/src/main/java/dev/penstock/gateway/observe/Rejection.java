@@ -11,6 +11,10 @@ public enum Rejection {
   NOT_REGISTERED_IN_TIME,
   TOO_MANY_LINKS,
   TOO_MANY_HANDSHAKES,
+  /// More agents of all clusters link at once than the node takes.
+  NODE_BUSY,
+  /// A link to a node that is about to end.
+  DRAINING,
   /// A socket without a yamux session from which nothing came for long.
   SILENT,
   WEBSOCKET_VIOLATION,

@@ -50,6 +50,9 @@ public final class Tunnel {
   /// The port is to be free again. Clients that were accepted stay.
   public record End() implements Command {}
 
+  /// Take no new client; those that were taken stay.
+  record CloseDoor() implements Command {}
+
   private record Stop() implements Command {}
 
   private record GivenBack(NotCarried client) implements Command {}
@@ -98,6 +101,7 @@ public final class Tunnel {
   public record Shared(
       EventLoops loops,
       Links links,
+      PublicDoors doors,
       Admission admission,
       ProxyFront front,
       AccessRules access,
@@ -217,6 +221,7 @@ public final class Tunnel {
           close(bound);
         } else {
           bound.tell(new Bound.Listens(context.getSelf(), service.identity(), now.address()));
+          shared.doors().opened(context.getSelf());
         }
         yield Behaviors.same();
       }
@@ -229,6 +234,10 @@ public final class Tunnel {
         if (!binding) {
           close(bound);
         }
+        yield Behaviors.same();
+      }
+      case CloseDoor() -> {
+        closeListener();
         yield Behaviors.same();
       }
       case Stop() -> Behaviors.stopped();
@@ -352,6 +361,7 @@ public final class Tunnel {
   }
 
   private Behavior<Command> stopped() {
+    shared.doors().gone(context.getSelf());
     closeListener();
     return Behaviors.same();
   }

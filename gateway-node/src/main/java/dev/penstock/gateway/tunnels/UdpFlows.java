@@ -53,6 +53,7 @@ final class UdpFlows implements UdpSocket.Receiver, UdpFlow.Port {
   private Service service;
   private @Nullable UdpSocket socket;
   private long kernelDrops;
+  private boolean closed;
   private boolean over;
 
   UdpFlows(UdpTunnel.Shared shared, Loop loop, Service service) {
@@ -79,6 +80,11 @@ final class UdpFlows implements UdpSocket.Receiver, UdpFlow.Port {
   void serve(Service now) {
     service = now;
     sources.rules(now.access());
+  }
+
+  /// No client may begin a flow any more.
+  void takeNoMore() {
+    closed = true;
   }
 
   /// What happens every second.
@@ -162,6 +168,9 @@ final class UdpFlows implements UdpSocket.Receiver, UdpFlow.Port {
   /// The flow of a new client; null when there can be none, and its datagram is counted.
   private @Nullable UdpFlow begin(InetSocketAddress client) {
     UdpSocket port = socket;
+    if (closed) {
+      return dropped(DatagramDrop.DRAINING, client);
+    }
     if (port == null || failed.containsKey(client)) {
       return dropped(DatagramDrop.DIAL_FAILED, client);
     }

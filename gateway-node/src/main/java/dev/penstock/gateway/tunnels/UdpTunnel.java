@@ -33,6 +33,8 @@ public final class UdpTunnel {
 
   private record Closed() implements Command {}
 
+  private record CloseDoor() implements Command {}
+
   /// What the UDP tunnels of one gateway share.
   ///
   /// @param budget bytes that all flows' queues together may hold
@@ -65,8 +67,9 @@ public final class UdpTunnel {
     this.flows = new UdpFlows(shared, loop, service);
   }
 
-  /// A tunnel that binds its port at once; of [Tunnel]'s commands it takes [Tunnel.Update] and
-  /// [Tunnel.End], which ends its flows too: their answers could not leave from the port any more.
+  /// A tunnel that binds its port at once; of [Tunnel]'s commands it takes [Tunnel.Update],
+  /// [Tunnel.CloseDoor], after which only flows that run go on, and [Tunnel.End], which ends its
+  /// flows too: their answers could not leave from the port any more.
   ///
   /// @param loop where the tunnel must run
   /// @param bound gets one answer, and one more after [Tunnel.End]
@@ -83,6 +86,7 @@ public final class UdpTunnel {
             builder ->
                 builder
                     .match(Tunnel.Update.class, update -> new Update(update.service()))
+                    .match(Tunnel.CloseDoor.class, _ -> new CloseDoor())
                     .match(Tunnel.End.class, _ -> new End())));
   }
 
@@ -133,6 +137,7 @@ public final class UdpTunnel {
               .bound()
               .tell(
                   new Tunnel.Bound.Listens(teller.tunnel(), service.identity(), socket.address()));
+          shared.common().doors().opened(teller.tunnel());
         }
         yield Behaviors.same();
       }
@@ -142,6 +147,10 @@ public final class UdpTunnel {
       }
       case Tick() -> {
         flows.tick();
+        yield Behaviors.same();
+      }
+      case CloseDoor() -> {
+        flows.takeNoMore();
         yield Behaviors.same();
       }
       case End() -> {
@@ -180,6 +189,7 @@ public final class UdpTunnel {
   }
 
   private Behavior<Command> stopped() {
+    shared.common().doors().gone(teller.tunnel());
     flows.stop();
     noLongerBound();
     return Behaviors.same();

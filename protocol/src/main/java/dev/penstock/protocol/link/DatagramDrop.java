@@ -16,6 +16,8 @@ public enum DatagramDrop {
   NO_LINK,
   /// It would have begun a session, and there are as many as may be.
   TOO_MANY_SESSIONS,
+  /// It would have begun a session on a node that is about to end.
+  DRAINING,
   /// Access rules do not let its source begin a session, or not now.
   SOURCE_REFUSED,
   /// No agent could reach the service.

@@ -1,0 +1,23 @@
+package dev.penstock.gateway.drain;
+
+import dev.penstock.config.Kind;
+import dev.penstock.config.Section;
+import java.time.Duration;
+
+/// How a node ends.
+///
+/// @param grace `gateway.drain.grace`: how long what runs may go on once no new clients are taken,
+///   0 s to 24 h; default 60 s
+/// @param listenerPause `gateway.drain.listener_pause`: how long new clients are still taken once
+///   the node says that it is not ready, for load balancers that look now and then, 0 s to 10 min;
+///   default 0 s
+public record DrainSettings(Duration grace, Duration listenerPause) {
+  /// Reads the section `gateway.drain`.
+  public static DrainSettings of(Section section) {
+    return new DrainSettings(
+        section.get(
+            "grace", Kind.duration(Duration.ZERO, Duration.ofHours(24)), Duration.ofSeconds(60)),
+        section.get(
+            "listener_pause", Kind.duration(Duration.ZERO, Duration.ofMinutes(10)), Duration.ZERO));
+  }
+}

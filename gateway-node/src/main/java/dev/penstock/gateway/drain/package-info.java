@@ -1,0 +1,5 @@
+/// How a node leaves so that nobody notices.
+@NullMarked
+package dev.penstock.gateway.drain;
+
+import org.jspecify.annotations.NullMarked;
