@@ -84,29 +84,9 @@ public final class Agent implements RunningNode.Drainable {
     var budget = new ByteBudget(settings.windows().processBudget());
     var meters = new AgentMeters(registry, budget);
     JvmMeters.register(registry);
-    var outbound =
-        new Outbound(
-            settings,
-            new ApiAddresses(settings.apiUrls()),
-            node.loops(),
-            tls,
-            WebSocketSettings.defaults(),
-            linkSettings(settings),
-            budget,
-            version());
     var notReady = new AtomicReference<>(List.of("not registered at the gateway"));
     ActorRef<Supervisor.Command> supervisor =
-        await(
-            AskPattern.<SpawnProtocol.Command, ActorRef<Supervisor.Command>>ask(
-                node.actors(),
-                replyTo ->
-                    new SpawnProtocol.Spawn<>(
-                        Supervisor.create(outbound, meters, announcements, notReady::set),
-                        "supervisor",
-                        DispatcherSelector.defaultDispatcher(),
-                        replyTo),
-                START_TIMEOUT,
-                node.actors().scheduler()));
+        supervise(settings, node, tls, budget, meters, announcements, notReady::set);
     ManagementServer management;
     try {
       management =
@@ -129,6 +109,50 @@ public final class Agent implements RunningNode.Drainable {
         .addKeyValue("transport", node.loops().transport())
         .log("the agent is up");
     return new Agent(node, management, supervisor, settings.drainGrace());
+  }
+
+  private static ActorRef<Supervisor.Command> supervise(
+      AgentSettings settings,
+      NodeSystem node,
+      @Nullable Tls tls,
+      ByteBudget budget,
+      AgentMeters meters,
+      Announcements announcements,
+      Consumer<List<String>> notReady) {
+    var outbound =
+        new Outbound(
+            settings,
+            new ApiAddresses(settings.apiUrls()),
+            node.loops(),
+            tls,
+            WebSocketSettings.defaults(),
+            linkSettings(settings),
+            budget,
+            version());
+    return await(
+        AskPattern.<SpawnProtocol.Command, ActorRef<Supervisor.Command>>ask(
+            node.actors(),
+            replyTo ->
+                new SpawnProtocol.Spawn<>(
+                    Supervisor.create(outbound, meters, announcements, notReady),
+                    "supervisor",
+                    DispatcherSelector.defaultDispatcher(),
+                    replyTo),
+            START_TIMEOUT,
+            node.actors().scheduler()));
+  }
+
+  /// Starts one of many agents of a process, for load tests: they share the node's threads and what
+  /// `meters` counts, and have no management port. It ends with the node.
+  ///
+  /// @param budget bytes that all of them together may hold for slow readers
+  public static void startGuest(
+      AgentSettings settings,
+      NodeSystem node,
+      ByteBudget budget,
+      AgentMeters meters,
+      Announcements announcements) {
+    supervise(settings, node, tls(settings), budget, meters, announcements, _ -> {});
   }
 
   private static @Nullable Tls tls(AgentSettings settings) {

@@ -8,6 +8,7 @@ import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.ControlMessage.Register;
 import dev.penstock.protocol.control.ControlMessage.RegisterSuccess;
+import dev.penstock.protocol.control.GatewayNode;
 import dev.penstock.protocol.control.Problem;
 import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.StreamHeader;
@@ -104,6 +105,8 @@ final class FakeGateway implements Closeable {
   private volatile int refusal;
   private volatile Greeting greeting = Greeting.HELLO;
   private volatile String linksUrl;
+  private volatile String self = "";
+  private volatile List<GatewayNode> nodes = List.of();
 
   private FakeGateway(int wantedPort) {
     node = NodeSystem.start("fake-gateway", 1);
@@ -139,6 +142,17 @@ final class FakeGateway implements Closeable {
   /// Refuses every upgrade from now on, 0 for none.
   void refuseUpgrades(int status) {
     refusal = status;
+  }
+
+  /// Links are told from now on that this is `node` of these, as a gateway that can drain does.
+  void isNode(String node, List<GatewayNode> all) {
+    self = node;
+    nodes = all;
+  }
+
+  /// This gateway as a node.
+  GatewayNode asNode(String id) {
+    return new GatewayNode(id, linksUrl);
   }
 
   void greet(Greeting links) {
@@ -230,6 +244,7 @@ final class FakeGateway implements Closeable {
     private final CompletableFuture<Link> link = new CompletableFuture<>();
     private final CompletableFuture<Void> ready = new CompletableFuture<>();
     private final CompletableFuture<LinkEnd> end = new CompletableFuture<>();
+    private final BlockingQueue<ControlMessage> said = new LinkedBlockingQueue<>();
 
     private FakeLink(WebSocketConnection connection, boolean controller) {
       this.connection = connection;
@@ -247,15 +262,38 @@ final class FakeGateway implements Closeable {
         Greeting now = greeting;
         links.add(this);
         if (now == Greeting.HELLO) {
+          Set<Capability> capabilities = EnumSet.copyOf(ALL);
+          if (!self.isEmpty()) {
+            capabilities.addAll(EnumSet.of(Capability.NODES, Capability.DRAIN, Capability.CANARY));
+          }
           running.offer(
               new ControlMessage.GatewayHello(
-                  true, 1 << 20, Duration.ofSeconds(15), Duration.ofSeconds(30), ALL));
+                      true, 1 << 20, Duration.ofSeconds(15), Duration.ofSeconds(30), capabilities)
+                  .telling(self, nodes));
         }
       }
     }
 
     LinkEnd awaitEnd() {
       return Patiently.get(end);
+    }
+
+    boolean isOpen() {
+      return !end.isDone();
+    }
+
+    void tell(ControlMessage message) {
+      link.thenAccept(it -> it.send(message));
+    }
+
+    /// Whether the agent has said something of the end of this link that nobody has taken.
+    boolean isSaid() {
+      return !said.isEmpty();
+    }
+
+    /// The next thing that the agent said of the end of this link.
+    ControlMessage nextSaid() throws InterruptedException {
+      return next(said);
     }
 
     /// Loses the link without a word.
@@ -296,6 +334,8 @@ final class FakeGateway implements Closeable {
           registers.add(register);
         }
         case ControlMessage.GatewayHelloAck _ -> ready.complete(null);
+        case ControlMessage.Drain drain -> said.add(drain);
+        case ControlMessage.Drained drained -> said.add(drained);
         default -> {}
       }
     }

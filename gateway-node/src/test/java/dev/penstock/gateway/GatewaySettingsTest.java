@@ -153,7 +153,7 @@ class GatewaySettingsTest {
                 """))
         .containsExactly(
             "gateway.yaml:2: gateway.lisen: found an unknown key, perhaps \"listen\" was meant"
-                + " (expected: auth, data_dir, event_loops, links, links_url, listen, proxy_protocol,"
+                + " (expected: auth, data_dir, drain, event_loops, links, links_url, listen, proxy_protocol,"
                 + " public, tls, udp, windows)",
             "gateway.yaml:3: gateway.links_url: found \"http://a\", whose scheme is none of ws, wss"
                 + " (expected: a URL such as ws://gateway.example.com)",

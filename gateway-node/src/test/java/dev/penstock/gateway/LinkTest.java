@@ -112,7 +112,10 @@ class LinkTest {
                       Capability.UDP_FRAMES,
                       Capability.DIAL_STATUS,
                       Capability.CALLER_ADDRESS,
-                      Capability.CREDITS);
+                      Capability.CREDITS,
+                      Capability.DRAIN,
+                      Capability.NODES,
+                      Capability.CANARY);
             });
     assertThat(lab.metric("penstock_gateway_links")).isEqualTo(1);
   }

@@ -157,6 +157,15 @@ final class Lab implements AutoCloseable {
     return agent;
   }
 
+  /// Runs `./penstock drain` against the gateway.
+  NodeProcess drainCommand() {
+    return NodeProcess.start(
+        directory,
+        gatewayManagement,
+        Map.of(),
+        List.of("drain", "--management", "http://127.0.0.1:" + gatewayManagement));
+  }
+
   /// Where the gateway takes REST calls and links.
   int listenPort() {
     return listenPort;

@@ -192,6 +192,27 @@ final class NodeProcess implements AutoCloseable {
     return awaitExit();
   }
 
+  /// Sends it a signal, such as `TERM` or `STOP`.
+  void signal(String name) {
+    try {
+      int code =
+          new ProcessBuilder("kill", "-" + name, Long.toString(process.pid()))
+              .inheritIO()
+              .start()
+              .waitFor();
+      assertThat(code).as("kill -%s", name).isZero();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
+  }
+
+  boolean isRunning() {
+    return process.isAlive();
+  }
+
   /// Waits for its end; its exit code.
   int awaitExit() {
     try {
