@@ -7,8 +7,8 @@ import java.io.IOException;
 import java.net.Socket;
 import java.nio.file.Path;
 import java.time.Duration;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -21,10 +21,7 @@ class DrainSystemTest {
 
   @BeforeEach
   void start() {
-    lab =
-        Lab.in(directory)
-            .expose("echo", EchoService.start(EchoService.Behaviour.echo()))
-            .start();
+    lab = Lab.in(directory).expose("echo", EchoService.start(EchoService.Behaviour.echo())).start();
   }
 
   @AfterEach

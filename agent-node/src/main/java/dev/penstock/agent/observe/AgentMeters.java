@@ -35,6 +35,7 @@ public final class AgentMeters {
       EnumSet.complementOf(
           EnumSet.of(
               DatagramDrop.NO_LINK,
+              DatagramDrop.DRAINING,
               DatagramDrop.SOURCE_REFUSED,
               DatagramDrop.TOO_MANY_SESSIONS,
               DatagramDrop.DIAL_FAILED));

@@ -3,8 +3,8 @@ package dev.penstock.testkit.swarm;
 import dev.penstock.agent.Agent;
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.settings.AgentSettings;
-import dev.penstock.config.Outside;
 import dev.penstock.agent.settings.Expose;
+import dev.penstock.config.Outside;
 import dev.penstock.node.NodeSystem;
 import dev.penstock.protocol.yamux.ByteBudget;
 import dev.penstock.testkit.EchoService;
@@ -23,7 +23,6 @@ import java.util.concurrent.Future;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.stream.IntStream;
 
 /// Many real agents in this process, each with a token, a cluster and a tunnel of its own to one
 /// service that echoes. Their public ports are learnt from their announcements.
@@ -79,7 +78,7 @@ public final class Swarm implements AutoCloseable {
     return swarm;
   }
 
-  /// A line such as `echo  tcp  127.0.0.1:20001 -> 127.0.0.1:4711`.
+  /// A line such as `echo tcp 127.0.0.1:20001 -> 127.0.0.1:4711`.
   private void reachable(int number, String line) {
     String endpoint = line.split(" +", 4)[2];
     ports.put(number, Integer.valueOf(endpoint.substring(endpoint.lastIndexOf(':') + 1)));
@@ -104,8 +103,8 @@ public final class Swarm implements AutoCloseable {
     var turns = new Semaphore(LOOKERS);
     try (var lookers = Executors.newVirtualThreadPerTaskExecutor()) {
       List<? extends Future<?>> all =
-          IntStream.range(0, agents)
-              .mapToObj(number -> lookers.submit(() -> look(ports.get(number), turns, end)))
+          ports.values().stream()
+              .map(port -> lookers.submit(() -> look(port, turns, end)))
               .toList();
       for (Future<?> one : all) {
         one.get();

@@ -110,7 +110,9 @@ public final class SwarmMain {
             .append(Swarm.cluster(i))
             .append("}\n");
       }
-      return yaml.append("management:\n  listen: 127.0.0.1:").append(management).append('\n')
+      return yaml.append("management:\n  listen: 127.0.0.1:")
+          .append(management)
+          .append('\n')
           .toString();
     }
 
