@@ -164,7 +164,8 @@ public record GatewaySettings(
   /// @param maxHandshakesPerMinute `gateway.links.max_handshakes_per_minute`: links that one
   ///   cluster may open in the long run, 1 to 100000; default 120
   /// @param maxHandshakes `gateway.links.max_handshakes`: links of all clusters between their
-  ///   upgrade and their registration or hello, 1 to 100000; default 500
+  ///   upgrade and their registration or hello, of which one cluster may have a tenth, 1 to 100000;
+  ///   default 200
   /// @param maxHandshakesPerSecond `gateway.links.max_handshakes_per_second`: links of all clusters
   ///   that are taken in a second, 1 to 100000; default 500
   /// @param protocol `gateway.links.protocol`: what carries tunnels, `auto`, `yamux` or `json`;
@@ -203,7 +204,7 @@ public record GatewaySettings(
           section.get("keepalive_timeout", keepalive, Duration.ofSeconds(10)),
           section.get("max_links_per_cluster", Kind.integer(1, 10_000), 64),
           section.get("max_handshakes_per_minute", Kind.integer(1, 100_000), 120),
-          section.get("max_handshakes", Kind.integer(1, 100_000), 500),
+          section.get("max_handshakes", Kind.integer(1, 100_000), 200),
           section.get("max_handshakes_per_second", Kind.integer(1, 100_000), 500),
           section.get("protocol", Kind.oneOf(CarrierChoice.class), CarrierChoice.AUTO),
           section.get("original_json", Kind.flag(), false),

@@ -80,7 +80,7 @@ class GatewaySettingsTest {
                 Duration.ofSeconds(10),
                 64,
                 120,
-                500,
+                200,
                 500,
                 CarrierChoice.AUTO,
                 false,

@@ -128,7 +128,8 @@ public final class LinkPort {
     if (peer == GatewayLink.Peer.ORIGINAL && socket == GatewayLink.Socket.CONTROLLER) {
       return accept(new Accepted(socket, peer, cluster, gatewayUrl(request), offered, () -> {}));
     }
-    Optional<Duration> stayAway = handshakes.ask(System.nanoTime(), ThreadLocalRandom.current());
+    Optional<Duration> stayAway =
+        handshakes.ask(cluster, System.nanoTime(), ThreadLocalRandom.current());
     if (stayAway.isPresent()) {
       arrivals.notTaken(cluster, socket);
       return handshakes.isStopped()
@@ -151,7 +152,7 @@ public final class LinkPort {
             offered,
             () -> {
               if (over.compareAndSet(false, true)) {
-                handshakes.over();
+                handshakes.over(cluster);
               }
             }));
   }

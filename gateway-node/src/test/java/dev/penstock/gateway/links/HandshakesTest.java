@@ -20,16 +20,30 @@ final class HandshakesTest {
 
   private int takenOf(Handshakes handshakes, int asked) {
     return (int)
-        IntStream.range(0, asked).filter(_ -> handshakes.ask(now, random).isEmpty()).count();
+        IntStream.range(0, asked)
+            .filter(i -> handshakes.ask("c" + i, now, random).isEmpty())
+            .count();
   }
 
   @Test
   void asManyAreUnderWayAsMayBe() {
     var handshakes = new Handshakes(3, 1000);
     assertThat(takenOf(handshakes, 10)).isEqualTo(3);
-    handshakes.over();
+    handshakes.over("c0");
     assertThat(takenOf(handshakes, 10)).isEqualTo(1);
     assertThat(handshakes.open()).isEqualTo(3);
+  }
+
+  @Test
+  void aClusterWhoseAgentsNeverFinishKeepsOutNoOther() {
+    var handshakes = new Handshakes(50, 1000);
+    for (int i = 0; i < 5; i++) {
+      assertThat(handshakes.ask("lab", now, random)).isEmpty();
+    }
+    assertThat(handshakes.ask("lab", now, random)).isPresent();
+    assertThat(takenOf(handshakes, 100)).isEqualTo(45);
+    handshakes.over("lab");
+    assertThat(handshakes.ask("lab", now, random)).isEmpty();
   }
 
   @Test
@@ -57,7 +71,7 @@ final class HandshakesTest {
 
   private List<Long> waits(Handshakes handshakes, int asked) {
     return IntStream.range(0, asked)
-        .mapToObj(_ -> handshakes.ask(now, random))
+        .mapToObj(i -> handshakes.ask("c" + i, now, random))
         .flatMap(Optional::stream)
         .map(Duration::toSeconds)
         .toList();
@@ -67,7 +81,7 @@ final class HandshakesTest {
   void aNodeThatDrainsTakesNobody() {
     var handshakes = new Handshakes(10, 10);
     handshakes.stop();
-    assertThat(handshakes.ask(now, random))
+    assertThat(handshakes.ask("lab", now, random))
         .hasValueSatisfying(
             wait -> assertThat(wait).isBetween(Duration.ofSeconds(1), Duration.ofSeconds(3)));
   }
@@ -86,10 +100,10 @@ final class HandshakesTest {
     while (!due.isEmpty()) {
       long at = due.poll();
       now = start + at;
-      Optional<Duration> wait = handshakes.ask(now, random);
+      Optional<Duration> wait = handshakes.ask("lab", now, random);
       if (wait.isEmpty()) {
         taken.add(at);
-        handshakes.over();
+        handshakes.over("lab");
       } else {
         due.add(at + wait.get().toNanos() + random.nextLong(SECOND / 2));
       }

@@ -103,8 +103,8 @@ public final class Swarm implements AutoCloseable {
     var turns = new Semaphore(LOOKERS);
     try (var lookers = Executors.newVirtualThreadPerTaskExecutor()) {
       List<? extends Future<?>> all =
-          ports.values().stream()
-              .map(port -> lookers.submit(() -> look(port, turns, end)))
+          ports.keySet().stream()
+              .map(number -> lookers.submit(() -> look(number, turns, end)))
               .toList();
       for (Future<?> one : all) {
         one.get();
@@ -114,10 +114,11 @@ public final class Swarm implements AutoCloseable {
     }
   }
 
-  private static Void look(int port, Semaphore turns, long end)
+  private Void look(int number, Semaphore turns, long end)
       throws InterruptedException, TimeoutException {
     while (true) {
       turns.acquire();
+      int port = ports.getOrDefault(number, 0);
       try {
         if (echoes(port)) {
           return null;
