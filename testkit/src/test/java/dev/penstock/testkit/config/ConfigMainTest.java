@@ -56,7 +56,7 @@ class ConfigMainTest {
     assertThat(config(environment, "print", file(AGENT))).isZero();
     assertThat(out.toString().lines().map(line -> line.strip().replaceAll(" +", " ")))
         .contains(
-            "api_url: http://g:8080 # x.yaml:1",
+            "api_url: [http://g:8080] # x.yaml:1",
             "token: \"***\" # x.yaml:1",
             "cluster_name: lab # PIPEOPS_CLUSTER_NAME",
             "max_connections: 7 # x.yaml:3",
