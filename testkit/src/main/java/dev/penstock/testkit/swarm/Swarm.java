@@ -28,10 +28,10 @@ import java.util.concurrent.TimeoutException;
 /// service that echoes. Their public ports are learnt from their announcements.
 public final class Swarm implements AutoCloseable {
   /// Clients that look at a time.
-  private static final int LOOKERS = 64;
+  private static final int LOOKERS = 16;
 
   private static final int CLIENT_TIMEOUT_MILLIS = 1_000;
-  private static final Duration PAUSE = Duration.ofMillis(100);
+  private static final Duration PAUSE = Duration.ofSeconds(1);
 
   private final NodeSystem node;
   private final EchoService echo;
