@@ -156,7 +156,8 @@ public final class Gateway implements RunningNode.Drainable {
   }
 
   /// As [#start(GatewaySettings)], with `surroundings` where the settings name no cluster.
-  public static Gateway start(GatewaySettings settings, Surroundings surroundings) throws IOException {
+  public static Gateway start(GatewaySettings settings, Surroundings surroundings)
+      throws IOException {
     Tls tls = tls(settings);
     var leases = LeaseParts.open(settings);
     NodeSystem node = null;

@@ -196,19 +196,6 @@ final class NodeProcess implements AutoCloseable {
     signal("CONT");
   }
 
-  private void signal(String name) {
-    try {
-      var kill =
-          new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).inheritIO().start();
-      assertThat(kill.waitFor()).isZero();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException(e);
-    }
-  }
-
   /// Asks it to end; its exit code.
   int terminate() {
     process.destroy();

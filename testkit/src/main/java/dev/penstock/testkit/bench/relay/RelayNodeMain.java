@@ -33,7 +33,8 @@ public final class RelayNodeMain {
     try (var _ =
         Gateway.start(
             GatewaySettings.load(Path.of(args[0])),
-            Gateway.Surroundings.NONE.relaying(new Gateway.RelayPart(settings, _ -> List.of(other))))) {
+            Gateway.Surroundings.NONE.relaying(
+                new Gateway.RelayPart(settings, _ -> List.of(other))))) {
       Thread.currentThread().join();
     }
   }
