@@ -5,6 +5,7 @@ import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.leases.DatabaseLeaseStore;
 import dev.penstock.gateway.leases.LeaseStore;
 import dev.penstock.gateway.leases.Leases;
+import dev.penstock.gateway.leases.LocalLeases;
 import dev.penstock.gateway.leases.Quota;
 import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
@@ -192,7 +193,7 @@ public final class Gateway implements AutoCloseable {
                   new Tunnels.Setup(
                       tunnelShared,
                       new UdpTunnel.Shared(tunnelShared, settings.udp(), budget),
-                      leases,
+                      new LocalLeases(leases),
                       settings.publicSide().bind(),
                       settings.publicSide().syncGrace(),
                       () -> restored.complete(null))),

@@ -35,6 +35,7 @@ import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.http.javadsl.model.ContentType;
 import org.apache.pekko.http.javadsl.model.ContentTypes;
+import org.apache.pekko.http.javadsl.model.HttpHeader;
 import org.apache.pekko.http.javadsl.model.HttpMethod;
 import org.apache.pekko.http.javadsl.model.HttpMethods;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
@@ -217,8 +218,8 @@ public final class AgentRest {
                 count(caller, Rejection.OVER_QUOTA, text);
                 yield problem(StatusCodes.CONFLICT, text);
               }
-              case Tunnels.Answer.Unavailable(var text) ->
-                  problem(StatusCodes.SERVICE_UNAVAILABLE, text);
+              case Tunnels.Answer.Unavailable(var text, var retryAfter) ->
+                  unavailable(text, retryAfter);
             })
         .exceptionally(_ -> notInTime(ANSWER_TIMEOUT));
   }
@@ -228,11 +229,10 @@ public final class AgentRest {
             replyTo -> new Tunnels.Deregister(identity, replyTo), ANSWER_TIMEOUT)
         .thenApply(done ->
             switch (done) {
-              case DONE -> HttpResponse.create().withStatus(StatusCodes.NO_CONTENT);
-              case FAILED ->
-                  problem(
-                      StatusCodes.SERVICE_UNAVAILABLE,
-                      "the end of the tunnel could not be written down; try again later");
+              case Tunnels.Deregistered.Done() ->
+                  HttpResponse.create().withStatus(StatusCodes.NO_CONTENT);
+              case Tunnels.Deregistered.Unavailable(var text, var retryAfter) ->
+                  unavailable(text, retryAfter);
             })
         .exceptionally(_ -> notInTime(ANSWER_TIMEOUT));
   }
@@ -266,7 +266,7 @@ public final class AgentRest {
               "sync: "
                   + MAX_SYNCS
                   + " of this cluster are under way (expected: to be tried again later)")
-          .thenApply(answer -> answer.addHeader(RawHeader.create("Retry-After", "5")));
+          .thenApply(answer -> answer.addHeader(retryAfter(Duration.ofSeconds(5))));
     }
     return withBody(request, caller, TunnelSync.MAX_BYTES, body -> sync(caller, body))
         .whenComplete((_, _) -> turns.release());
@@ -341,7 +341,7 @@ public final class AgentRest {
             reject(caller, rejected, Rejection.PORT_CONFLICT, id, text);
         case Tunnels.Answer.OverQuota(var text) ->
             reject(caller, rejected, Rejection.OVER_QUOTA, id, text);
-        case Tunnels.Answer.Unavailable(var text) -> rejected.add(new Rejected(id, text));
+        case Tunnels.Answer.Unavailable(var text, _) -> rejected.add(new Rejected(id, text));
       }
     }
     return json(new TunnelSyncAnswer(accepted, rejected).encode());
@@ -419,9 +419,17 @@ public final class AgentRest {
   }
 
   private static HttpResponse notInTime(Duration timeout) {
-    return problem(
-        StatusCodes.SERVICE_UNAVAILABLE,
-        "the port was not bound within " + timeout.toSeconds() + " s; try again later");
+    return unavailable(
+        "the port was not bound within " + timeout.toSeconds() + " s; try again later",
+        Duration.ofSeconds(5));
+  }
+
+  private static HttpResponse unavailable(String detail, Duration retryAfter) {
+    return problem(StatusCodes.SERVICE_UNAVAILABLE, detail).addHeader(retryAfter(retryAfter));
+  }
+
+  private static HttpHeader retryAfter(Duration delay) {
+    return RawHeader.create("Retry-After", Long.toString(Math.max(1, delay.toSeconds())));
   }
 
   private static HttpResponse problem(StatusCode status, String detail) {

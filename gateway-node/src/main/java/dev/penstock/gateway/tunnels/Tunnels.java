@@ -2,10 +2,12 @@ package dev.penstock.gateway.tunnels;
 
 import dev.penstock.access.AccessRules;
 import dev.penstock.gateway.leases.Lease;
+import dev.penstock.gateway.leases.LeaseAuthority;
+import dev.penstock.gateway.leases.LeaseAuthority.Away;
 import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.LeaseResult;
-import dev.penstock.gateway.leases.Leases;
 import dev.penstock.gateway.leases.PortWish;
+import dev.penstock.gateway.leases.TableChange;
 import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
 import dev.penstock.gateway.leases.TunnelRecord;
@@ -16,19 +18,21 @@ import dev.penstock.protocol.control.RegisteredTunnel;
 import dev.penstock.protocol.control.RoutingMode;
 import dev.penstock.protocol.control.TunnelRegistration;
 import dev.penstock.protocol.net.Loop;
-import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.DispatcherSelector;
@@ -40,8 +44,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
 
-/// All tunnels of this node: what they were registered with, their leases, their listeners. Writes
-/// to the disk, so it runs on a dispatcher for blocking work.
+/// All tunnels of this node: what they were registered with, their leases, their listeners. Who has
+/// which port is the [LeaseAuthority]'s to decide; this actor asks it for the tunnels that agents
+/// register here, follows its table for those that they register elsewhere, and listens for all.
+/// The authority of a single node blocks, so it runs on a dispatcher for blocking work.
+///
+/// Answers and changes of the table may overtake each other: each tunnel has a revision, and what
+/// is older than what is known is passed over.
 ///
 /// ```
 /// IDLE --needs a port--> BINDING --bound--> LISTENING
@@ -85,6 +94,11 @@ public final class Tunnels {
 
   private record Bound(Tunnel.Bound bound) implements Command {}
 
+  /// The authority has answered; what follows from it.
+  private record Answered(Runnable then) implements Command {}
+
+  private record Changed(List<TableChange> changes) implements Command {}
+
   private record Retry(TunnelIdentity identity) implements Command {}
 
   /// The answer to [Register].
@@ -99,7 +113,9 @@ public final class Tunnels {
     record OverQuota(String text) implements Answer {}
 
     /// No port is left, another program has the tunnel's port, or nothing could be written down.
-    record Unavailable(String text) implements Answer {}
+    ///
+    /// @param retryAfter when it makes sense to ask again
+    record Unavailable(String text, Duration retryAfter) implements Answer {}
   }
 
   /// The answer to [Sync], once everything is bound or refused: one for each tunnel, in the same
@@ -107,11 +123,12 @@ public final class Tunnels {
   public record Synced(List<Answer> answers) {}
 
   /// The answer to [Deregister].
-  public enum Deregistered {
+  public sealed interface Deregistered {
     /// Nobody listens any more.
-    DONE,
-    /// It could not be written down; the tunnel is still there.
-    FAILED
+    record Done() implements Deregistered {}
+
+    /// It could not be written down, or nobody knows; it may be asked for again.
+    record Unavailable(String text, Duration retryAfter) implements Deregistered {}
   }
 
   /// The answer to [ListAll], in the order of their ids.
@@ -127,18 +144,22 @@ public final class Tunnels {
   ///
   /// @param bind the address that public ports are bound at
   /// @param syncGrace how long a tunnel lasts that syncs no longer name
-  /// @param ready runs once all leases of the last run are bound again or are known to be blocked
+  /// @param ready runs once all leases of before are bound or are known to be blocked
   public record Setup(
       Tunnel.Shared shared,
       UdpTunnel.Shared udp,
-      Leases leases,
+      LeaseAuthority leases,
       String bind,
       Duration syncGrace,
       Runnable ready) {}
 
   private static final Logger log = LoggerFactory.getLogger(Tunnels.class);
-  private static final String NOT_WRITTEN =
-      "the registration could not be written down; try again later";
+  private static final Duration SOON = Duration.ofSeconds(1);
+  private static final Duration LATER = Duration.ofSeconds(10);
+  private static final Duration MUCH_LATER = Duration.ofSeconds(60);
+  private static final Answer CHANGED =
+      new Answer.Unavailable("the tunnel was changed meanwhile; register it again", SOON);
+  private static final Away DEFECT = new Away("the leases failed; try again later", LATER);
 
   private final ActorContext<Command> context;
   private final TimerScheduler<Command> timers;
@@ -150,7 +171,21 @@ public final class Tunnels {
   /// Ports whose listener is about to be closed, and what is to happen then.
   private final Map<Port, List<Runnable>> closing = new HashMap<>();
 
+  /// Tunnels whose listener waits until the one before it on its port is closed.
+  private final Map<Port, TunnelIdentity> waitingForPort = new HashMap<>();
+
+  /// Questions to the authority that are not answered, by their number, and tunnels that have ended
+  /// since the oldest of them was asked: an answer may be older than that.
+  private final TreeSet<Long> open = new TreeSet<>();
+
+  private final Map<TunnelIdentity, End> ended = new LinkedHashMap<>();
+  private long asked;
+  private boolean tableComplete;
+
   private record Port(Transport transport, int number) {}
+
+  /// @param asked questions asked before the end
+  private record End(long revision, long asked) {}
 
   private enum Phase {
     IDLE,
@@ -163,6 +198,7 @@ public final class Tunnels {
   private static final class Known {
     TunnelRecord tunnel;
     TunnelRegistration registration;
+    long revision;
     Phase phase = Phase.IDLE;
     @Nullable ActorRef<Tunnel.Command> listener;
 
@@ -211,26 +247,14 @@ public final class Tunnels {
     return Behaviors.setup(context ->
         Behaviors.withTimers(timers -> {
           var tunnels = new Tunnels(context, timers, setup);
-          tunnels.restore();
+          tunnels.follow();
           return Behaviors.receiveMessage(tunnels::on);
         }));
   }
 
-  private void restore() {
-    var found = new ArrayList<Known>();
-    for (TunnelRecord tunnel : setup.leases().tunnels()) {
-      decode(tunnel)
-          .ifPresent(registration -> {
-            var known = new Known(tunnel, registration);
-            tunnels.put(tunnel.identity(), known);
-            if (known.needsPort()) {
-              found.add(known);
-              restoring.add(tunnel.identity());
-            }
-          });
-    }
-    found.forEach(this::bind);
-    restored(null);
+  private void follow() {
+    ActorRef<Command> self = context.getSelf();
+    setup.leases().follow(changes -> self.tell(new Changed(changes)));
   }
 
   private static Optional<TunnelRegistration> decode(TunnelRecord tunnel) {
@@ -250,7 +274,7 @@ public final class Tunnels {
 
   private void restored(@Nullable TunnelIdentity identity) {
     boolean waited = restoring.remove(identity);
-    if (restoring.isEmpty() && (waited || identity == null)) {
+    if (tableComplete && restoring.isEmpty() && (waited || identity == null)) {
       setup.ready().run();
     }
   }
@@ -271,6 +295,8 @@ public final class Tunnels {
       case Bound(Tunnel.Bound.Failed failed) -> failed(failed);
       case Bound(Tunnel.Bound.Closed(_, _, var transport, int port)) ->
           closed(new Port(transport, port));
+      case Answered(var then) -> then.run();
+      case Changed(var changes) -> changes.forEach(this::changed);
       case Retry(var identity) -> {
         Known known = tunnels.get(identity);
         if (known != null && known.phase == Phase.BLOCKED) {
@@ -289,6 +315,115 @@ public final class Tunnels {
         .toList();
   }
 
+  // --- the table ---
+
+  private void changed(TableChange change) {
+    switch (change) {
+      case TableChange.Held(var tunnel, long revision) -> {
+        var identity = tunnel.identity();
+        if (!isOld(identity, revision)) {
+          decode(tunnel)
+              .ifPresent(registration -> {
+                Known known = hold(tunnel, registration, revision);
+                if (known.needsPort()) {
+                  if (!tableComplete) {
+                    restoring.add(identity);
+                  }
+                  listen(known);
+                } else {
+                  unbind(known, () -> {});
+                }
+              });
+        }
+      }
+      case TableChange.Released(var identity, long revision) -> end(identity, revision, () -> {});
+      case TableChange.Complete() -> {
+        tableComplete = true;
+        restored(null);
+      }
+    }
+  }
+
+  /// Whether as much is known of the tunnel as of this revision.
+  private boolean isOld(TunnelIdentity identity, long revision) {
+    Known known = tunnels.get(identity);
+    End end = ended.get(identity);
+    return (known != null && known.revision >= revision)
+        || (end != null && end.revision() >= revision);
+  }
+
+  private Known hold(TunnelRecord tunnel, TunnelRegistration registration, long revision) {
+    Known known = tunnels.computeIfAbsent(tunnel.identity(), _ -> new Known(tunnel, registration));
+    if (known.phase != Phase.IDLE && !port(known).equals(port(tunnel))) {
+      unbind(known, () -> {});
+    }
+    known.tunnel = tunnel;
+    known.registration = registration;
+    known.revision = revision;
+    setup.shared().links().tunnelRegistered(tunnel.identity().cluster());
+    return known;
+  }
+
+  private void end(TunnelIdentity identity, long revision, Runnable then) {
+    if (forget(identity, revision, then)) {
+      log.atInfo()
+          .addKeyValue("cluster", identity.cluster())
+          .addKeyValue("tunnel", identity.tunnelId())
+          .log("a tunnel was deregistered");
+    }
+  }
+
+  /// Forgets a tunnel, if what is known of it is not newer; returns whether it was known.
+  ///
+  /// @param then runs when nobody listens
+  private boolean forget(TunnelIdentity identity, long revision, Runnable then) {
+    Known known = tunnels.get(identity);
+    if (known != null && known.revision > revision) {
+      then.run();
+      return false;
+    }
+    if (!open.isEmpty()) {
+      ended.merge(
+          identity,
+          new End(revision, asked),
+          (one, other) -> one.revision() > other.revision() ? one : other);
+    }
+    tunnels.remove(identity);
+    if (known == null) {
+      then.run();
+      return false;
+    }
+    unbind(known, then);
+    return true;
+  }
+
+  /// Goes on in this actor once the authority has answered.
+  private <T> void once(CompletionStage<T> answered, Function<Away, T> failed, Consumer<T> then) {
+    long question = ++asked;
+    open.add(question);
+    context.pipeToSelf(
+        answered,
+        (answer, defect) -> {
+          if (defect != null) {
+            log.error("the leases failed", defect);
+          }
+          return new Answered(() -> {
+            then.accept(answer == null ? failed.apply(DEFECT) : answer);
+            answered(question);
+          });
+        });
+  }
+
+  private void answered(long question) {
+    open.remove(question);
+    if (open.isEmpty()) {
+      ended.clear();
+    } else {
+      long oldest = open.first();
+      ended.values().removeIf(end -> end.asked() < oldest);
+    }
+  }
+
   // --- registrations ---
 
   private void register(
@@ -296,45 +431,63 @@ public final class Tunnels {
       TunnelRegistration registration,
       Origin origin,
       Consumer<Answer> waiter) {
-    var before = setup.leases().of(identity).orElse(null);
-    try {
-      settle(
-          before,
-          registration,
-          setup.leases().lease(request(identity, registration, origin)),
-          waiter);
-    } catch (IOException e) {
-      notWritten(e);
-      waiter.accept(new Answer.Unavailable(NOT_WRITTEN));
-    }
+    once(
+        setup.leases().leaseAll(List.of(request(identity, registration, origin))),
+        away -> List.of(new LeaseAuthority.Answer.Unavailable(away)),
+        answers -> settle(registration, answers.getFirst(), waiter));
   }
 
   private void sync(Sync sync) {
-    var registrations = new ArrayList<TunnelRegistration>();
-    var before = new ArrayList<@Nullable TunnelRecord>();
-    var requests = new ArrayList<LeaseRequest>();
-    var answers = new Settling(sync);
-    try {
-      deregisterMissing(sync);
-      for (TunnelRegistration entry : sync.tunnels()) {
-        var identity = new TunnelIdentity(sync.cluster(), entry.tunnelId());
-        Known known = tunnels.get(identity);
-        var whole = known == null ? entry : entry.keeping(known.registration);
-        registrations.add(whole);
-        before.add(setup.leases().of(identity).orElse(null));
-        requests.add(request(identity, whole, Origin.SYNC));
-      }
-      List<LeaseResult> results = setup.leases().leaseAll(requests);
-      for (int i = 0; i < results.size(); i++) {
-        settle(before.get(i), registrations.get(i), results.get(i), answers.at(i));
-      }
-    } catch (IOException e) {
-      notWritten(e);
-      for (int i = 0; i < sync.tunnels().size(); i++) {
-        answers.at(i).accept(new Answer.Unavailable(NOT_WRITTEN));
-      }
+    var missing = missing(sync);
+    if (missing.isEmpty()) {
+      leaseAll(sync);
+      return;
     }
-    answers.allAsked();
+    once(
+        setup.leases().releaseUnnamed(missing, setup.syncGrace()),
+        LeaseAuthority.Release.Unavailable::new,
+        release -> {
+          switch (release) {
+            case LeaseAuthority.Release.Done(var revisions) -> {
+              revisions.forEach(this::endMissing);
+              leaseAll(sync);
+            }
+            case LeaseAuthority.Release.Unavailable(var away) ->
+                sync.replyTo()
+                    .tell(
+                        new Synced(
+                            sync.tunnels().stream().<Answer>map(_ -> unavailable(away)).toList()));
+          }
+        });
+  }
+
+  private void leaseAll(Sync sync) {
+    var registrations = new ArrayList<TunnelRegistration>();
+    var requests = new ArrayList<LeaseRequest>();
+    for (TunnelRegistration entry : sync.tunnels()) {
+      var identity = new TunnelIdentity(sync.cluster(), entry.tunnelId());
+      Known known = tunnels.get(identity);
+      var whole = known == null ? entry : entry.keeping(known.registration);
+      registrations.add(whole);
+      requests.add(request(identity, whole, Origin.SYNC));
+    }
+    once(
+        setup.leases().leaseAll(requests),
+        away ->
+            requests.stream()
+                .<LeaseAuthority.Answer>map(_ -> new LeaseAuthority.Answer.Unavailable(away))
+                .toList(),
+        results -> {
+          var answers = new Settling(sync);
+          for (int i = 0; i < results.size(); i++) {
+            settle(registrations.get(i), results.get(i), answers.at(i));
+          }
+          answers.allAsked();
+        });
+  }
+
+  private static Answer unavailable(Away away) {
+    return new Answer.Unavailable(away.text(), away.retryAfter());
   }
 
   /// Answers a sync once each of its tunnels has an answer.
@@ -368,10 +521,10 @@ public final class Tunnels {
     }
   }
 
-  private void deregisterMissing(Sync sync) throws IOException {
+  private List<TunnelIdentity> missing(Sync sync) {
     Set<String> named = sync.named();
     if (named == null) {
-      return;
+      return List.of();
     }
     long now = System.nanoTime();
     var missing = new ArrayList<TunnelIdentity>();
@@ -386,14 +539,16 @@ public final class Tunnels {
         missing.add(identity);
       }
     });
-    release(missing);
-    for (TunnelIdentity identity : missing) {
-      setup.shared().meters().tunnelMissing();
-      log.atInfo()
-          .addKeyValue("cluster", identity.cluster())
-          .addKeyValue("tunnel", identity.tunnelId())
-          .log("a tunnel was deregistered: syncs no longer name it");
-    }
+    return missing;
+  }
+
+  private void endMissing(TunnelIdentity identity, long revision) {
+    forget(identity, revision, () -> {});
+    setup.shared().meters().tunnelMissing();
+    log.atInfo()
+        .addKeyValue("cluster", identity.cluster())
+        .addKeyValue("tunnel", identity.tunnelId())
+        .log("a tunnel was deregistered: syncs no longer name it");
   }
 
   private LeaseRequest request(
@@ -403,33 +558,33 @@ public final class Tunnels {
           case TCP -> Transport.TCP;
           case UDP -> Transport.UDP;
         };
-    return new LeaseRequest(
-        identity, transport, wish(transport, registration), origin, registration.encode());
+    return new LeaseRequest(identity, transport, wish(registration), origin, registration.encode());
   }
 
-  private PortWish wish(Transport transport, TunnelRegistration registration) {
+  private static PortWish wish(TunnelRegistration registration) {
     if (registration.routingMode() == RoutingMode.DIRECT) {
       return new PortWish.None();
     }
     Integer wanted = registration.tunnelPort();
-    if (wanted == null) {
-      return new PortWish.Near(registration.gatewayPort());
-    }
-    // Another program may have had it once: the system is asked again.
-    setup.leases().markBindable(transport, wanted);
-    return new PortWish.Exactly(wanted);
+    return wanted == null
+        ? new PortWish.Near(registration.gatewayPort())
+        : new PortWish.Exactly(wanted);
   }
 
   private void settle(
-      @Nullable TunnelRecord before,
-      TunnelRegistration registration,
-      LeaseResult result,
-      Consumer<Answer> waiter) {
-    switch (result) {
-      case LeaseResult.Conflict(var text) -> waiter.accept(new Answer.Conflict(text));
-      case LeaseResult.OverQuota(var text) -> waiter.accept(new Answer.OverQuota(text));
-      case LeaseResult.Exhausted(var text) -> waiter.accept(new Answer.Unavailable(text));
-      case LeaseResult.Granted(var tunnel, _) -> granted(before, tunnel, registration, waiter);
+      TunnelRegistration registration, LeaseAuthority.Answer answer, Consumer<Answer> waiter) {
+    switch (answer) {
+      case LeaseAuthority.Answer.Unavailable(var away) -> waiter.accept(unavailable(away));
+      case LeaseAuthority.Answer.Decided(var result, var before, long revision) -> {
+        switch (result) {
+          case LeaseResult.Conflict(var text) -> waiter.accept(new Answer.Conflict(text));
+          case LeaseResult.OverQuota(var text) -> waiter.accept(new Answer.OverQuota(text));
+          case LeaseResult.Exhausted(var text) ->
+              waiter.accept(new Answer.Unavailable(text, MUCH_LATER));
+          case LeaseResult.Granted(var tunnel, _) ->
+              granted(before, tunnel, registration, revision, waiter);
+        }
+      }
     }
   }
 
@@ -437,84 +592,88 @@ public final class Tunnels {
       @Nullable TunnelRecord before,
       TunnelRecord tunnel,
       TunnelRegistration registration,
+      long revision,
       Consumer<Answer> waiter) {
-    Known known = tunnels.computeIfAbsent(tunnel.identity(), _ -> new Known(tunnel, registration));
-    known.tunnel = tunnel;
-    known.registration = registration;
-    known.namedAt = System.nanoTime();
-    setup.shared().links().tunnelRegistered(tunnel.identity().cluster());
-    if (tunnel.lease() != null && (before == null || before.lease() == null)) {
-      known.exchangeable = true;
-      known.before = before;
+    End end = ended.get(tunnel.identity());
+    if (end != null && end.revision() >= revision) {
+      waiter.accept(CHANGED);
+      return;
     }
+    Known latest = tunnels.get(tunnel.identity());
+    Known known =
+        latest != null && latest.revision >= revision
+            ? latest
+            : hold(tunnel, registration, revision);
+    known.namedAt = System.nanoTime();
     if (!known.needsPort()) {
       unbind(known, () -> {});
       waiter.accept(new Answer.Registered(known.view()));
       return;
     }
-    ActorRef<Tunnel.Command> listener = known.listener;
-    if (listener != null) {
-      listener.tell(new Tunnel.Update(service(known)));
+    if (known.phase != Phase.LISTENING
+        && tunnel.equals(known.tunnel)
+        && (before == null || before.lease() == null)) {
+      known.exchangeable = true;
+      known.before = before;
     }
+    if (known.phase == Phase.BLOCKED && known.exchangeable) {
+      // The table told of the grant before the answer came, and the port could not be bound.
+      timers.cancel(tunnel.identity());
+      blocked(known, 0);
+      known.phase = Phase.IDLE;
+    }
+    listen(known);
     switch (known.phase) {
       case LISTENING -> waiter.accept(new Answer.Registered(known.view()));
-      case BINDING -> known.waiting.add(waiter);
+      case IDLE, BINDING -> known.waiting.add(waiter);
       case BLOCKED -> waiter.accept(blocked(known));
-      case IDLE -> {
-        known.waiting.add(waiter);
-        bind(known);
-      }
     }
   }
 
   private void deregister(TunnelIdentity identity, ActorRef<Deregistered> replyTo) {
-    Known known = tunnels.get(identity);
-    try {
-      setup.leases().releaseAll(List.of(identity));
-    } catch (IOException e) {
-      notWritten(e);
-      replyTo.tell(Deregistered.FAILED);
-      return;
-    }
-    tunnels.remove(identity);
-    if (known == null) {
-      replyTo.tell(Deregistered.DONE);
-      return;
-    }
-    unbind(known, () -> replyTo.tell(Deregistered.DONE));
-    log.atInfo()
-        .addKeyValue("cluster", identity.cluster())
-        .addKeyValue("tunnel", identity.tunnelId())
-        .log("a tunnel was deregistered");
-  }
-
-  private void release(Collection<TunnelIdentity> identities) throws IOException {
-    setup.leases().releaseAll(identities);
-    for (TunnelIdentity identity : identities) {
-      Known known = tunnels.remove(identity);
-      if (known != null) {
-        unbind(known, () -> {});
-      }
-    }
-  }
-
-  private static void notWritten(IOException why) {
-    log.atError()
-        .addKeyValue("cause", why.getMessage())
-        .log("a registration could not be written down");
+    once(
+        setup.leases().releaseAll(List.of(identity)),
+        LeaseAuthority.Release.Unavailable::new,
+        release -> {
+          switch (release) {
+            case LeaseAuthority.Release.Done(var revisions) ->
+                end(
+                    identity,
+                    revisions.getOrDefault(identity, 0L),
+                    () -> replyTo.tell(new Deregistered.Done()));
+            case LeaseAuthority.Release.Unavailable(var away) ->
+                replyTo.tell(new Deregistered.Unavailable(away.text(), away.retryAfter()));
+          }
+        });
   }
 
   // --- listeners ---
 
   private static Port port(Known known) {
-    Lease lease = known.tunnel.lease();
-    return new Port(known.tunnel.transport(), lease == null ? 0 : lease.port());
+    return port(known.tunnel);
+  }
+
+  private static Port port(TunnelRecord tunnel) {
+    Lease lease = tunnel.lease();
+    return new Port(tunnel.transport(), lease == null ? 0 : lease.port());
+  }
+
+  /// Begins to listen, or tells the listener what has changed.
+  private void listen(Known known) {
+    ActorRef<Tunnel.Command> listener = known.listener;
+    if (listener != null) {
+      listener.tell(new Tunnel.Update(service(known)));
+    }
+    if (known.phase == Phase.IDLE) {
+      bind(known);
+    }
   }
 
   private void bind(Known known) {
     known.phase = Phase.BINDING;
     if (closing.containsKey(port(known))) {
-      return; // bound once the listener before it is closed
+      waitingForPort.put(port(known), known.tunnel.identity());
+      return;
     }
     known.listener = listener(known);
   }
@@ -561,7 +720,8 @@ public final class Tunnels {
     known.phase = Phase.IDLE;
     known.exchangeable = false;
     timers.cancel(known.tunnel.identity());
-    answer(known, new Answer.Unavailable("the tunnel was changed meanwhile; register it again"));
+    waitingForPort.remove(port(known), known.tunnel.identity());
+    answer(known, CHANGED);
     ActorRef<Tunnel.Command> listener = known.listener;
     if (listener == null) {
       then.run();
@@ -578,12 +738,11 @@ public final class Tunnels {
     if (then != null) {
       then.forEach(Runnable::run);
     }
-    setup
-        .leases()
-        .at(port.transport(), port.number())
-        .map(tunnel -> tunnels.get(tunnel.identity()))
-        .filter(known -> known.phase == Phase.BINDING && known.listener == null)
-        .ifPresent(this::bind);
+    TunnelIdentity next = waitingForPort.remove(port);
+    Known known = next == null ? null : tunnels.get(next);
+    if (known != null && known.phase == Phase.BINDING && known.listener == null) {
+      bind(known);
+    }
   }
 
   private void listens(ActorRef<Tunnel.Command> listener, TunnelIdentity identity) {
@@ -646,16 +805,30 @@ public final class Tunnels {
     var origin = known.tunnel.origin();
     var waiting = List.copyOf(known.waiting);
     known.waiting.clear();
-    try {
-      var before = known.before;
-      setup.leases().refusedBySystem(known.tunnel, before);
-      goBack(known, before);
-    } catch (IOException e) {
-      notWritten(e);
-      known.phase = Phase.IDLE;
-      waiting.forEach(waiter -> waiter.accept(new Answer.Unavailable(NOT_WRITTEN)));
-      return;
-    }
+    var before = known.before;
+    known.phase = Phase.IDLE;
+    known.exchangeable = false;
+    once(
+        setup.leases().refusedBySystem(known.tunnel, before),
+        LeaseAuthority.Release.Unavailable::new,
+        release -> {
+          switch (release) {
+            case LeaseAuthority.Release.Unavailable(var away) ->
+                waiting.forEach(waiter -> waiter.accept(unavailable(away)));
+            case LeaseAuthority.Release.Done(var revisions) -> {
+              goBack(identity, before, revisions.getOrDefault(identity, 0L));
+              refused(identity, registration, origin, port, waiting);
+            }
+          }
+        });
+  }
+
+  private void refused(
+      TunnelIdentity identity,
+      TunnelRegistration registration,
+      Origin origin,
+      int port,
+      List<Consumer<Answer>> waiting) {
     for (Consumer<Answer> waiter : waiting) {
       if (registration.tunnelPort() != null) {
         waiter.accept(
@@ -667,15 +840,17 @@ public final class Tunnels {
     }
   }
 
-  private void goBack(Known known, @Nullable TunnelRecord before) {
+  private void goBack(TunnelIdentity identity, @Nullable TunnelRecord before, long revision) {
+    Known known = tunnels.get(identity);
+    if (known == null || known.revision > revision) {
+      return;
+    }
     var earlier = before == null ? Optional.<TunnelRegistration>empty() : decode(before);
     if (before == null || earlier.isEmpty()) {
-      tunnels.remove(known.tunnel.identity());
+      forget(identity, revision, () -> {});
     } else {
-      known.tunnel = before;
-      known.registration = earlier.get();
-      known.phase = Phase.IDLE;
-      known.exchangeable = false;
+      unbind(known, () -> {});
+      hold(before, earlier.get(), revision);
     }
   }
 
@@ -691,7 +866,8 @@ public final class Tunnels {
             + port(known).number()
             + " cannot be bound on the gateway ("
             + known.obstacle
-            + "); it is kept for the tunnel and bound as soon as it can be");
+            + "); it is kept for the tunnel and bound as soon as it can be",
+        LATER);
   }
 
   private void blocked(Known known, int failures) {
