@@ -6,7 +6,6 @@ import dev.penstock.gateway.leases.DatabaseLeaseStore;
 import dev.penstock.gateway.leases.LeaseStore;
 import dev.penstock.gateway.leases.Leases;
 import dev.penstock.gateway.leases.LocalLeases;
-import dev.penstock.gateway.leases.Quota;
 import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.LinkPort;
@@ -96,11 +95,7 @@ public final class Gateway implements AutoCloseable {
     var store = DatabaseLeaseStore.open(settings.dataDir());
     NodeSystem node = null;
     try {
-      var leases =
-          Leases.open(
-              store,
-              settings.publicSide().ports(),
-              Quota.ofTunnels(settings.publicSide().maxTunnelsPerCluster()));
+      var leases = Leases.open(store, settings.leasePolicy());
       leases.warnings().forEach(log::warn);
       node = NodeSystem.start("gateway", settings.eventLoops());
       return new Starting(settings, node, tls, store, leases).start();

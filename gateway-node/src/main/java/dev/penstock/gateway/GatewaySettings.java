@@ -12,6 +12,10 @@ import dev.penstock.config.Secret;
 import dev.penstock.config.Section;
 import dev.penstock.config.Variables;
 import dev.penstock.config.WindowSettings;
+import dev.penstock.gateway.leases.LeasePolicy;
+import dev.penstock.gateway.leases.LeaseSettings;
+import dev.penstock.gateway.leases.Quota;
+import dev.penstock.gateway.leases.StoreSettings;
 import dev.penstock.gateway.tunnels.UdpSettings;
 import dev.penstock.protocol.control.CarrierChoice;
 import java.net.URI;
@@ -44,6 +48,8 @@ import org.jspecify.annotations.Nullable;
 ///   core
 /// @param management `management.listen`: where health, metrics and operations are served; port 0
 ///   to 65535, default 127.0.0.1:9090
+/// @param leases `leases`: who may lease which ports
+/// @param store `store`: the database of a cluster of gateways
 /// @param origins where each value was written
 public record GatewaySettings(
     HostPort listen,
@@ -58,6 +64,8 @@ public record GatewaySettings(
     UdpSettings udp,
     int eventLoops,
     HostPort management,
+    LeaseSettings leases,
+    StoreSettings store,
     Origins origins) {
   private static final int KIB = 1024;
   private static final int MIB = 1024 * KIB;
@@ -224,6 +232,15 @@ public record GatewaySettings(
     return load(file, Map.of());
   }
 
+  /// Which ports and how many tunnels each cluster may have.
+  public LeasePolicy leasePolicy() {
+    return new LeasePolicy(
+        publicSide.ports(),
+        Quota.ofTunnels(publicSide.maxTunnelsPerCluster()),
+        leases.tenants(),
+        leases.reservations());
+  }
+
   /// What matters most, a line each, for people.
   public List<String> summary() {
     return List.of(
@@ -266,6 +283,8 @@ public record GatewaySettings(
       management.refuse(
           "listen", "found \"" + operations + "\"", "another address than gateway.listen");
     }
+    var leases = LeaseSettings.of(reader.root().section("leases"));
+    var store = StoreSettings.of(reader.root().section("store"));
     return new GatewaySettings(
         listen,
         dataDir,
@@ -279,6 +298,8 @@ public record GatewaySettings(
         udp,
         eventLoops,
         operations,
+        leases,
+        store,
         reader.finish());
   }
 

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.penstock.config.PortRange;
 import dev.penstock.gateway.FakeAgent.Service;
 import dev.penstock.gateway.leases.DatabaseLeaseStore;
+import dev.penstock.gateway.leases.LeasePolicy;
 import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.Leases;
 import dev.penstock.gateway.leases.PortWish;
@@ -209,7 +210,7 @@ class SourceTest {
             .annotations(Map.of("penstock.dev/allow", "everybody"))
             .build();
     try (var store = DatabaseLeaseStore.open(directory.resolve("data"))) {
-      Leases.open(store, new PortRange(10_000, 65_535), Quota.ofTunnels(1))
+      Leases.open(store, LeasePolicy.open(new PortRange(10_000, 65_535), Quota.ofTunnels(1)))
           .lease(
               new LeaseRequest(
                   new TunnelIdentity("lab", tunnel.tunnelId()),

@@ -43,14 +43,19 @@ public interface LeaseAuthority {
   sealed interface Answer {
     /// The rules' answer, written down.
     ///
-    /// @param before what the tunnel was before; null when it was not known
-    /// @param revision of the tunnel, see [TableChange.Held]; 0 when nothing was granted
-    record Decided(LeaseResult result, @Nullable TunnelRecord before, long revision)
-        implements Answer {}
+    /// @param fresh null unless the tunnel had no port before
+    /// @param revision of the tunnel, see [TableChange.Held]; of no meaning when nothing was
+    ///   granted
+    record Decided(LeaseResult result, @Nullable Fresh fresh, long revision) implements Answer {}
 
     /// It is not known whether anything came of it; the same request may be made again.
     record Unavailable(Away away) implements Answer {}
   }
+
+  /// That a tunnel was given its first port.
+  ///
+  /// @param before what the tunnel was before; null when it was not known
+  record Fresh(@Nullable TunnelRecord before) {}
 
   /// What became of a release.
   sealed interface Release {

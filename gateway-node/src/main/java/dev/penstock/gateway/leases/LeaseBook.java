@@ -28,8 +28,8 @@ import org.jspecify.annotations.Nullable;
 /// number or there is none; without such a wish, for 10000 + the listener port or the next free one
 /// above that, around the end of the range.
 public final class LeaseBook {
+  private final LeasePolicy policy;
   private final PortRange range;
-  private final Quota quota;
   private final Map<TunnelIdentity, TunnelRecord> byIdentity = new HashMap<>();
   private final Map<String, Usage> byCluster = new HashMap<>();
   private final Map<Transport, Map<Integer, TunnelRecord>> byPort = new EnumMap<>(Transport.class);
@@ -49,10 +49,9 @@ public final class LeaseBook {
   /// @param tunnels those of before, no two of one identity or one port; a lease out of the range
   ///   does not hold
   /// @param highestFencing the highest number that was ever granted
-  public LeaseBook(
-      PortRange range, Quota quota, Collection<TunnelRecord> tunnels, long highestFencing) {
-    this.range = range;
-    this.quota = quota;
+  public LeaseBook(LeasePolicy policy, Collection<TunnelRecord> tunnels, long highestFencing) {
+    this.policy = policy;
+    this.range = policy.range();
     this.highestFencing = highestFencing;
     for (Transport transport : Transport.values()) {
       byPort.put(transport, new HashMap<>());
@@ -93,17 +92,19 @@ public final class LeaseBook {
       switch (request.wish()) {
         case PortWish.None() -> {}
         case PortWish.Exactly(int port) -> {
-          if (!allocator(request.transport()).take(port)) {
+          if (!policy.allows(request.identity().cluster(), port)
+              || !allocator(request.transport()).take(port)) {
             return new Conflict(conflict(request, port));
           }
           lease = new Lease(port, ++highestFencing);
         }
         case PortWish.Near(int listenerPort) -> {
-          var port = allocator(request.transport()).takeFor(listenerPort);
+          String cluster = request.identity().cluster();
+          var port = allocator(request.transport()).takeFor(listenerPort, policy.allowed(cluster));
           if (port.isEmpty()) {
             return new Exhausted(
                 "public port: none of "
-                    + range
+                    + policy.describe(cluster)
                     + " is free (expected: a released tunnel or a larger range)");
           }
           lease = new Lease(port.getAsInt(), ++highestFencing);
@@ -201,6 +202,7 @@ public final class LeaseBook {
               + Quota.MAX_CHARACTERS
               + ")");
     }
+    Quota quota = policy.quota(request.identity().cluster());
     Usage used = byCluster.getOrDefault(request.identity().cluster(), Usage.NONE);
     if (held == null && used.tunnels() >= quota.tunnels()) {
       return new OverQuota(
@@ -222,14 +224,15 @@ public final class LeaseBook {
   }
 
   private String conflict(LeaseRequest request, int wanted) {
-    if (!range.contains(wanted)) {
-      return "public port: " + wanted + " (expected: one of " + range + ")";
+    String cluster = request.identity().cluster();
+    if (!policy.allows(cluster, wanted)) {
+      return policy.refusal(cluster, wanted);
     }
     TunnelRecord other = tunnelsByPort(request.transport()).get(wanted);
     String holder;
     if (other == null) {
       holder = "used by another program on the gateway";
-    } else if (other.identity().cluster().equals(request.identity().cluster())) {
+    } else if (other.identity().cluster().equals(cluster)) {
       holder = "taken by this cluster's tunnel " + other.identity().tunnelId();
     } else {
       holder = "taken by another tunnel";
@@ -239,7 +242,7 @@ public final class LeaseBook {
         + " is "
         + holder
         + " (expected: a free port of "
-        + range
+        + policy.describe(cluster)
         + ", or none to be given one)";
   }
 

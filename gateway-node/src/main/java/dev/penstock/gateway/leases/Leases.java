@@ -1,6 +1,5 @@
 package dev.penstock.gateway.leases;
 
-import dev.penstock.config.PortRange;
 import dev.penstock.gateway.leases.LeaseResult.Change;
 import dev.penstock.gateway.leases.LeaseResult.Granted;
 import java.io.IOException;
@@ -26,9 +25,9 @@ public final class Leases {
   }
 
   /// Loads the store, which stays its opener's to close.
-  public static Leases open(LeaseStore store, PortRange range, Quota quota) throws IOException {
+  public static Leases open(LeaseStore store, LeasePolicy policy) throws IOException {
     var stored = store.load();
-    var book = new LeaseBook(range, quota, stored.tunnels(), stored.highestFencing());
+    var book = new LeaseBook(policy, stored.tunnels(), stored.highestFencing());
     var warnings = new ArrayList<String>();
     for (TunnelRecord tunnel : book.outOfRange()) {
       Lease lease = tunnel.lease();
@@ -36,7 +35,7 @@ public final class Leases {
           "port "
               + (lease == null ? 0 : lease.port())
               + " is leased but no longer in "
-              + range
+              + policy.range()
               + "; its tunnel will be given another");
     }
     return new Leases(store, book, List.copyOf(warnings));

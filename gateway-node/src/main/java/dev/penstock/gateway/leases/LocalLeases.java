@@ -43,7 +43,9 @@ public final class LocalLeases implements LeaseAuthority {
     try {
       List<LeaseResult> results = leases.leaseAll(requests);
       for (int i = 0; i < results.size(); i++) {
-        answers.add(new Answer.Decided(results.get(i), before.get(i), ++revision));
+        TunnelRecord was = before.get(i);
+        var fresh = was == null || was.lease() == null ? new Fresh(was) : null;
+        answers.add(new Answer.Decided(results.get(i), fresh, ++revision));
       }
     } catch (IOException e) {
       notWritten(e);

@@ -1,8 +1,10 @@
 package dev.penstock.gateway.leases;
 
 import dev.penstock.config.PortRange;
+import java.util.List;
 import java.util.OptionalInt;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /// The free ports of a range, for one transport. Every operation takes time logarithmic in the size
 /// of the range; memory is about 64 bytes per free port. One owner.
@@ -26,16 +28,28 @@ final class PortAllocator {
 
   /// Takes 10000 + the listener port when that is free, else the next free one above it, from the
   /// start of the range when there is none. Empty when no port is free.
-  OptionalInt takeFor(int listenerPort) {
-    Integer port = free.ceiling(PREFERRED_OFFSET + listenerPort);
+  ///
+  /// @param allowed the ports to choose from, in order
+  OptionalInt takeFor(int listenerPort, List<PortRange> allowed) {
+    Integer port = firstFree(PREFERRED_OFFSET + listenerPort, allowed);
     if (port == null) {
-      port = free.isEmpty() ? null : free.first();
+      port = firstFree(range.first(), allowed);
     }
     if (port == null) {
       return OptionalInt.empty();
     }
     free.remove(port);
     return OptionalInt.of(port);
+  }
+
+  private @Nullable Integer firstFree(int from, List<PortRange> allowed) {
+    for (PortRange ports : allowed) {
+      Integer port = free.ceiling(Math.max(from, ports.first()));
+      if (port != null && port <= ports.last()) {
+        return port;
+      }
+    }
+    return null;
   }
 
   /// Gives back what was taken.

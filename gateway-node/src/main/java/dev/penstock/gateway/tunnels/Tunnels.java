@@ -575,21 +575,21 @@ public final class Tunnels {
       TunnelRegistration registration, LeaseAuthority.Answer answer, Consumer<Answer> waiter) {
     switch (answer) {
       case LeaseAuthority.Answer.Unavailable(var away) -> waiter.accept(unavailable(away));
-      case LeaseAuthority.Answer.Decided(var result, var before, long revision) -> {
+      case LeaseAuthority.Answer.Decided(var result, var fresh, long revision) -> {
         switch (result) {
           case LeaseResult.Conflict(var text) -> waiter.accept(new Answer.Conflict(text));
           case LeaseResult.OverQuota(var text) -> waiter.accept(new Answer.OverQuota(text));
           case LeaseResult.Exhausted(var text) ->
               waiter.accept(new Answer.Unavailable(text, MUCH_LATER));
           case LeaseResult.Granted(var tunnel, _) ->
-              granted(before, tunnel, registration, revision, waiter);
+              granted(fresh, tunnel, registration, revision, waiter);
         }
       }
     }
   }
 
   private void granted(
-      @Nullable TunnelRecord before,
+      LeaseAuthority.@Nullable Fresh fresh,
       TunnelRecord tunnel,
       TunnelRegistration registration,
       long revision,
@@ -610,11 +610,9 @@ public final class Tunnels {
       waiter.accept(new Answer.Registered(known.view()));
       return;
     }
-    if (known.phase != Phase.LISTENING
-        && tunnel.equals(known.tunnel)
-        && (before == null || before.lease() == null)) {
+    if (fresh != null && known.phase != Phase.LISTENING && tunnel.equals(known.tunnel)) {
       known.exchangeable = true;
-      known.before = before;
+      known.before = fresh.before();
     }
     if (known.phase == Phase.BLOCKED && known.exchangeable) {
       // The table told of the grant before the answer came, and the port could not be bound.

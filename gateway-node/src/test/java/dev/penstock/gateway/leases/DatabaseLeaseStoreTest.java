@@ -180,7 +180,9 @@ class DatabaseLeaseStoreTest {
 
     public static void main(String[] arguments) throws IOException {
       try (var store = DatabaseLeaseStore.open(Path.of(arguments[0]))) {
-        var leases = Leases.open(store, new PortRange(10_000, 60_000), Quota.ofTunnels(60_000));
+        var leases =
+            Leases.open(
+                store, LeasePolicy.open(new PortRange(10_000, 60_000), Quota.ofTunnels(60_000)));
         int first = leases.tunnels().size();
         for (int i = first; ; i += 3) {
           leases.leaseAll(
@@ -247,7 +249,7 @@ class DatabaseLeaseStoreTest {
           @Override
           public void close() {}
         };
-    var leases = Leases.open(failing, RANGE, QUOTA);
+    var leases = Leases.open(failing, LeasePolicy.open(RANGE, QUOTA));
     var requests = List.of(request(id("old"), 80, "new"), request(id("a"), 80, "{}"));
     for (int i = 0; i < 2; i++) {
       assertThatThrownBy(() -> leases.leaseAll(requests)).hasMessage("disk full");
@@ -263,7 +265,7 @@ class DatabaseLeaseStoreTest {
   void aPortRefusedByTheSystemIsExchangedForAnother() throws IOException {
     var request = request(id("a"), 80, "{}");
     try (var store = DatabaseLeaseStore.open(directory)) {
-      var leases = Leases.open(store, RANGE, QUOTA);
+      var leases = Leases.open(store, LeasePolicy.open(RANGE, QUOTA));
       TunnelRecord granted = ((Granted) leases.lease(request)).tunnel();
       assertThat(granted.lease().port()).isEqualTo(10_080);
       leases.refusedBySystem(granted, null);
@@ -272,7 +274,8 @@ class DatabaseLeaseStoreTest {
       assertThat(granted.lease().port()).isEqualTo(10_081);
     }
     try (var store = DatabaseLeaseStore.open(directory)) {
-      assertThat(Leases.open(store, RANGE, QUOTA).at(Transport.TCP, 10_081)).isPresent();
+      assertThat(Leases.open(store, LeasePolicy.open(RANGE, QUOTA)).at(Transport.TCP, 10_081))
+          .isPresent();
     }
   }
 
@@ -289,7 +292,7 @@ class DatabaseLeaseStoreTest {
     Map<TunnelIdentity, TunnelRecord> model = new HashMap<>();
     for (int life = 0; life < 4; life++) {
       try (var store = DatabaseLeaseStore.open(directory)) {
-        var leases = Leases.open(store, range, QUOTA);
+        var leases = Leases.open(store, LeasePolicy.open(range, QUOTA));
         assertThat(leases.tunnels()).containsExactlyInAnyOrderElementsOf(model.values());
         for (int step = 0; step < 10; step++) {
           var requests = new ArrayList<LeaseRequest>();

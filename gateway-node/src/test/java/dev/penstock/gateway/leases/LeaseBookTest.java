@@ -24,7 +24,7 @@ class LeaseBookTest {
   private final LeaseBook book = book(new PortRange(10_000, 35_000));
 
   private static LeaseBook book(PortRange range, TunnelRecord... before) {
-    return new LeaseBook(range, QUOTA, List.of(before), before.length);
+    return new LeaseBook(LeasePolicy.open(range, QUOTA), List.of(before), before.length);
   }
 
   private static LeaseRequest tcp(String cluster, String tunnel, int listenerPort) {

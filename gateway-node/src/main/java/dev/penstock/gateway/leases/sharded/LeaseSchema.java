@@ -1,0 +1,131 @@
+package dev.penstock.gateway.leases.sharded;
+
+import dev.penstock.config.Secret;
+import dev.penstock.gateway.leases.StoreSettings;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Properties;
+import org.jspecify.annotations.Nullable;
+
+/// The tables of the store: made when they are not there, checked when they are. Blocks.
+final class LeaseSchema {
+  private static final int VERSION = 1;
+
+  /// Nodes that start at the same time may get into each other's way.
+  private static final int ATTEMPTS = 5;
+
+  private LeaseSchema() {}
+
+  /// Makes or checks the tables.
+  ///
+  /// @param cluster what tells this cluster of gateways from others
+  /// @throws StoreRefused when the database is of a newer gateway or of another cluster
+  /// @throws IOException when it cannot be reached or used
+  static void prepare(StoreSettings store, String cluster) throws IOException {
+    SQLException last = null;
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+      try (Connection connection = connect(store)) {
+        prepare(connection, cluster);
+        return;
+      } catch (SQLException e) {
+        last = e;
+      }
+    }
+    throw new IOException("store.url: the database cannot be used (" + firstLine(last) + ")", last);
+  }
+
+  private static Connection connect(StoreSettings store) throws SQLException {
+    var properties = new Properties();
+    String user = store.user();
+    if (user != null) {
+      properties.setProperty("user", user);
+    }
+    Secret password = store.password();
+    if (password != null) {
+      properties.setProperty("password", password.reveal());
+    }
+    return DriverManager.getConnection(StoreConfig.url(store), properties);
+  }
+
+  private static void prepare(Connection connection, String cluster)
+      throws SQLException, IOException {
+    boolean postgresql = connection.getMetaData().getURL().startsWith("jdbc:postgresql:");
+    // A database that is not ours is not touched.
+    if (!hasTable(connection)) {
+      create(connection, postgresql ? "postgresql.sql" : "h2.sql");
+    }
+    if (!check(connection, cluster)) {
+      try (PreparedStatement insert =
+          connection.prepareStatement("INSERT INTO penstock_store VALUES (1, ?, ?)")) {
+        insert.setInt(1, VERSION);
+        insert.setString(2, cluster);
+        insert.executeUpdate();
+      }
+      check(connection, cluster);
+    }
+  }
+
+  private static boolean hasTable(Connection connection) throws SQLException {
+    try (PreparedStatement find =
+            connection.prepareStatement(
+                "SELECT 1 FROM information_schema.tables WHERE lower(table_name) ="
+                    + " 'penstock_store'");
+        ResultSet found = find.executeQuery()) {
+      return found.next();
+    }
+  }
+
+  /// Every statement does nothing when what it makes is there, so that a half-made schema is
+  /// completed.
+  private static void create(Connection connection, String resource)
+      throws SQLException, IOException {
+    try (InputStream in = LeaseSchema.class.getResourceAsStream(resource);
+        Statement statement = connection.createStatement()) {
+      if (in == null) {
+        throw new IllegalStateException(resource + ": not in the program (expected: beside it)");
+      }
+      for (String sql : new String(in.readAllBytes(), StandardCharsets.UTF_8).split(";", -1)) {
+        if (!sql.isBlank()) {
+          statement.execute(sql);
+        }
+      }
+    }
+  }
+
+  /// Whether the database says whose it is; it is ours then.
+  private static boolean check(Connection connection, String cluster)
+      throws SQLException, StoreRefused {
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery("SELECT version, cluster FROM penstock_store")) {
+      if (!row.next()) {
+        return false;
+      }
+      int version = row.getInt(1);
+      if (version > VERSION) {
+        throw new StoreRefused(
+            "store.url: the database has schema version "
+                + version
+                + " (expected: at most "
+                + VERSION
+                + "); a newer gateway wrote it: run that one, or give this one another database");
+      }
+      if (!row.getString(2).equals(cluster)) {
+        throw new StoreRefused(
+            "store.url: the database belongs to another cluster of gateways (expected: one of its"
+                + " own for each cluster, or the same cluster name and secret on all nodes)");
+      }
+      return true;
+    }
+  }
+
+  private static String firstLine(@Nullable SQLException e) {
+    return e == null ? "" : String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+  }
+}
