@@ -130,7 +130,8 @@ public final class LeasePolicy {
 
   private static List<PortRange> joined(List<PortRange> ports) {
     var joined = new ArrayList<PortRange>();
-    for (PortRange next : ports.stream().sorted(Comparator.comparingInt(PortRange::first)).toList()) {
+    for (PortRange next :
+        ports.stream().sorted(Comparator.comparingInt(PortRange::first)).toList()) {
       PortRange last = joined.isEmpty() ? null : joined.getLast();
       if (last != null && next.first() <= last.last() + 1) {
         joined.set(

@@ -89,7 +89,8 @@ final class BlockBook {
     return List.copyOf(held.values());
   }
 
-  /// Whether the request is newer than all that were seen of its tenant; from now on they are older.
+  /// Whether the request is newer than all that were seen of its tenant; from now on they are
+  /// older.
   boolean isNewest(String cluster, long attempt) {
     if (attempt <= attempts.getOrDefault(cluster, 0L)) {
       return false;
@@ -100,9 +101,9 @@ final class BlockBook {
 
   /// What is to be written down, and what is to be said then.
   record Leased(BlockEvent event, List<BlockAnswer> answers) {
-    /// Whether it may be forgotten that this was asked: nothing has changed, and a request that comes
-    /// late cannot change anything either. After a refusal it could, because the tenant looks for
-    /// another block then.
+    /// Whether it may be forgotten that this was asked: nothing has changed, and a request that
+    /// comes late cannot change anything either. After a refusal it could, because the tenant looks
+    /// for another block then.
     boolean isForgettable() {
       return event.lines().isEmpty()
           && answers.stream().allMatch(answer -> answer instanceof Granted);

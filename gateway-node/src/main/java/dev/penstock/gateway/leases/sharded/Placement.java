@@ -212,7 +212,8 @@ final class Placement extends Errand {
     }
     item.tried.add(block);
     rooms.take(block);
-    put(new Entry(item.id(), block, entry == null ? null : entry.previous(), item.size(), 0));
+    BlockId previous = entry == null || block.equals(entry.previous()) ? null : entry.previous();
+    put(new Entry(item.id(), block, previous, item.size(), 0));
     return block;
   }
 

@@ -159,7 +159,13 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
                 case LEFTOVER -> book.forget(cluster, tunnelIds, attempt);
               },
               () -> replyTo.tell(done));
-      case Refuse(var cluster, long attempt, var tunnelId, long fencing, var before, var replyTo) -> {
+      case Refuse(
+              var cluster,
+              long attempt,
+              var tunnelId,
+              long fencing,
+              var before,
+              var replyTo) -> {
         var event = book.refuse(new TunnelIdentity(cluster, tunnelId), fencing, before, attempt);
         yield write(
             event,

@@ -150,10 +150,7 @@ final class LeaseCluster implements AutoCloseable {
 
     Release release(TunnelIdentity identity) {
       try {
-        return leases
-            .releaseAll(List.of(identity))
-            .toCompletableFuture()
-            .get(60, TimeUnit.SECONDS);
+        return leases.releaseAll(List.of(identity)).toCompletableFuture().get(60, TimeUnit.SECONDS);
       } catch (Exception e) {
         throw new AssertionError(e);
       }
@@ -192,8 +189,7 @@ final class LeaseCluster implements AutoCloseable {
     return request(cluster, tunnel, wish, "{\"tunnel_id\":\"" + tunnel + "\"}");
   }
 
-  static LeaseRequest request(
-      String cluster, String tunnel, PortWish wish, String registration) {
+  static LeaseRequest request(String cluster, String tunnel, PortWish wish, String registration) {
     return new LeaseRequest(
         new TunnelIdentity(cluster, tunnel),
         Transport.TCP,

@@ -44,9 +44,7 @@ final class LeaseSimulation {
         new LeasePolicy(
             RANGE,
             new Quota(40, 100_000),
-            List.of(
-                new LeasePolicy.Tenant(
-                    "narrow", List.of(new PortRange(10_250, 10_262)), 0)),
+            List.of(new LeasePolicy.Tenant("narrow", List.of(new PortRange(10_250, 10_262)), 0)),
             List.of(new LeasePolicy.Reservation("shop", new PortRange(10_300, 10_301))));
     for (BlockId id : BlockId.all(RANGE)) {
       blocks.put(id, new Block(id));
@@ -92,8 +90,7 @@ final class LeaseSimulation {
       switch (ask) {
         case Ask.Lease lease -> {
           var leased =
-              book.lease(
-                  cluster, lease.requests(), lease.need(), attempt, now, policy, RETENTION);
+              book.lease(cluster, lease.requests(), lease.need(), attempt, now, policy, RETENTION);
           if (!leased.isForgettable()) {
             write(leased.event());
           }
@@ -264,10 +261,7 @@ final class LeaseSimulation {
             blocks
                 .get(ask.block())
                 .handle(
-                    ask,
-                    cluster,
-                    attempt,
-                    reply -> network.add(() -> reply.accept(Tenant.this))));
+                    ask, cluster, attempt, reply -> network.add(() -> reply.accept(Tenant.this))));
       }
     }
   }
@@ -329,8 +323,7 @@ final class LeaseSimulation {
     for (Block block : blocks.values()) {
       for (BlockEvent.Held tunnel : block.book.tunnels()) {
         if (tunnel.port() != null) {
-          String before =
-              held.put(tunnel.identity(), tunnel.port() + "@" + tunnel.fencing());
+          String before = held.put(tunnel.identity(), tunnel.port() + "@" + tunnel.fencing());
           require(before == null, tunnel.identity() + " has two ports: " + before);
         }
       }
@@ -361,7 +354,10 @@ final class LeaseSimulation {
     for (Block block : blocks.values()) {
       for (BlockEvent.Held held : block.book.tunnels()) {
         Tenant tenant =
-            tenants.stream().filter(it -> it.cluster.equals(held.cluster())).findAny().orElseThrow();
+            tenants.stream()
+                .filter(it -> it.cluster.equals(held.cluster()))
+                .findAny()
+                .orElseThrow();
         var entry = tenant.book.find(held.tunnelId());
         require(
             entry != null
