@@ -24,6 +24,7 @@ final class RealServer implements AutoCloseable {
 
   private final Path directory;
   private final int port;
+  private List<String> command = List.of();
   private Process process;
 
   private RealServer(String name) {
@@ -254,7 +255,18 @@ final class RealServer implements AutoCloseable {
     }
   }
 
+  /// Ends the program, its files stay.
+  void stop() {
+    stop(process);
+  }
+
+  /// Starts the program again after [#stop].
+  void startAgain() {
+    start(command);
+  }
+
   private RealServer start(List<String> command) {
+    this.command = command;
     Path log = file("server.log");
     process = Programs.start(directory, log, command);
     Runtime.getRuntime().addShutdownHook(new Thread(process::destroyForcibly));

@@ -33,14 +33,40 @@ final class Refusing extends Errand {
       return List.of();
     }
     asked = true;
-    return List.of(new Ask.Refuse(entry.block(), identity, fencing, before));
+    var refuse = new Ask.Refuse(entry.block(), identity, fencing, before);
+    BlockId previous = entry.previous();
+    return previous == null
+        ? List.of(refuse)
+        : List.of(
+            refuse,
+            new Ask.Release(previous, Ask.Purpose.LEFTOVER, List.of(identity.tunnelId())));
   }
 
   @Override
   void done(Ask ask, long attempt) {
-    revision = attempt;
-    if (before == null) {
-      remove(identity.tunnelId());
+    Entry entry = entry(identity.tunnelId());
+    if (entry == null) {
+      return;
+    }
+    switch (ask) {
+      case Ask.Refuse _ -> {
+        revision = attempt;
+        if (before == null) {
+          goTo(entry, entry.previous());
+        }
+      }
+      case Ask.Release(var block, _, _) ->
+          goTo(entry, block.equals(entry.block()) ? null : entry.block());
+      case Ask.Lease _ -> throw new IllegalStateException("ask: " + ask + " (expected: no lease)");
+    }
+  }
+
+  /// @param block where the tunnel still is; null for nowhere
+  private void goTo(Entry entry, @Nullable BlockId block) {
+    if (block == null) {
+      remove(entry.tunnelId());
+    } else {
+      put(new Entry(entry.tunnelId(), block, null, entry.characters(), entry.releasedAt()));
     }
   }
 
