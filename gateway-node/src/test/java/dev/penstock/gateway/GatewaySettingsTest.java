@@ -184,10 +184,60 @@ class GatewaySettingsTest {
   }
 
   @Test
+  void leasesAreBoundedAndReservedForEachCluster() throws IOException {
+    var settings =
+        load(
+            TOKENS
+                + """
+                  public: {ports: 10000-10099}
+                leases:
+                  retention: 2h
+                  tenants:
+                    - {cluster: lab, ports: [10000-10009, 10050-10059], max_tunnels: 5}
+                  reservations:
+                    - {cluster: shop, ports: 10005-10007}
+                store: {url: "jdbc:postgresql://db/penstock", user: penstock, password: hidden}
+                """);
+    assertThat(settings.leases().retention()).isEqualTo(Duration.ofHours(2));
+    var policy = settings.leasePolicy();
+    assertThat(policy.describe("lab")).isEqualTo("10000-10004, 10008-10009, 10050-10059");
+    assertThat(policy.describe("other")).isEqualTo("10000-10004, 10008-10099");
+    assertThat(policy.describe("shop")).isEqualTo("10000-10099");
+    assertThat(policy.quota("lab").tunnels()).isEqualTo(5);
+    assertThat(policy.quota("shop").tunnels()).isEqualTo(20_000);
+    assertThat(settings.store().toString()).contains("db/penstock").doesNotContain("hidden");
+  }
+
+  @Test
+  void leasesThatContradictEachOtherAreRefused() {
+    assertThat(
+            problems(
+                TOKENS
+                    + """
+                    leases:
+                      tenants: [{cluster: lab}, {cluster: lab}]
+                      reservations:
+                        - {cluster: lab, ports: 10000-10009}
+                        - {cluster: shop, ports: 10009-10010}
+                    store: {url: "jdbc:mysql://db/x"}
+                    """))
+        .hasSize(3)
+        .anyMatch(it -> it.contains("found \"lab\" a second time (expected: each cluster once)"))
+        .anyMatch(it -> it.contains("found 10009-10010 beside 10000-10009"))
+        .anyMatch(it -> it.contains("store.url"));
+  }
+
+  @Test
   void thePageHasEveryKeyAndNoOther() throws IOException {
     var page = ConfigurationPage.section("gateway.yaml");
     var reader =
-        ConfigReader.open(write(TOKENS + "  tls: {cert: none.pem, key: none.pem}\n"), List.of());
+        ConfigReader.open(
+            write(
+                TOKENS
+                    + "  tls: {cert: none.pem, key: none.pem}\n"
+                    + "leases:\n  tenants: [{cluster: lab}]\n"
+                    + "  reservations: [{cluster: lab, ports: 1-2}]\n"),
+            List.of());
     assertThatThrownBy(() -> GatewaySettings.of(reader)).isInstanceOf(ConfigException.class);
     assertThat(page.rows().keySet()).containsExactlyInAnyOrderElementsOf(reader.askedKeys());
   }

@@ -38,8 +38,7 @@ final class Refusing extends Errand {
     return previous == null
         ? List.of(refuse)
         : List.of(
-            refuse,
-            new Ask.Release(previous, Ask.Purpose.LEFTOVER, List.of(identity.tunnelId())));
+            refuse, new Ask.Release(previous, Ask.Purpose.LEFTOVER, List.of(identity.tunnelId())));
   }
 
   @Override

@@ -42,8 +42,7 @@ class LeaseSerializerTest {
 
   private static Stream<Wire> everything() {
     var granted =
-        new BlockAnswer.Granted(
-            16_379, 3, Origin.SYNC, 7, Change.NEW, new BlockAnswer.Fresh(HELD));
+        new BlockAnswer.Granted(16_379, 3, Origin.SYNC, 7, Change.NEW, new BlockAnswer.Fresh(HELD));
     var request = new Request("redis", Transport.TCP, 6379, 0, Origin.SYNC, "{}");
     return Stream.of(
         new BlockEvent(
@@ -64,8 +63,7 @@ class LeaseSerializerTest {
             List.of(new TenantEvent.Entry("redis", BLOCK, new BlockId(Transport.TCP, 1), 2, 0)),
             List.of("gone")),
         new TenantSnapshot(2, List.of(new TenantEvent.Entry("redis", BLOCK, null, 2, 9))),
-        new PortBlock.LeaseAll(
-            "lab", 7, BlockBook.Need.LAST_RESORT, List.of(request), anybody()),
+        new PortBlock.LeaseAll("lab", 7, BlockBook.Need.LAST_RESORT, List.of(request), anybody()),
         new PortBlock.Release("lab", 7, Errand.Ask.Purpose.END, List.of("redis"), anybody()),
         new PortBlock.Refuse("lab", 7, "redis", 3, null, anybody()),
         new PortBlock.Follow(-1, anybody()),

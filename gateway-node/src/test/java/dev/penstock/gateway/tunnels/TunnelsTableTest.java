@@ -1,0 +1,238 @@
+package dev.penstock.gateway.tunnels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.penstock.access.AccessRules;
+import dev.penstock.gateway.GatewayLab;
+import dev.penstock.gateway.leases.Lease;
+import dev.penstock.gateway.leases.LeaseAuthority;
+import dev.penstock.gateway.leases.LeaseRequest;
+import dev.penstock.gateway.leases.LeaseResult;
+import dev.penstock.gateway.leases.TableChange;
+import dev.penstock.gateway.leases.Transport;
+import dev.penstock.gateway.leases.TunnelIdentity;
+import dev.penstock.gateway.leases.TunnelRecord;
+import dev.penstock.gateway.leases.TunnelRecord.Origin;
+import dev.penstock.gateway.links.Links;
+import dev.penstock.gateway.observe.BadPeers;
+import dev.penstock.gateway.observe.GatewayMeters;
+import dev.penstock.node.Admission;
+import dev.penstock.node.NodeSystem;
+import dev.penstock.protocol.control.TunnelRegistration;
+import dev.penstock.protocol.net.ProxyFront;
+import dev.penstock.protocol.yamux.ByteBudget;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.DispatcherSelector;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/// One node of several: what its tunnels make of a table that others change, too.
+class TunnelsTableTest {
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  private final NodeSystem node = NodeSystem.start("node", 1);
+  private final Others others = new Others();
+  private final AtomicBoolean ready = new AtomicBoolean();
+  private ActorRef<Tunnels.Command> tunnels;
+
+  /// Answers when the test says so.
+  private static final class Others implements LeaseAuthority {
+    final LinkedBlockingQueue<CompletableFuture<List<Answer>>> asked = new LinkedBlockingQueue<>();
+    Consumer<List<TableChange>> follower;
+
+    @Override
+    public CompletionStage<List<Answer>> leaseAll(List<LeaseRequest> requests) {
+      var answer = new CompletableFuture<List<Answer>>();
+      asked.add(answer);
+      return answer;
+    }
+
+    @Override
+    public CompletionStage<Release> releaseAll(Collection<TunnelIdentity> identities) {
+      return CompletableFuture.completedFuture(
+          new Release.Unavailable(new Away("the store is away", Duration.ofSeconds(7))));
+    }
+
+    @Override
+    public CompletionStage<Release> releaseUnnamed(
+        Collection<TunnelIdentity> identities, Duration grace) {
+      return releaseAll(identities);
+    }
+
+    @Override
+    public CompletionStage<Release> refusedBySystem(TunnelRecord granted, TunnelRecord before) {
+      return releaseAll(List.of());
+    }
+
+    @Override
+    public void follow(Consumer<List<TableChange>> follower) {
+      this.follower = follower;
+    }
+  }
+
+  @BeforeEach
+  void start() {
+    var budget = new ByteBudget(1 << 20);
+    var meters = new GatewayMeters(new PrometheusRegistry(), budget);
+    var shared =
+        new Tunnel.Shared(
+            node.loops(),
+            new Links(10),
+            new Admission(10),
+            ProxyFront.OFF,
+            AccessRules.EVERYBODY,
+            meters,
+            new BadPeers(meters));
+    tunnels =
+        node.actors()
+            .systemActorOf(
+                Tunnels.create(
+                    new Tunnels.Setup(
+                        shared,
+                        new UdpTunnel.Shared(
+                            shared,
+                            new UdpSettings(Duration.ofMinutes(1), 10, 2048, 1 << 17),
+                            budget),
+                        others,
+                        "127.0.0.1",
+                        Duration.ZERO,
+                        () -> ready.set(true))),
+                "tunnels",
+                DispatcherSelector.blocking());
+    await().atMost(PATIENCE).until(() -> others.follower != null);
+  }
+
+  @AfterEach
+  void end() {
+    node.close();
+  }
+
+  private static TunnelRegistration registration() {
+    return GatewayLab.tunnel("redis", 6379).build();
+  }
+
+  private static TunnelRecord record(int port, long fencing) {
+    return new TunnelRecord(
+        new TunnelIdentity("lab", registration().tunnelId()),
+        Transport.TCP,
+        new Lease(port, fencing),
+        Origin.REGISTRATION,
+        registration().encode());
+  }
+
+  private void table(TableChange... changes) {
+    others.follower.accept(List.of(changes));
+  }
+
+  private static boolean listens(int port) {
+    try (var socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+      return socket.isConnected();
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  private TestProbe<Tunnels.Answer> register() {
+    var probe = TestProbe.<Tunnels.Answer>create(node.actors());
+    tunnels.tell(new Tunnels.Register("lab", registration(), probe.getRef()));
+    return probe;
+  }
+
+  private void answer(TunnelRecord tunnel, long revision) throws InterruptedException {
+    others
+        .asked
+        .poll(20, TimeUnit.SECONDS)
+        .complete(
+            List.of(
+                new LeaseAuthority.Answer.Decided(
+                    new LeaseResult.Granted(tunnel, LeaseResult.Change.NEW),
+                    new LeaseAuthority.Fresh(null),
+                    revision)));
+  }
+
+  @Test
+  void whatIsRegisteredElsewhereIsListenedForHereBeforeTheNodeIsReadyUntilItEnds()
+      throws Exception {
+    int port = GatewayLab.freePort();
+    table(new TableChange.Held(record(port, 1), 5));
+    await().atMost(PATIENCE).until(() -> listens(port));
+    assertThat(ready).isFalse();
+    table(new TableChange.Complete());
+    await().atMost(PATIENCE).untilTrue(ready);
+    table(new TableChange.Released(record(port, 1).identity(), 6));
+    await().atMost(PATIENCE).until(() -> !listens(port));
+  }
+
+  @Test
+  void aTunnelThatMovesToAnotherPortIsListenedForThere() throws Exception {
+    int before = GatewayLab.freePort();
+    table(new TableChange.Complete(), new TableChange.Held(record(before, 1), 5));
+    await().atMost(PATIENCE).until(() -> listens(before));
+    int after = GatewayLab.freePort();
+    table(new TableChange.Held(record(after, 1), 7), new TableChange.Held(record(before, 1), 6));
+    await().atMost(PATIENCE).until(() -> listens(after) && !listens(before));
+    table(new TableChange.Released(record(after, 1).identity(), 6));
+    var probe = register();
+    answer(record(after, 1), 7);
+    assertThat(probe.receiveMessage(PATIENCE)).isInstanceOf(Tunnels.Answer.Registered.class);
+    assertThat(listens(after)).isTrue();
+  }
+
+  @Test
+  void anAnswerThatTheTableHasOvertakenBindsNothing() throws Exception {
+    int port = GatewayLab.freePort();
+    table(new TableChange.Complete());
+    var probe = register();
+    var asked = others.asked.poll(20, TimeUnit.SECONDS);
+    others.asked.add(asked);
+    table(
+        new TableChange.Held(record(port, 1), 5),
+        new TableChange.Released(record(port, 1).identity(), 6));
+    var listed = TestProbe.<Tunnels.Listed>create(node.actors());
+    tunnels.tell(new Tunnels.ListAll("lab", listed.getRef()));
+    assertThat(listed.receiveMessage(PATIENCE).tunnels()).isEmpty();
+    answer(record(port, 1), 5);
+    assertThat(probe.receiveMessage(PATIENCE)).isInstanceOf(Tunnels.Answer.Unavailable.class);
+    assertThat(listens(port)).isFalse();
+  }
+
+  @Test
+  void anAnswerThatComesAfterTheTableHasToldOfItIsARegistration() throws Exception {
+    int port = GatewayLab.freePort();
+    table(new TableChange.Complete());
+    var probe = register();
+    table(new TableChange.Held(record(port, 1), 5));
+    await().atMost(PATIENCE).until(() -> listens(port));
+    answer(record(port, 1), 5);
+    assertThat(probe.receiveMessage(PATIENCE)).isInstanceOf(Tunnels.Answer.Registered.class);
+  }
+
+  @Test
+  void aStoreThatIsAwayIsSaidWithTheTimeToComeBackAndTheTunnelStays() throws Exception {
+    int port = GatewayLab.freePort();
+    table(new TableChange.Complete(), new TableChange.Held(record(port, 1), 5));
+    await().atMost(PATIENCE).until(() -> listens(port));
+    var probe = TestProbe.<Tunnels.Deregistered>create(node.actors());
+    tunnels.tell(new Tunnels.Deregister(record(port, 1).identity(), probe.getRef()));
+    assertThat(probe.receiveMessage(PATIENCE))
+        .isEqualTo(
+            new Tunnels.Deregistered.Unavailable("the store is away", Duration.ofSeconds(7)));
+    assertThat(listens(port)).isTrue();
+  }
+}
