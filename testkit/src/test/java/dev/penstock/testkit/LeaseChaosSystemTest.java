@@ -40,10 +40,10 @@ import org.apache.pekko.cluster.typed.Cluster;
 import org.apache.pekko.cluster.typed.JoinSeedNodes;
 import org.junit.jupiter.api.Test;
 
-/// Many clients register and release at once through three nodes on PostgreSQL, while nodes are lost
-/// and come anew and the database goes away and comes back.
+/// Many clients register and release at once through three nodes on PostgreSQL, while nodes are
+/// lost and come anew and the database goes away and comes back.
 class LeaseChaosSystemTest {
-  private static final Duration PATIENCE = Duration.ofSeconds(120);
+  private static final Duration PATIENCE = Duration.ofMinutes(2);
   private static final PortRange RANGE = new PortRange(20_000, 20_600);
   private static final int CLIENTS = 6;
   private static final int TUNNELS = 40;
@@ -86,12 +86,8 @@ class LeaseChaosSystemTest {
                   .withFallback(ConfigFactory.load()));
       var cluster = Cluster.get(system);
       var seed = others.isEmpty() ? system : others.getFirst().system;
-      cluster
-          .manager()
-          .tell(new JoinSeedNodes(List.of(Cluster.get(seed).selfMember().address())));
-      await()
-          .atMost(PATIENCE)
-          .until(() -> cluster.selfMember().status().equals(MemberStatus.up()));
+      cluster.manager().tell(new JoinSeedNodes(List.of(Cluster.get(seed).selfMember().address())));
+      await().atMost(PATIENCE).until(() -> cluster.selfMember().status().equals(MemberStatus.up()));
       leases =
           ShardedLeases.start(
               system, LeasePolicy.open(RANGE, Quota.ofTunnels(1_000)), Duration.ofHours(1));
@@ -133,15 +129,17 @@ class LeaseChaosSystemTest {
 
   /// One call of a client, through any node, recorded.
   private void call(SplittableRandom random) throws InterruptedException {
-    var identity =
-        new TunnelIdentity("tenant" + random.nextInt(3), "t" + random.nextInt(TUNNELS));
+    var identity = new TunnelIdentity("tenant" + random.nextInt(3), "t" + random.nextInt(TUNNELS));
     Node node = nodes.get(random.nextInt(nodes.size()));
     long began = System.nanoTime();
     if (random.nextInt(3) == 0) {
       Release release = null;
       try {
         release =
-            node.leases.releaseAll(List.of(identity)).toCompletableFuture().get(15, TimeUnit.SECONDS);
+            node.leases
+                .releaseAll(List.of(identity))
+                .toCompletableFuture()
+                .get(15, TimeUnit.SECONDS);
       } catch (ExecutionException | TimeoutException | IllegalStateException e) {
         // The node is gone; whether the release is done nobody knows.
       }
@@ -227,8 +225,10 @@ class LeaseChaosSystemTest {
       for (TableChange.Held held : List.copyOf(node.table.values())) {
         history.seen(tunnel(held.tunnel().identity()), lease(held.tunnel()));
       }
-      node.table.values().forEach(held ->
-          history.atTheEnd(tunnel(held.tunnel().identity()), lease(held.tunnel())));
+      node.table
+          .values()
+          .forEach(
+              held -> history.atTheEnd(tunnel(held.tunnel().identity()), lease(held.tunnel())));
       System.out.println(history.size() + " calls answered");
       assertThat(history.violations()).isEmpty();
     } finally {

@@ -5,11 +5,12 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 
-/// What many clients did with leases at the same time, and what they were told. [#violations] proves
-/// that no port had two owners at one fencing number and that no acknowledged lease was lost, or
-/// names where that is not so.
+/// What many clients did with leases at the same time, and what they were told. [#violations]
+/// proves that no port had two owners at one fencing number and that no acknowledged lease was
+/// lost, or names where that is not so.
 ///
 /// A call has a beginning and an end in time and takes effect at one moment between them. One that
 /// had no answer, or the answer that nothing is known, may take effect at any later moment, or
@@ -91,7 +92,7 @@ public final class LeaseHistory {
   }
 
   /// One port at one number is one tunnel's.
-  private void twoOwners(TreeSet<String> found) {
+  private void twoOwners(Set<String> found) {
     Map<Lease, Tunnel> owners = new HashMap<>();
     var all = new ArrayList<>(sightings);
     grants.forEach(grant -> all.add(new Seen(grant.tunnel(), grant.lease())));
@@ -127,7 +128,7 @@ public final class LeaseHistory {
   }
 
   /// A port goes to another tunnel only after a release, and with a higher number.
-  private void portsGivenAway(TreeSet<String> found) {
+  private void portsGivenAway(Set<String> found) {
     var byPort = new HashMap<String, List<Granted>>();
     for (Granted grant : grants) {
       byPort.computeIfAbsent(grant.lease().number(), _ -> new ArrayList<>()).add(grant);
@@ -176,7 +177,7 @@ public final class LeaseHistory {
   }
 
   /// A tunnel has the same lease as long as it is not released.
-  private void changedWithoutRelease(TreeSet<String> found) {
+  private void changedWithoutRelease(Set<String> found) {
     var byTunnel = new HashMap<Tunnel, List<Granted>>();
     for (Granted grant : grants) {
       byTunnel.computeIfAbsent(grant.tunnel(), _ -> new ArrayList<>()).add(grant);
@@ -201,7 +202,7 @@ public final class LeaseHistory {
   }
 
   /// What was acknowledged and cannot have been released since is there at the end.
-  private void lost(TreeSet<String> found) {
+  private void lost(Set<String> found) {
     for (Granted grant : grants) {
       if (mayHaveBeenReleased(grant, NEVER)) {
         continue;
@@ -211,7 +212,12 @@ public final class LeaseHistory {
         found.add(grant.tunnel() + ": " + grant.lease() + " was acknowledged and is lost");
       } else if (!now.isSameAs(grant.lease())) {
         found.add(
-            grant.tunnel() + ": " + grant.lease() + " was acknowledged and is " + now + " at the end");
+            grant.tunnel()
+                + ": "
+                + grant.lease()
+                + " was acknowledged and is "
+                + now
+                + " at the end");
       }
     }
   }

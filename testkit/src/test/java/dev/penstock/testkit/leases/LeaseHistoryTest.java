@@ -89,8 +89,7 @@ class LeaseHistoryTest {
     history.granted(CACHE, lease(16_379, 4), 5, 6);
     endsAsItIs(CACHE, lease(16_379, 4));
     assertThat(history.violations())
-        .containsExactly(
-            "tcp 16379: fencing number 4 of " + CACHE + " after 5 of " + REDIS);
+        .containsExactly("tcp 16379: fencing number 4 of " + CACHE + " after 5 of " + REDIS);
   }
 
   @Test
