@@ -7,7 +7,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class LeaseSimulationTest {
-  private static final int STEPS = 4_000;
+  private static final int STEPS = 6_000;
 
   static LongStream seeds() {
     Long pinned = Long.getLong("seed");
