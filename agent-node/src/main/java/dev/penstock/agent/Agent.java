@@ -1,5 +1,7 @@
 package dev.penstock.agent;
 
+import static java.util.stream.Collectors.joining;
+
 import dev.penstock.agent.connect.ApiAddresses;
 import dev.penstock.agent.connect.Outbound;
 import dev.penstock.agent.observe.AgentMeters;
@@ -16,6 +18,7 @@ import dev.penstock.protocol.yamux.SessionSettings;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.URI;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -104,7 +107,8 @@ public final class Agent implements RunningNode.Drainable {
                   + (e.getCause() == null ? e : e.getCause()).getMessage());
     }
     log.atInfo()
-        .addKeyValue("gateway", settings.apiUrls())
+        .addKeyValue(
+            "gateway", settings.apiUrls().stream().map(URI::toString).collect(joining(", ")))
         .addKeyValue("services", settings.exposed().size())
         .addKeyValue("management", management.address())
         .addKeyValue("transport", node.loops().transport())

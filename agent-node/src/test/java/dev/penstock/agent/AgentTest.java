@@ -219,7 +219,7 @@ class AgentTest {
     var link = gateway.nextLink();
     gateway.nextAsked().take();
     assertThat(next(reachable)).startsWith("redis  tcp");
-    kill("/user/supervisor/link-0");
+    kill("/user/supervisor/link-1");
     link.awaitEnd();
     gateway.nextLink();
     gateway.nextAsked().take();

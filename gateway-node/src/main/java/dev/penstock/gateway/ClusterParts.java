@@ -125,10 +125,11 @@ final class ClusterParts {
         .toList();
   }
 
+  /// By their addresses: a node that was started again is the same to an agent.
   private record ToldToAgents(Nodes all) implements NodeDirectory {
     @Override
     public String self() {
-      return all.self().id().toString();
+      return all.self().id().address().toString();
     }
 
     @Override
@@ -138,7 +139,7 @@ final class ClusterParts {
 
     private static GatewayNode told(NodeInfo node) {
       URI url = node.linksUrl();
-      return new GatewayNode(node.id().toString(), url == null ? "" : url.toString());
+      return new GatewayNode(node.id().address().toString(), url == null ? "" : url.toString());
     }
 
     @Override

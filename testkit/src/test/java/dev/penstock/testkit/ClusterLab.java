@@ -1,5 +1,6 @@
 package dev.penstock.testkit;
 
+import dev.penstock.testkit.cluster.LocalDatabase;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -7,13 +8,16 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /// A cluster of gateways in processes of their own on 127.0.0.2, 127.0.0.3, …, all with the same
 /// ports, and an agent. The nodes reach each other through proxies that can be cut. Nodes count
@@ -44,6 +48,7 @@ final class ClusterLab implements AutoCloseable {
   private final List<String> settings = new ArrayList<>();
   private final List<String> clusterSettings = new ArrayList<>();
   private NodeProcess agent;
+  private LocalDatabase database;
 
   private ClusterLab(Path directory, int count) {
     this.directory = directory;
@@ -58,7 +63,7 @@ final class ClusterLab implements AutoCloseable {
     return new ClusterLab(directory, count);
   }
 
-  /// More of every gateway's file, at the top level, such as `store: {url: …}`.
+  /// More of every gateway's file, at the top level, such as `leases: {…}`.
   ClusterLab with(String yaml) {
     settings.add(yaml);
     return this;
@@ -83,7 +88,15 @@ final class ClusterLab implements AutoCloseable {
   }
 
   /// Starts the nodes, all at once; returns when every one is ready.
-  ClusterLab start() throws IOException {
+  ClusterLab start() throws IOException, InterruptedException {
+    // Not in the test's directory, which only this user may enter: PostgreSQL has one of its own.
+    Path files = Files.createTempDirectory("penstock-lab-");
+    Files.setPosixFilePermissions(files, PosixFilePermissions.fromString("rwxr-xr-x"));
+    database = LocalDatabase.start(files.resolve("database"));
+    owned.add(() -> {
+      database.close();
+      delete(files);
+    });
     for (int i = 0; i < nodes.length; i++) {
       proxies.add(
           new CutLinks(
@@ -254,6 +267,7 @@ final class ClusterLab implements AutoCloseable {
                   - {token: %s, cluster: lab}
             management:
               listen: 127.0.0.1:%d
+            store: {url: "%s", user: %s}
             cluster:
               enabled: true
               name: lab
@@ -272,6 +286,8 @@ final class ClusterLab implements AutoCloseable {
                     host,
                     TOKEN,
                     managementPorts.get(node),
+                    database.url(),
+                    database.user(),
                     host,
                     controlPort,
                     host,
@@ -304,6 +320,14 @@ final class ClusterLab implements AutoCloseable {
         closeable.close();
       } catch (Exception e) {
         throw new IllegalStateException(e);
+      }
+    }
+  }
+
+  private static void delete(Path files) throws IOException {
+    try (Stream<Path> all = Files.walk(files)) {
+      for (Path one : all.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(one);
       }
     }
   }

@@ -472,6 +472,10 @@ public final class AgentLink {
 
   private Behavior<Command> stopped() {
     stopped = true;
+    if (up && !ended) {
+      // By a fault of ours: the end of the link would have been told before.
+      streams.meters().linkEnded(LinkEnd.Cause.CLOSED);
+    }
     if (link != null) {
       link.close(WebSocketMessage.Close.GOING_AWAY, "the agent ends");
     }

@@ -20,14 +20,15 @@ import org.h2.tools.Server;
 /// @param url for `store.url`
 /// @param user for `store.user`
 /// @param what for people
-record LocalDatabase(String url, String user, String what, Runnable end) implements AutoCloseable {
+public record LocalDatabase(String url, String user, String what, Runnable end)
+    implements AutoCloseable {
   private static final int INIT_SECONDS = 60;
   private static final String UNPRIVILEGED = "nobody";
 
   /// Starts PostgreSQL when `initdb` is found, else H2.
   ///
   /// @param directory made when it is not there
-  static LocalDatabase start(Path directory) throws IOException, InterruptedException {
+  public static LocalDatabase start(Path directory) throws IOException, InterruptedException {
     Files.createDirectories(directory);
     Optional<Path> binaries = postgres();
     return binaries.isPresent() ? postgres(binaries.get(), directory) : h2(directory);

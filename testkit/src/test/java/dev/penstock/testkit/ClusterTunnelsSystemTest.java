@@ -1,0 +1,165 @@
+package dev.penstock.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.penstock.testkit.EchoService.Behaviour;
+import java.io.IOException;
+import java.net.Socket;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Every node of a cluster serves every tunnel, whichever nodes the agent's links are at, and goes
+/// on when another is killed or leaves.
+@Timeout(300)
+class ClusterTunnelsSystemTest {
+  private static final Duration PATIENCE = Limits.time(Duration.ofSeconds(20));
+  private static final Payload BULK = new Payload(7, 64L * 1024 * 1024);
+  private static final int NODES = 3;
+  private static final int LINKS = 2;
+
+  @TempDir Path directory;
+
+  private ClusterLab lab;
+
+  @BeforeEach
+  void prepare() {
+    lab =
+        ClusterLab.in(directory, NODES)
+            .expose("echo", EchoService.start(Behaviour.echo()))
+            .expose("digest", EchoService.start(Behaviour.digest()));
+  }
+
+  @AfterEach
+  void end() {
+    lab.close();
+  }
+
+  @Test
+  void bulkThroughEachNodeArrivesWholeAndIsAnsweredAfterItsEnd() throws Exception {
+    startAll();
+    var answers = new ArrayList<CompletableFuture<Payload.Digest>>();
+    for (int node = 0; node < NODES; node++) {
+      answers.add(digestThrough(node));
+    }
+    for (var answer : answers) {
+      assertThat(answer.join()).as(lab::report).isEqualTo(BULK.digest());
+    }
+    assertThat(
+            lab.node(0).metric("relay_streams_total", "out")
+                + lab.node(1).metric("relay_streams_total", "out")
+                + lab.node(2).metric("relay_streams_total", "out"))
+        .as("streams that took the way over another node")
+        .isPositive();
+  }
+
+  @Test
+  void aKilledNodeCostsItsOwnConnectionsAndNoOther() throws Exception {
+    startAll();
+    int killed = nodesWithLinks().getFirst();
+    var others = List.of(0, 1, 2).stream().filter(node -> node != killed).toList();
+    var over = new AtomicBoolean();
+    var served = new AtomicInteger();
+    CompletableFuture<Void> clients =
+        CompletableFuture.runAsync(() -> connectAgainAndAgain(others, over, served));
+    await().atMost(PATIENCE).until(() -> served.get() > 10);
+    lab.node(killed).kill();
+    await("the lost link is back elsewhere")
+        .atMost(PATIENCE)
+        .until(() -> others.stream().mapToDouble(this::links).sum() == LINKS);
+    int before = served.get();
+    await().atMost(PATIENCE).until(() -> served.get() > before + 10);
+    over.set(true);
+    clients.join();
+  }
+
+  @Test
+  void aNodeThatLeavesLetsItsClientsFinish() throws Exception {
+    startAll();
+    int leaving = nodesWithLinks().getFirst();
+    try (Socket client = lab.connect(leaving, "echo")) {
+      roundTrip(client);
+      lab.node(leaving).signal("TERM");
+      await("the agent has moved")
+          .atMost(PATIENCE)
+          .until(() ->
+              List.of(0, 1, 2).stream()
+                      .filter(node -> node != leaving)
+                      .mapToDouble(this::links)
+                      .sum()
+                  == LINKS);
+      for (int i = 0; i < 20; i++) {
+        roundTrip(client);
+      }
+      for (int node = 0; node < NODES; node++) {
+        if (node != leaving) {
+          assertThat(lab.echoes(node, "echo")).as(lab::report).isTrue();
+        }
+      }
+    }
+    assertThat(lab.node(leaving).awaitExit()).as(lab::report).isZero();
+  }
+
+  private void startAll() throws Exception {
+    lab.start();
+    lab.startAgent(0);
+    for (int node = 0; node < NODES; node++) {
+      int at = node;
+      await("node " + at + " serves").atMost(PATIENCE).until(() -> lab.echoes(at, "echo"));
+    }
+    await("links at two nodes").atMost(PATIENCE).until(() -> nodesWithLinks().size() == LINKS);
+  }
+
+  private List<Integer> nodesWithLinks() {
+    return List.of(0, 1, 2).stream().filter(node -> links(node) > 0).toList();
+  }
+
+  private double links(int node) {
+    return lab.node(node).metrics().getOrDefault("penstock_gateway_links", 0.0);
+  }
+
+  private CompletableFuture<Payload.Digest> digestThrough(int node) {
+    return CompletableFuture.supplyAsync(() -> {
+      try (Socket client = lab.connect(node, "digest")) {
+        BULK.write(client.getOutputStream());
+        client.shutdownOutput();
+        return Payload.Digest.read(client.getInputStream());
+      } catch (IOException e) {
+        throw new CompletionException("node " + node, e);
+      }
+    });
+  }
+
+  private void connectAgainAndAgain(List<Integer> at, AtomicBoolean over, AtomicInteger served) {
+    while (!over.get()) {
+      for (int node : at) {
+        try (Socket client = lab.connect(node, "echo")) {
+          roundTrip(client);
+          served.incrementAndGet();
+        } catch (IOException e) {
+          // A stream that was on its way over the killed node is lost with it.
+          if (!"Connection reset".equals(e.getMessage())) {
+            throw new CompletionException("node " + node, e);
+          }
+        }
+      }
+    }
+  }
+
+  private static void roundTrip(Socket client) throws IOException {
+    client.setSoTimeout((int) PATIENCE.toMillis());
+    client.getOutputStream().write('?');
+    assertThat(client.getInputStream().read()).isEqualTo('?');
+  }
+}
