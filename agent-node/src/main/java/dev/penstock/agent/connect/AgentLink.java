@@ -265,16 +265,19 @@ public final class AgentLink {
       return;
     }
     var at = DispatcherSelector.fromConfig(setup.loop().dispatcher());
-    ActorRef<?> carrier =
-        switch (header.protocol()) {
-          case TCP ->
-              context.spawnAnonymous(
-                  TargetStream.create(streams, stream, header, agreed, materializer), at);
-          case UDP ->
-              context.spawnAnonymous(TargetFlow.create(setup.flows(), stream, header, agreed), at);
-        };
-    running++;
-    context.watchWith(carrier, new StreamGone());
+    switch (header.protocol()) {
+      case TCP -> {
+        running++;
+        context.watchWith(
+            context.spawnAnonymous(
+                TargetStream.create(streams, stream, header, agreed, materializer), at),
+            new StreamGone());
+      }
+      // Nobody waits for the end of a flow when the link retires: it has none of its own, and its
+      // next datagram takes another link.
+      case UDP ->
+          context.spawnAnonymous(TargetFlow.create(setup.flows(), stream, header, agreed), at);
+    }
   }
 
   private void dial() {

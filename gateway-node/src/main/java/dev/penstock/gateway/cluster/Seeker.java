@@ -10,7 +10,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,6 +29,7 @@ final class Seeker implements AutoCloseable {
   private final HostPort self;
   private final Consumer<List<HostPort>> ask;
   private volatile String state = "nothing looked up yet";
+  private final CountDownLatch over = new CountDownLatch(1);
   private final Thread thread;
 
   /// @param self this node's address as it is looked up
@@ -52,7 +55,7 @@ final class Seeker implements AutoCloseable {
   private void run() {
     String logged = "";
     try {
-      while (true) {
+      do {
         try {
           Set<HostPort> found = lookup.nodes();
           state = "found " + found.stream().sorted(Formation.ORDER).toList();
@@ -66,8 +69,7 @@ final class Seeker implements AutoCloseable {
           logged = state;
           log.atInfo().addKeyValue("result", state).log("Nodes of the cluster were looked up");
         }
-        Thread.sleep(PERIOD);
-      }
+      } while (!over.await(PERIOD.toMillis(), TimeUnit.MILLISECONDS));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -94,6 +96,7 @@ final class Seeker implements AutoCloseable {
 
   @Override
   public void close() {
+    over.countDown();
     thread.interrupt();
   }
 }

@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -49,6 +50,7 @@ final class LocalCluster implements AutoCloseable {
   private final LocalDatabase database;
   private final Balancer balancer = new Balancer(() -> this.ready);
   private final Thread watch = Thread.ofVirtual().name("watch").unstarted(this::watch);
+  private final CountDownLatch ending = new CountDownLatch(1);
   private volatile List<InetAddress> ready = List.of();
 
   private LocalCluster(Path directory, int count, LocalDatabase database) {
@@ -165,15 +167,19 @@ final class LocalCluster implements AutoCloseable {
         throw new IOException(
             "ready: " + ready.size() + " nodes (expected: " + nodes.size() + " within 2 minutes)");
       }
-      Thread.sleep(PERIOD);
+      pause();
       look();
     }
   }
 
+  /// Until it is time to look again; whether the cluster ends instead.
+  private boolean pause() throws InterruptedException {
+    return ending.await(PERIOD.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
   private void watch() {
     try {
-      while (true) {
-        Thread.sleep(PERIOD);
+      while (!pause()) {
         look();
         frontTunnels();
       }
@@ -231,6 +237,7 @@ final class LocalCluster implements AutoCloseable {
   /// Ends the load balancer, then all nodes at once in order, then the database.
   @Override
   public void close() throws IOException {
+    ending.countDown();
     watch.interrupt();
     balancer.close();
     processes.forEach(Process::destroy);
