@@ -182,7 +182,8 @@ class ClusterNodeTest {
             TestNode.address(),
             settings -> with(settings, settings.name(), Secret.of("another secret of nodes")));
     assertRefused(stranger);
-    assertThat(one.node.nodes().all()).hasSize(1);
+    // Itself, once its own entry has come round, and nobody else.
+    await().atMost(PATIENCE).until(() -> one.node.nodes().all().size() == 1);
     await()
         .atMost(PATIENCE)
         .until(() -> one.metric("penstock_gateway_cluster_joins_refused_total", "") > 0);
