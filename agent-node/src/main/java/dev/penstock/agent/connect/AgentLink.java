@@ -39,7 +39,6 @@ import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.apache.pekko.stream.Materializer;
-import org.apache.pekko.stream.javadsl.Keep;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -332,18 +331,13 @@ public final class AgentLink {
   }
 
   private void dialled(WebSocketConnection connection) {
-    var stage =
-        new LinkStage(
-            setup.loop(),
+    link =
+        LinkStage.run(
+            connection,
             outbound.linkSettings(),
             outbound.budget(),
-            new ToActor(context.getSelf(), streams.meters()));
-    link =
-        connection
-            .flow()
-            .joinMat(stage, Keep.right())
-            .withAttributes(setup.loop().attributes())
-            .run(materializer);
+            new ToActor(context.getSelf(), streams.meters()),
+            materializer);
     timers.startSingleTimer(new NoHello(), outbound.webSocket().handshakeTimeout());
   }
 

@@ -28,7 +28,6 @@ import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.apache.pekko.stream.Materializer;
-import org.apache.pekko.stream.javadsl.Keep;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -160,15 +159,13 @@ public final class Registrar {
   }
 
   private void register(WebSocketConnection connection) {
-    var stage =
-        new LinkStage(
-            loop, outbound.linkSettings(), outbound.budget(), new ToActor(context.getSelf()));
     link =
-        connection
-            .flow()
-            .joinMat(stage, Keep.right())
-            .withAttributes(loop.attributes())
-            .run(materializer);
+        LinkStage.run(
+            connection,
+            outbound.linkSettings(),
+            outbound.budget(),
+            new ToActor(context.getSelf()),
+            materializer);
     var settings = outbound.settings();
     String name = settings.clusterName() == null ? settings.id() : settings.clusterName();
     link.send(

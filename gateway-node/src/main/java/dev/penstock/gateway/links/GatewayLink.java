@@ -40,7 +40,6 @@ import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.apache.pekko.stream.Materializer;
-import org.apache.pekko.stream.javadsl.Keep;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -238,19 +237,13 @@ public final class GatewayLink {
     return Behaviors.setup(context ->
         Behaviors.withTimers(timers -> {
           var materializer = setup.connection().loop().materializer(context);
-          var stage =
-              new LinkStage(
-                  setup.connection().loop(),
+          Link link =
+              LinkStage.run(
+                  setup.connection(),
                   setup.shared().settings(),
                   setup.shared().budget(),
-                  new ToActor(context.getSelf(), setup.shared().meters()));
-          Link link =
-              setup
-                  .connection()
-                  .flow()
-                  .joinMat(stage, Keep.right())
-                  .withAttributes(setup.connection().loop().attributes())
-                  .run(materializer);
+                  new ToActor(context.getSelf(), setup.shared().meters()),
+                  materializer);
           return new GatewayLink(context, timers, setup, link, materializer).start();
         }));
   }

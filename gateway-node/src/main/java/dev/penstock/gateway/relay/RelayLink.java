@@ -33,7 +33,6 @@ import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.apache.pekko.stream.Materializer;
-import org.apache.pekko.stream.javadsl.Keep;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -167,18 +166,13 @@ final class RelayLink {
     comingUp = false;
     failures = 0;
     slot.restNoMore();
-    var stage =
-        new LinkStage(
-            slot.loop(),
+    Link link =
+        LinkStage.run(
+            connection,
             shared.settings().link(),
             shared.budget(),
-            new ToActor(context.getSelf(), shared));
-    Link link =
-        connection
-            .flow()
-            .joinMat(stage, Keep.right())
-            .withAttributes(slot.loop().attributes())
-            .run(materializer);
+            new ToActor(context.getSelf(), shared),
+            materializer);
     link.startBetweenNodes(Role.CLIENT);
     slot.link(link);
     shared.meters().linkUp(RelayMeters.End.OUT);

@@ -21,7 +21,6 @@ import org.apache.pekko.actor.typed.DispatcherSelector;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.stream.Materializer;
-import org.apache.pekko.stream.javadsl.Keep;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -67,18 +66,13 @@ final class RelayPeer {
   }
 
   private Behavior<Command> start() {
-    var stage =
-        new LinkStage(
-            connection.loop(),
+    Link link =
+        LinkStage.run(
+            connection,
             shared.settings().link(),
             shared.budget(),
-            new ToActor(context.getSelf(), shared));
-    Link link =
-        connection
-            .flow()
-            .joinMat(stage, Keep.right())
-            .withAttributes(connection.loop().attributes())
-            .run(materializer);
+            new ToActor(context.getSelf(), shared),
+            materializer);
     link.startBetweenNodes(Role.SERVER);
     shared.meters().linkUp(RelayMeters.End.IN);
     log.atInfo()

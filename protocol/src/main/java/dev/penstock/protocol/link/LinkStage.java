@@ -16,6 +16,7 @@ import dev.penstock.protocol.json.OriginalPacing;
 import dev.penstock.protocol.json.OriginalSession;
 import dev.penstock.protocol.json.OriginalStream;
 import dev.penstock.protocol.json.TunnelFault;
+import dev.penstock.protocol.net.Connection;
 import dev.penstock.protocol.net.Loop;
 import dev.penstock.protocol.net.WebSocketMessage;
 import dev.penstock.protocol.net.WebSocketViolation;
@@ -40,7 +41,9 @@ import org.apache.pekko.japi.Pair;
 import org.apache.pekko.stream.Attributes;
 import org.apache.pekko.stream.FlowShape;
 import org.apache.pekko.stream.Inlet;
+import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.stream.Outlet;
+import org.apache.pekko.stream.javadsl.Keep;
 import org.apache.pekko.stream.stage.AbstractGraphStageWithMaterializedValue;
 import org.apache.pekko.stream.stage.AsyncCallback;
 import org.apache.pekko.stream.stage.GraphStageLogic;
@@ -76,6 +79,23 @@ public final class LinkStage
   private final Inlet<WebSocketMessage> in = Inlet.create("LinkStage.in");
   private final Outlet<WebSocketMessage> out = Outlet.create("LinkStage.out");
   private final FlowShape<WebSocketMessage, WebSocketMessage> shape = FlowShape.of(in, out);
+
+  /// Begins a link over a connection, on the connection's loop.
+  ///
+  /// @param processBudget bytes that all links of this process may hold for slow readers
+  public static Link run(
+      Connection<WebSocketMessage> connection,
+      LinkSettings settings,
+      ByteBudget processBudget,
+      LinkListener listener,
+      Materializer materializer) {
+    Loop loop = connection.loop();
+    return connection
+        .flow()
+        .joinMat(new LinkStage(loop, settings, processBudget, listener), Keep.right())
+        .withAttributes(loop.attributes())
+        .run(materializer);
+  }
 
   /// @param loop where the graph will run
   /// @param processBudget bytes that all links of this process may hold for slow readers
