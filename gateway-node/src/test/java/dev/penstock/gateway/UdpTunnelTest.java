@@ -298,6 +298,22 @@ class UdpTunnelTest {
   }
 
   @Test
+  void aRefusalThatComesBeforeTheFirstDatagramWasHandedOverLosesNone() throws Exception {
+    start("");
+    FakeAgent refusing = link(Service.refusing(DialStatus.Code.REFUSED, "first"), OURS);
+    DatagramSocket first = client();
+    say(first, "first");
+    Patiently.until(() -> refusing.heard().contains("first"));
+    // From now on it refuses at once.
+    link(Service.echo(), OURS);
+    for (int i = 0; i < 200; i++) {
+      DatagramSocket client = client();
+      say(client, "datagram " + i);
+      assertThat(hear(client)).isEqualTo("datagram " + i);
+    }
+  }
+
+  @Test
   void aMalformedFrameEndsItsFlowAndNoOther() throws Exception {
     start("");
     link(

@@ -180,6 +180,13 @@ public final class UdpFlow {
     }
   }
 
+  /// Hands nothing over to `by` any more.
+  void leave(UdpSession.Carrier by) {
+    if (carrier == by) {
+      carrier = null;
+    }
+  }
+
   void reached() {
     if (!over) {
       port.reached(this);

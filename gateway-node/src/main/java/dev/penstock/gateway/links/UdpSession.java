@@ -164,6 +164,9 @@ public final class UdpSession {
 
     private boolean ended;
 
+    /// After a failed dial, until the flow hands nothing over any more: all that may be said again.
+    private @Nullable List<ByteBuffer> unsent;
+
     Carrier(UdpFlow flow, Way link, ActorRef<Command> actor) {
       this.flow = flow;
       this.link = link;
@@ -202,6 +205,10 @@ public final class UdpSession {
 
     /// A batch of the client's datagrams.
     void take(List<ByteBuffer> batch) {
+      if (unsent != null) {
+        unsent.addAll(batch);
+        return;
+      }
       if (ended || stream == null) {
         flow.traffic().addDropped(DatagramDrop.SESSION_ENDED, batch.size());
         return;
@@ -307,13 +314,26 @@ public final class UdpSession {
       if (end.cause() == StreamEnd.Cause.DIAL_FAILED) {
         var again = early == null ? new ArrayList<ByteBuffer>() : new ArrayList<>(early);
         again.addAll(waiting);
-        flow.loop().run(() -> flow.notCarried(link, again, end));
+        giveBack(again, end);
       } else {
         flow.traffic().addDropped(DatagramDrop.SESSION_ENDED, waiting.size());
         flow.loop().run(flow::ended);
       }
       waiting.clear();
       actor.tell(new Ended(end));
+    }
+
+    /// The flow may have handed over more, which is still on its way here: it stops that first.
+    private void giveBack(List<ByteBuffer> again, StreamEnd end) {
+      unsent = again;
+      flow.loop()
+          .run(() -> {
+            flow.leave(this);
+            loop.run(() -> {
+              unsent = null;
+              flow.loop().run(() -> flow.notCarried(link, again, end));
+            });
+          });
     }
   }
 }
