@@ -32,6 +32,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /// What the keys of `tunnels.tcp`, `tunnels.routing` and of a service do to real connections.
 class ServiceLimitsTest {
@@ -195,9 +197,11 @@ class ServiceLimitsTest {
         .isInstanceOf(java.net.SocketTimeoutException.class);
   }
 
-  @Test
-  void noPieceOfAServicesBytesIsLargerThanItsBuffer() throws Exception {
-    FakeLink link = link("tcp: {buffer_size: 2KiB}", "");
+  @ParameterizedTest
+  @CsvSource({"tcp: {buffer_size: 2KiB}, ''", "tcp: {buffer_size: 1MiB}, tcp: {buffer_size: 2KiB}"})
+  void noPieceOfAServicesBytesIsLargerThanItsBuffer(String ofAll, String ofService)
+      throws Exception {
+    FakeLink link = link(ofAll, ofService);
     var stream = connected(link);
     accept().getOutputStream().write("x".repeat(100_000).getBytes(US_ASCII));
     stream.awaitHeard("x".repeat(100_000));
@@ -248,10 +252,11 @@ class ServiceLimitsTest {
     assertThat(keepAliveTimer(socket.getPort()).orElseThrow()).isBetween(1L, 20L);
   }
 
-  @Test
+  @ParameterizedTest
+  @CsvSource({"tcp: {keepalive: false}, ''", "'', tcp: {keepalive: false}"})
   @EnabledOnOs(OS.LINUX)
-  void keepAliveMayBeOffForAService() throws Exception {
-    FakeLink link = link("", "tcp: {keepalive: false}");
+  void keepAliveMayBeOff(String ofAll, String ofService) throws Exception {
+    FakeLink link = link(ofAll, ofService);
     connected(link);
     Socket socket = accept();
     socket.getOutputStream().write('x');

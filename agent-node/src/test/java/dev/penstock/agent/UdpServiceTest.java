@@ -251,6 +251,22 @@ class UdpServiceTest {
   }
 
   @Test
+  void aServiceMayHaveLimitsOfItsOwn() throws Exception {
+    start(
+        "",
+        service("dns", PORT, echo())
+            .replace("}", ", udp: {buffer_size: 512, session_timeout: 1s, max_sessions: 1}}"));
+    FakeStream stream = link.openDatagrams(DNS, PORT);
+    stream.awaitConnected();
+    assertThat(link.openDatagrams(DNS, PORT).awaitEnd().dial().code())
+        .isEqualTo(DialStatus.Code.OVER_LIMIT);
+    stream.say("\2\1" + "x".repeat(513) + frame("ok"));
+    stream.awaitHeard(frame("ok"));
+    assertThat(metric(errors("too_large"))).isEqualTo(1);
+    assertThat(stream.awaitEnd().cause()).isEqualTo(StreamEnd.Cause.RESET_BY_PEER);
+  }
+
+  @Test
   void neitherProtocolReachesAServiceOfTheOther() throws Exception {
     start("", service("dns", PORT, echo()) + ", {name: web, port: 80, target: \"127.0.0.1:80\"}");
     assertThat(link.open(DNS, PORT).awaitEnd().dial().code())

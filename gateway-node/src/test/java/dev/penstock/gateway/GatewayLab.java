@@ -22,7 +22,10 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.stream.Collectors;
 
 /// A gateway in this process, on ports of the system's choice, and the means to be its agents,
@@ -43,6 +46,7 @@ public final class GatewayLab implements AutoCloseable {
   private String proxyProtocol = "";
   private String udp = "";
   private String drain = "";
+  private final Map<String, String> variables = new HashMap<>();
   private Gateway.Surroundings surroundings = Gateway.Surroundings.NONE;
   private Gateway gateway;
 
@@ -85,6 +89,13 @@ public final class GatewayLab implements AutoCloseable {
     return this;
   }
 
+  /// Any key, set as its variable sets it.
+  public GatewayLab with(String key, Object value) {
+    variables.put(
+        "PENSTOCK_" + key.toUpperCase(Locale.ROOT).replaceAll("\\W+", "_"), value.toString());
+    return this;
+  }
+
   /// Makes it a node that relays.
   public GatewayLab relay(Gateway.RelayPart part) {
     surroundings = surroundings.relaying(part);
@@ -123,7 +134,8 @@ public final class GatewayLab implements AutoCloseable {
             management:
               listen: 127.0.0.1:0
             """
-                .formatted(publicSide, links, proxyProtocol, udp, drain)));
+                .formatted(publicSide, links, proxyProtocol, udp, drain)),
+        variables);
   }
 
   public Gateway gateway() {
