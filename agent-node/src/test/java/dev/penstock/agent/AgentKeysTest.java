@@ -3,13 +3,10 @@ package dev.penstock.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.penstock.agent.settings.AgentSettings;
+import dev.penstock.management.Scrape;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -81,7 +78,8 @@ class AgentKeysTest {
 
   @Test
   void theMemoryForSlowReadersIsBoundedAsTold() throws Exception {
-    start(TOKEN, ", windows: {max_stream: 1MiB, session_budget: 2MiB, process_budget: 3MiB}", "");
+    start(
+        TOKEN, ", windows: {max_stream: 1MiB, session_budget: 2MiB, process_budget: 3MiB}", TARGET);
     assertThat(metrics()).contains("penstock_agent_budget_limit_bytes " + (double) (3 << 20));
   }
 
@@ -101,10 +99,7 @@ class AgentKeysTest {
         .count();
   }
 
-  private String metrics() throws Exception {
-    try (var http = HttpClient.newHttpClient()) {
-      var uri = URI.create("http://127.0.0.1:" + agent.managementAddress().getPort() + "/metrics");
-      return http.send(HttpRequest.newBuilder(uri).build(), BodyHandlers.ofString()).body();
-    }
+  private String metrics() {
+    return Scrape.page(agent.managementAddress().getPort(), "/metrics");
   }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.penstock.agent.FakeGateway.FakeLink;
 import dev.penstock.agent.settings.AgentSettings;
+import dev.penstock.management.Scrape;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.RoutingMode;
 import dev.penstock.protocol.link.StreamEnd;
@@ -14,10 +15,6 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -104,11 +101,8 @@ class ServiceLimitsTest {
     return stream;
   }
 
-  private String metrics() throws Exception {
-    try (var http = HttpClient.newHttpClient()) {
-      URI uri = URI.create("http://127.0.0.1:" + agent.managementAddress().getPort() + "/metrics");
-      return http.send(HttpRequest.newBuilder(uri).build(), BodyHandlers.ofString()).body();
-    }
+  private String metrics() {
+    return Scrape.page(agent.managementAddress().getPort(), "/metrics");
   }
 
   private static void assertReset(Socket socket) {

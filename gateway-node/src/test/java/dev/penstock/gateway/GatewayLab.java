@@ -2,6 +2,7 @@ package dev.penstock.gateway;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.penstock.management.Scrape;
 import dev.penstock.node.NodeSystem;
 import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.TunnelRegistered;
@@ -287,17 +288,7 @@ public final class GatewayLab implements AutoCloseable {
 
   /// A series' value, 0 when there is none.
   public double metric(String series) {
-    var address = gateway.managementAddress();
-    String page =
-        send(HttpRequest.newBuilder(
-                    URI.create("http://127.0.0.1:" + address.getPort() + "/metrics"))
-                .build())
-            .body();
-    return page.lines()
-        .filter(line -> line.startsWith(series + " "))
-        .mapToDouble(line -> Double.parseDouble(line.substring(series.length() + 1)))
-        .findFirst()
-        .orElse(0);
+    return Scrape.metric(gateway.managementAddress().getPort(), series);
   }
 
   /// Returns when the series has this value.

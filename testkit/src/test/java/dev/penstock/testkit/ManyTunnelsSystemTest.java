@@ -93,7 +93,7 @@ class ManyTunnelsSystemTest {
 
   @Test
   void everyAcknowledgedTunnelIsThereAtItsPortAfterKills(@TempDir Path directory) throws Exception {
-    killAfterAcknowledgements(directory, 3, 300);
+    killAfterAcknowledgements(directory, 2, 500);
   }
 
   @Test

@@ -24,6 +24,7 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -191,6 +192,12 @@ class UdpSystemTest {
 
   @Test
   void flowsInJsonGetEveryDatagramBackWholeOrItIsCounted() throws Exception {
+    everyDatagramComesBackWholeOrIsCounted(200, Lab.in(directory).over(Carrier.JSON));
+  }
+
+  @Test
+  @Tag("long")
+  void aThousandFlowsInJsonGetEveryDatagramBackWholeOrItIsCounted() throws Exception {
     everyDatagramComesBackWholeOrIsCounted(1_000, Lab.in(directory).over(Carrier.JSON));
   }
 

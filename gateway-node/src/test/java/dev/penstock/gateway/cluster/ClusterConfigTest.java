@@ -3,6 +3,7 @@ package dev.penstock.gateway.cluster;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
 import dev.penstock.config.ConfigReader;
 import dev.penstock.config.HostPort;
 import java.io.IOException;
@@ -20,11 +21,12 @@ class ClusterConfigTest {
   private Config config(String keys) throws IOException {
     Path file =
         Files.writeString(
-            directory.resolve("gateway.yaml"), "cluster: {enabled: true, seeds: [a:1], " + keys + "}");
+            directory.resolve("gateway.yaml"),
+            "cluster: {enabled: true, seeds: [a:1], " + keys + "}");
     var reader = ConfigReader.open(file, List.of());
     var settings = ClusterSettings.of(reader.root().section("cluster"));
     reader.finish();
-    return ClusterConfig.of(settings).resolve();
+    return ConfigFactory.load(ClusterConfig.of(settings));
   }
 
   @Test
@@ -33,8 +35,7 @@ class ClusterConfigTest {
         config(
             "secret: 0123456789abcdef, unreachable_after: 3s, down_after: 7s, split_brain:"
                 + " keep-oldest");
-    assertThat(
-            config.getDuration("pekko.cluster.failure-detector.acceptable-heartbeat-pause"))
+    assertThat(config.getDuration("pekko.cluster.failure-detector.acceptable-heartbeat-pause"))
         .isEqualTo(Duration.ofSeconds(3));
     Config resolver = config.getConfig("pekko.cluster.split-brain-resolver");
     assertThat(resolver.getDuration("stable-after")).isEqualTo(Duration.ofSeconds(7));
