@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.penstock.agent.FakeGateway.FakeLink;
 import dev.penstock.agent.FakeGateway.Greeting;
 import dev.penstock.agent.settings.AgentSettings;
+import dev.penstock.management.Scrape;
 import dev.penstock.protocol.control.CallerAddress;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
@@ -19,10 +20,6 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,7 +46,6 @@ class AgentTest {
 
   private final BlockingQueue<String> reachable = new LinkedBlockingQueue<>();
   private final BlockingQueue<String> refused = new LinkedBlockingQueue<>();
-  private final HttpClient http = HttpClient.newHttpClient();
   private final List<Closeable> owned = new ArrayList<>();
   private FakeGateway gateway;
   private Agent agent;
@@ -62,7 +58,6 @@ class AgentTest {
     for (Closeable closeable : owned.reversed()) {
       closeable.close();
     }
-    http.shutdownNow();
   }
 
   private FakeGateway startGateway() {
@@ -107,19 +102,7 @@ class AgentTest {
   }
 
   private String management(String path) {
-    try {
-      return http.send(
-              HttpRequest.newBuilder(
-                      URI.create("http://127.0.0.1:" + agent.managementAddress().getPort() + path))
-                  .build(),
-              BodyHandlers.ofString())
-          .body();
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new AssertionError(e);
-    }
+    return Scrape.page(agent.managementAddress().getPort(), path);
   }
 
   private void awaitReadiness(String what) {

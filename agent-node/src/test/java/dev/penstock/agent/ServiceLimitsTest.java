@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.penstock.agent.FakeGateway.FakeLink;
 import dev.penstock.agent.settings.AgentSettings;
+import dev.penstock.management.Scrape;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.RoutingMode;
 import dev.penstock.protocol.link.StreamEnd;
@@ -14,10 +15,6 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -32,6 +29,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /// What the keys of `tunnels.tcp`, `tunnels.routing` and of a service do to real connections.
 class ServiceLimitsTest {
@@ -102,11 +101,8 @@ class ServiceLimitsTest {
     return stream;
   }
 
-  private String metrics() throws Exception {
-    try (var http = HttpClient.newHttpClient()) {
-      URI uri = URI.create("http://127.0.0.1:" + agent.managementAddress().getPort() + "/metrics");
-      return http.send(HttpRequest.newBuilder(uri).build(), BodyHandlers.ofString()).body();
-    }
+  private String metrics() {
+    return Scrape.page(agent.managementAddress().getPort(), "/metrics");
   }
 
   private static void assertReset(Socket socket) {
@@ -195,9 +191,11 @@ class ServiceLimitsTest {
         .isInstanceOf(java.net.SocketTimeoutException.class);
   }
 
-  @Test
-  void noPieceOfAServicesBytesIsLargerThanItsBuffer() throws Exception {
-    FakeLink link = link("tcp: {buffer_size: 2KiB}", "");
+  @ParameterizedTest
+  @CsvSource({"tcp: {buffer_size: 2KiB}, ''", "tcp: {buffer_size: 1MiB}, tcp: {buffer_size: 2KiB}"})
+  void noPieceOfAServicesBytesIsLargerThanItsBuffer(String ofAll, String ofService)
+      throws Exception {
+    FakeLink link = link(ofAll, ofService);
     var stream = connected(link);
     accept().getOutputStream().write("x".repeat(100_000).getBytes(US_ASCII));
     stream.awaitHeard("x".repeat(100_000));
@@ -248,10 +246,11 @@ class ServiceLimitsTest {
     assertThat(keepAliveTimer(socket.getPort()).orElseThrow()).isBetween(1L, 20L);
   }
 
-  @Test
+  @ParameterizedTest
+  @CsvSource({"tcp: {keepalive: false}, ''", "'', tcp: {keepalive: false}"})
   @EnabledOnOs(OS.LINUX)
-  void keepAliveMayBeOffForAService() throws Exception {
-    FakeLink link = link("", "tcp: {keepalive: false}");
+  void keepAliveMayBeOff(String ofAll, String ofService) throws Exception {
+    FakeLink link = link(ofAll, ofService);
     connected(link);
     Socket socket = accept();
     socket.getOutputStream().write('x');

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.penstock.agent.FakeGateway.FakeLink;
 import dev.penstock.agent.FakeGateway.FakeStream;
 import dev.penstock.agent.settings.AgentSettings;
+import dev.penstock.management.Scrape;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.link.StreamEnd;
@@ -14,10 +15,6 @@ import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -39,7 +36,6 @@ class UdpServiceTest {
   @TempDir Path directory;
 
   private final BlockingQueue<String> reachable = new LinkedBlockingQueue<>();
-  private final HttpClient http = HttpClient.newHttpClient();
   private final List<Closeable> owned = new ArrayList<>();
   private FakeGateway gateway;
   private Agent agent;
@@ -51,7 +47,6 @@ class UdpServiceTest {
     for (Closeable closeable : owned.reversed()) {
       closeable.close();
     }
-    http.shutdownNow();
   }
 
   /// An agent with one link and these services.
@@ -110,25 +105,7 @@ class UdpServiceTest {
   }
 
   private double metric(String series) {
-    try {
-      return http.send(
-              HttpRequest.newBuilder(
-                      URI.create(
-                          "http://127.0.0.1:" + agent.managementAddress().getPort() + "/metrics"))
-                  .build(),
-              BodyHandlers.ofString())
-          .body()
-          .lines()
-          .filter(line -> line.startsWith(series + " "))
-          .mapToDouble(line -> Double.parseDouble(line.substring(series.length() + 1)))
-          .findFirst()
-          .orElse(0);
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new AssertionError(e);
-    }
+    return Scrape.metric(agent.managementAddress().getPort(), series);
   }
 
   private static String errors(String type) {
@@ -248,6 +225,22 @@ class UdpServiceTest {
     stream.say("\2\1" + "x".repeat(513) + frame("ok"));
     stream.awaitHeard(frame("ok"));
     assertThat(metric(errors("too_large"))).isEqualTo(1);
+  }
+
+  @Test
+  void aServiceMayHaveLimitsOfItsOwn() throws Exception {
+    start(
+        "",
+        service("dns", PORT, echo())
+            .replace("}", ", udp: {buffer_size: 512, session_timeout: 1s, max_sessions: 1}}"));
+    FakeStream stream = link.openDatagrams(DNS, PORT);
+    stream.awaitConnected();
+    assertThat(link.openDatagrams(DNS, PORT).awaitEnd().dial().code())
+        .isEqualTo(DialStatus.Code.OVER_LIMIT);
+    stream.say("\2\1" + "x".repeat(513) + frame("ok"));
+    stream.awaitHeard(frame("ok"));
+    assertThat(metric(errors("too_large"))).isEqualTo(1);
+    assertThat(stream.awaitEnd().cause()).isEqualTo(StreamEnd.Cause.RESET_BY_PEER);
   }
 
   @Test

@@ -175,8 +175,8 @@ public record GatewaySettings(
   /// @param maxHandshakesPerMinute `gateway.links.max_handshakes_per_minute`: links that one
   ///   cluster may open in the long run, 1 to 100000; default 120
   /// @param maxHandshakes `gateway.links.max_handshakes`: links of all clusters between their
-  ///   upgrade and their registration or hello, of which one cluster may have a tenth, 1 to 100000;
-  ///   default 200
+  ///   upgrade and their registration or hello, of which one cluster may have a tenth and 4 at
+  ///   least, 1 to 100000; default 200
   /// @param maxHandshakesPerSecond `gateway.links.max_handshakes_per_second`: links of all clusters
   ///   that are taken in a second, 1 to 100000; default 500
   /// @param protocol `gateway.links.protocol`: what carries tunnels, `auto`, `yamux` or `json`;

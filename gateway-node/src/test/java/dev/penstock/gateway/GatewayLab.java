@@ -2,6 +2,7 @@ package dev.penstock.gateway;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.penstock.management.Scrape;
 import dev.penstock.node.NodeSystem;
 import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.TunnelRegistered;
@@ -22,7 +23,10 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.stream.Collectors;
 
 /// A gateway in this process, on ports of the system's choice, and the means to be its agents,
@@ -43,6 +47,7 @@ public final class GatewayLab implements AutoCloseable {
   private String proxyProtocol = "";
   private String udp = "";
   private String drain = "";
+  private final Map<String, String> variables = new HashMap<>();
   private Gateway.Surroundings surroundings = Gateway.Surroundings.NONE;
   private Gateway gateway;
 
@@ -85,6 +90,13 @@ public final class GatewayLab implements AutoCloseable {
     return this;
   }
 
+  /// Any key, set as its variable sets it.
+  public GatewayLab with(String key, Object value) {
+    variables.put(
+        "PENSTOCK_" + key.toUpperCase(Locale.ROOT).replaceAll("\\W+", "_"), value.toString());
+    return this;
+  }
+
   /// Makes it a node that relays.
   public GatewayLab relay(Gateway.RelayPart part) {
     surroundings = surroundings.relaying(part);
@@ -123,7 +135,8 @@ public final class GatewayLab implements AutoCloseable {
             management:
               listen: 127.0.0.1:0
             """
-                .formatted(publicSide, links, proxyProtocol, udp, drain)));
+                .formatted(publicSide, links, proxyProtocol, udp, drain)),
+        variables);
   }
 
   public Gateway gateway() {
@@ -275,17 +288,7 @@ public final class GatewayLab implements AutoCloseable {
 
   /// A series' value, 0 when there is none.
   public double metric(String series) {
-    var address = gateway.managementAddress();
-    String page =
-        send(HttpRequest.newBuilder(
-                    URI.create("http://127.0.0.1:" + address.getPort() + "/metrics"))
-                .build())
-            .body();
-    return page.lines()
-        .filter(line -> line.startsWith(series + " "))
-        .mapToDouble(line -> Double.parseDouble(line.substring(series.length() + 1)))
-        .findFirst()
-        .orElse(0);
+    return Scrape.metric(gateway.managementAddress().getPort(), series);
   }
 
   /// Returns when the series has this value.

@@ -45,6 +45,11 @@ public final class UdpEcho implements AutoCloseable {
     return "127.0.0.1:" + port;
   }
 
+  /// The port that it listens at.
+  public int port() {
+    return port;
+  }
+
   /// How many datagrams it has sent back.
   public int answered() {
     return answered.get();

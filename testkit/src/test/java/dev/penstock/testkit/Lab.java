@@ -75,7 +75,12 @@ final class Lab implements AutoCloseable {
 
   /// Exposes a UDP service that somebody else runs.
   Lab exposeUdp(String name, String target) {
-    services.put(name, new Exposed("udp", target, Ports.free(), ""));
+    return exposeUdp(name, target, "");
+  }
+
+  /// As [#exposeUdp(String, String)], with more settings of the service.
+  Lab exposeUdp(String name, String target, String settings) {
+    services.put(name, new Exposed("udp", target, Ports.free(), settings));
     return this;
   }
 
@@ -269,9 +274,10 @@ final class Lab implements AutoCloseable {
     var list = new StringBuilder();
     services.forEach((name, service) ->
         list.append(
-            "    - {name: %s, port: %s, target: \"%s\", public_port: %d%s}%n"
+            "    - {name: %s, protocol: %s, port: %s, target: \"%s\", public_port: %d%s}%n"
                 .formatted(
                     name,
+                    service.protocol(),
                     service.target().substring(service.target().indexOf(':') + 1),
                     service.target(),
                     service.publicPort(),

@@ -19,9 +19,15 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -82,6 +88,70 @@ class ManyTunnelsSystemTest {
       assertThat(first).isLessThan(BOUND);
       assertThat(ready).isLessThan(BOUND);
       assertThat(lab.gateway().terminate()).as(lab::report).isZero();
+    }
+  }
+
+  @Test
+  void everyAcknowledgedTunnelIsThereAtItsPortAfterKills(@TempDir Path directory) throws Exception {
+    killAfterAcknowledgements(directory, 2, 500);
+  }
+
+  @Test
+  @Tag("long")
+  void everyAcknowledgedTunnelIsThereAtItsPortAfterManyKills(@TempDir Path directory)
+      throws Exception {
+    killAfterAcknowledgements(directory, 8, 2_000);
+  }
+
+  /// Registers tunnels one by one over several connections, kills the gateway as soon as so many of
+  /// them were acknowledged, while others are under way, and looks for all that ever were.
+  private void killAfterAcknowledgements(Path directory, int kills, int tunnels) throws Exception {
+    var acknowledged = new ConcurrentSkipListMap<String, Integer>();
+    try (Lab lab = Lab.in(directory)) {
+      lab.startGateway().awaitReady();
+      URI uri =
+          URI.create("http://127.0.0.1:" + lab.listenPort() + "/api/v1/clusters/agent/lab/tunnels");
+      var next = new AtomicInteger();
+      for (int kill = 0; kill < kills; kill++) {
+        int before = acknowledged.size();
+        var enough = new CountDownLatch(tunnels);
+        try (var senders = Executors.newFixedThreadPool(8)) {
+          for (int i = 0; i < 8; i++) {
+            senders.execute(() -> registerUntilItFails(uri, next, acknowledged, enough));
+          }
+          assertThat(enough.await(60, TimeUnit.SECONDS)).as(lab::report).isTrue();
+          lab.gateway().kill();
+        }
+        assertThat(acknowledged).hasSizeGreaterThanOrEqualTo(before + tunnels);
+        lab.startGateway().awaitReady();
+        assertThat(ports(send(HttpRequest.newBuilder(uri))))
+            .as(lab::report)
+            .containsAllEntriesOf(acknowledged);
+      }
+      assertThat(acknowledged.values()).doesNotHaveDuplicates();
+      assertAllListen(acknowledged);
+    }
+    System.out.printf("%d kills: %d acknowledged tunnels, none lost%n", kills, acknowledged.size());
+  }
+
+  private void registerUntilItFails(
+      URI uri, AtomicInteger next, Map<String, Integer> acknowledged, CountDownLatch enough) {
+    try {
+      while (true) {
+        String answer =
+            send(
+                HttpRequest.newBuilder(uri)
+                    .POST(HttpRequest.BodyPublishers.ofString(entry(next.getAndIncrement()))));
+        ports(answer)
+            .forEach((tunnel, port) -> {
+              acknowledged.put(tunnel, port);
+              enough.countDown();
+            });
+      }
+    } catch (IOException killed) {
+      // What was under way may be there or not.
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 

@@ -5,9 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.penstock.protocol.control.Carrier;
+import dev.penstock.protocol.link.DatagramDrop;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
@@ -18,7 +21,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import java.util.zip.CRC32C;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,6 +36,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 class UdpSystemTest {
   private static final Duration LIMIT = Duration.ofMinutes(1);
   private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  /// What the kernel dropped at a session's socket is known at the session's end.
+  private static final String SHORT_SESSIONS = "session_timeout: 4s";
 
   @TempDir Path directory;
 
@@ -78,32 +87,42 @@ class UdpSystemTest {
     private static final int LARGEST = 65_507;
 
     final int number;
+    final InetSocketAddress port;
     final DatagramChannel channel;
     final boolean[] came = new boolean[DATAGRAMS];
     int sent;
     int received;
     int lastReceived = -1;
 
-    Flow(int number, DatagramChannel channel) {
+    /// @param channel bound and not connected: a connected one of Java does not send what is empty
+    Flow(int number, InetSocketAddress port, DatagramChannel channel) {
       this.number = number;
+      this.port = port;
       this.channel = channel;
     }
 
-    /// Mostly small ones, as in life, and every size class up to the largest; those too small for a
-    /// number are known by their place: flow and order are held by the other ones.
+    /// From nothing to the largest, mostly small ones, as in life.
     int size(int index) {
       var random = new SplittableRandom(number * 1_000L + index);
       return switch (index) {
         case 0 -> LARGEST;
-        case 1 -> HEAD;
-        default -> (int) Math.pow(LARGEST - HEAD, random.nextDouble()) + HEAD;
+        case 1 -> 0;
+        case 2 -> 1;
+        default -> (int) Math.pow(LARGEST, random.nextDouble());
       };
     }
 
     ByteBuffer datagram(int index, ByteBuffer target) {
       int size = size(index);
-      target.clear().putInt(number).putInt(index).putInt(size);
       var random = new SplittableRandom(number * 1_000L + index);
+      target.clear();
+      if (size < HEAD) {
+        for (int i = 0; i < size; i++) {
+          target.put((byte) random.nextInt());
+        }
+        return target.flip();
+      }
+      target.putInt(number).putInt(index).putInt(size);
       int body = HEAD;
       for (; body + 8 <= size; body += 8) {
         target.putLong(body, random.nextLong());
@@ -121,19 +140,46 @@ class UdpSystemTest {
       return (int) crc.getValue();
     }
 
+    /// Takes one datagram; false when none is there.
+    boolean hear(ByteBuffer buffer) throws IOException {
+      SocketAddress from = channel.receive(buffer.clear());
+      if (from == null) {
+        return false;
+      }
+      assertThat(from).isEqualTo(port);
+      check(buffer.flip());
+      return true;
+    }
+
     /// Fails unless this is one of ours, whole, once, and in order.
-    void check(ByteBuffer datagram) {
-      assertThat(datagram.remaining()).as("size").isGreaterThanOrEqualTo(HEAD);
-      assertThat(datagram.getInt(0)).as("flow").isEqualTo(number);
-      int index = datagram.getInt(4);
-      assertThat(datagram.getInt(8)).as("size").isEqualTo(datagram.remaining());
-      assertThat(datagram.remaining()).isEqualTo(size(index));
-      assertThat(datagram.getInt(12)).as("bytes").isEqualTo(crc(datagram, datagram.remaining()));
+    private void check(ByteBuffer datagram) {
+      int index = datagram.remaining() < HEAD ? indexOfSmall(datagram) : indexOfNumbered(datagram);
       assertThat(came[index]).as("came before").isFalse();
       assertThat(index).as("order").isGreaterThan(lastReceived);
       came[index] = true;
       lastReceived = index;
       received++;
+    }
+
+    private int indexOfNumbered(ByteBuffer datagram) {
+      assertThat(datagram.getInt(0)).as("flow").isEqualTo(number);
+      int index = datagram.getInt(4);
+      assertThat(datagram.getInt(8)).as("size").isEqualTo(datagram.remaining());
+      assertThat(datagram.remaining()).isEqualTo(size(index));
+      assertThat(datagram.getInt(12)).as("bytes").isEqualTo(crc(datagram, datagram.remaining()));
+      return index;
+    }
+
+    /// One too small for a number is the next of those under way that has its bytes.
+    private int indexOfSmall(ByteBuffer datagram) {
+      for (int index = lastReceived + 1; index < sent; index++) {
+        if (size(index) == datagram.remaining()
+            && datagram(index, ByteBuffer.allocate(HEAD)).equals(datagram)) {
+          return index;
+        }
+      }
+      throw new AssertionError(
+          "datagram of " + datagram.remaining() + " bytes: none of flow " + number);
     }
   }
 
@@ -149,14 +195,24 @@ class UdpSystemTest {
     everyDatagramComesBackWholeOrIsCounted(200, Lab.in(directory).over(Carrier.JSON));
   }
 
+  @Test
+  @Tag("long")
+  void aThousandFlowsInJsonGetEveryDatagramBackWholeOrItIsCounted() throws Exception {
+    everyDatagramComesBackWholeOrIsCounted(1_000, Lab.in(directory).over(Carrier.JSON));
+  }
+
   @ParameterizedTest
   @EnumSource(Carrier.class)
   void everySizeComesBackWhole(Carrier carrier) throws Exception {
     try (var echo = UdpEcho.start();
         Lab lab = Lab.in(directory).over(carrier).exposeUdp("echo", echo.address()).start();
-        DatagramChannel client = client(lab)) {
+        DatagramChannel client = client(lab);
+        UdpPeer empty = UdpPeer.open()) {
+      empty.send(publicPort(lab, "echo"), 10, 0);
+      await().atMost(PATIENCE).until(() -> empty.received() == 10);
+      assertThat(empty.bytes()).isZero();
       for (int size : new int[] {1, 2, 15, 255, 256, 1_472, 32_767, 32_768, 32_769, 65_507}) {
-        assertEchoes(client, "x".repeat(size - 1) + "y");
+        assertEchoes(client, "x".repeat(size));
       }
       assertThat(lab.gateway().log().toString()).contains("protocol=\"" + carrier.label());
     }
@@ -164,50 +220,87 @@ class UdpSystemTest {
 
   private void everyDatagramComesBackWholeOrIsCounted(int flows, Lab parts) throws Exception {
     try (var echo = UdpEcho.start();
-        Lab lab = parts.exposeUdp("echo", echo.address()).start();
+        Lab lab = parts.gatewayUdp(SHORT_SESSIONS).exposeUdp("echo", echo.address()).start();
         var selector = Selector.open()) {
+      var port = publicPort(lab, "echo");
       var all = new ArrayList<Flow>();
       try {
         for (int i = 0; i < flows; i++) {
           var channel = DatagramChannel.open();
-          var flow = new Flow(i, channel);
+          var flow = new Flow(i, port, channel);
           all.add(flow);
           channel.setOption(StandardSocketOptions.SO_RCVBUF, 1 << 20);
           channel.setOption(StandardSocketOptions.SO_SNDBUF, 1 << 20);
-          channel.connect(
-              new InetSocketAddress(InetAddress.getLoopbackAddress(), lab.port("echo")));
+          channel.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
           channel.configureBlocking(false);
           channel.register(selector, SelectionKey.OP_READ, flow);
         }
         drive(selector, all);
+        int sent = all.stream().mapToInt(flow -> flow.sent).sum();
+        assertThat(sent).isEqualTo(flows * Flow.DATAGRAMS);
+        int[] ports = ports(all, echo);
+        var buffer = ByteBuffer.allocateDirect(70_000);
+        await()
+            .atMost(PATIENCE)
+            .untilAsserted(() -> {
+              selector.selectNow(key -> hearAll((Flow) key.attachment(), buffer));
+              assertThat(received(all) + dropped(lab) + KernelDrops.at(ports))
+                  .as(lab::report)
+                  .isEqualTo(sent);
+            });
+        System.out.println(
+            "of "
+                + sent
+                + " datagrams "
+                + received(all)
+                + " came back, "
+                + dropped(lab)
+                + " were counted, "
+                + KernelDrops.at(ports)
+                + " did not reach the test");
       } finally {
         for (Flow flow : all) {
           flow.channel.close();
         }
       }
-      int sent = all.stream().mapToInt(flow -> flow.sent).sum();
-      int received = all.stream().mapToInt(flow -> flow.received).sum();
-      assertThat(sent).isEqualTo(flows * Flow.DATAGRAMS);
-      await()
-          .atMost(PATIENCE)
-          .untilAsserted(() -> assertThat(received + dropped(lab)).as(lab::report).isEqualTo(sent));
-      assertThat(echo.answered()).isGreaterThanOrEqualTo(received);
-      System.out.println(
-          "of "
-              + sent
-              + " datagrams "
-              + received
-              + " came back, "
-              + dropped(lab)
-              + " were counted");
     }
+  }
+
+  private static InetSocketAddress publicPort(Lab lab, String service) {
+    return new InetSocketAddress(InetAddress.getLoopbackAddress(), lab.port(service));
+  }
+
+  private static int received(List<Flow> flows) {
+    return flows.stream().mapToInt(flow -> flow.received).sum();
+  }
+
+  /// The ports of the test itself, where the kernel may drop what Penstock carried.
+  private static int[] ports(List<Flow> flows, UdpEcho echo) {
+    return IntStream.concat(
+            flows.stream().mapToInt(flow -> flow.channel.socket().getLocalPort()),
+            IntStream.of(echo.port()))
+        .toArray();
   }
 
   /// Datagrams that either process says it dropped.
   private static long dropped(Lab lab) {
-    return (long)
-        (lab.gateway().metric("penstock_gateway_udp_dropped_total")
-            + lab.agent().metric("pipeops_agent_udp_tunnel_errors_total"));
+    return Stream.of(DatagramDrop.values()).mapToLong(why -> dropped(lab, why)).sum();
+  }
+
+  private static long dropped(Lab lab, DatagramDrop why) {
+    return droppedByGateway(lab, why) + droppedByAgent(lab, why);
+  }
+
+  private static long droppedByGateway(Lab lab, DatagramDrop why) {
+    return (long) lab.gateway().metric("penstock_gateway_udp_dropped_total", quoted(why));
+  }
+
+  private static long droppedByAgent(Lab lab, DatagramDrop why) {
+    return (long) lab.agent().metric("pipeops_agent_udp_tunnel_errors_total", quoted(why));
+  }
+
+  private static String quoted(DatagramDrop why) {
+    return '"' + why.label() + '"';
   }
 
   private static void drive(Selector selector, List<Flow> flows) throws IOException {
@@ -225,10 +318,7 @@ class UdpSystemTest {
         selector.select(100);
         for (SelectionKey key : selector.selectedKeys()) {
           var flow = (Flow) key.attachment();
-          for (int n = flow.channel.read(buffer.clear());
-              n > 0;
-              n = flow.channel.read(buffer.clear())) {
-            flow.check(buffer.flip());
+          while (flow.hear(buffer)) {
             heard++;
             if (flow.sent < Flow.DATAGRAMS) {
               send(flow, buffer);
@@ -251,14 +341,85 @@ class UdpSystemTest {
     }
   }
 
+  private static void hearAll(Flow flow, ByteBuffer buffer) {
+    try {
+      while (flow.hear(buffer)) {}
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   private static int missing(Flow flow) {
     return flow.lastReceived + 1 - flow.received;
   }
 
   private static void send(Flow flow, ByteBuffer buffer) throws IOException {
     ByteBuffer datagram = flow.datagram(flow.sent, buffer);
-    assertThat(flow.channel.write(datagram)).as("bytes sent").isEqualTo(flow.size(flow.sent));
+    assertThat(flow.channel.send(datagram, flow.port))
+        .as("bytes sent")
+        .isEqualTo(flow.size(flow.sent));
     flow.sent++;
+  }
+
+  /// More than all queues and windows between a client and its service hold together.
+  private static final int BURST = 4_000;
+
+  private static final int SIZE_IN_BURST = 4 * 1024;
+
+  @ParameterizedTest
+  @EnumSource(Carrier.class)
+  void whatOverflowsWhileTheOtherEndStandsStillIsCountedExactly(Carrier carrier) throws Exception {
+    try (var service = UdpPeer.open();
+        var client = UdpPeer.open();
+        Lab lab =
+            Lab.in(directory)
+                .over(carrier)
+                .gatewayUdp(SHORT_SESSIONS + ", queue_size: 128KiB")
+                .exposeUdp("service", "127.0.0.1:" + service.port())
+                .start()) {
+      var port = publicPort(lab, "service");
+      client.send(port, 1, 1);
+      await().atMost(PATIENCE).until(() -> service.received() == 1);
+
+      lab.agent().pause();
+      client.send(port, BURST, SIZE_IN_BURST);
+      lab.agent().resume();
+      awaitAccounted(lab, 1 + BURST, 0, service);
+      assertThat(droppedByGateway(lab, DatagramDrop.QUEUE_FULL)).isPositive();
+      assertThat(service.received()).as("others came").isGreaterThan(1);
+
+      long before = dropped(lab);
+      client.send(port, 1, 1);
+      int reached = service.received() + 1;
+      await().atMost(PATIENCE).until(() -> service.received() == reached);
+      lab.gateway().pause();
+      service.send(service.lastSender(), BURST, SIZE_IN_BURST);
+      lab.gateway().resume();
+      awaitAccounted(lab, BURST, before, client);
+      assertThat(droppedByAgent(lab, DatagramDrop.QUEUE_FULL)).isPositive();
+      assertThat(client.received()).as("others came").isPositive();
+    }
+  }
+
+  /// Until every one of `sent` has come to `receiver` or is counted.
+  ///
+  /// @param before what was counted before
+  private static void awaitAccounted(Lab lab, long sent, long before, UdpPeer receiver) {
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() ->
+            assertThat(
+                    receiver.received() + dropped(lab) - before + KernelDrops.at(receiver.port()))
+                .as(lab::report)
+                .isEqualTo(sent));
+    System.out.println(
+        "of "
+            + sent
+            + " datagrams "
+            + receiver.received()
+            + " came, "
+            + (dropped(lab) - before)
+            + " were counted");
   }
 
   @Test

@@ -10,8 +10,8 @@ import java.util.random.RandomGenerator;
 /// another node come in a stream and not at once: a bound on handshakes under way and a pace. Time
 /// is an argument, in nanoseconds of a monotonic clock. Safe for use by several threads.
 ///
-/// One cluster may have a tenth of the places, so that agents which never finish a handshake keep
-/// out nobody but their own.
+/// One cluster may have a tenth of the places, and 4 at least, so that agents which never finish a
+/// handshake keep out nobody but their own.
 ///
 /// Who is refused is told when to come again: the more were refused lately, the longer are they
 /// spread.

@@ -8,17 +8,11 @@ import dev.penstock.protocol.control.TunnelMessage.Direction;
 import dev.penstock.protocol.json.JsonStream.DialPart;
 import dev.penstock.protocol.yamux.ByteBudget;
 import dev.penstock.protocol.yamux.CloseCause;
-import dev.penstock.protocol.yamux.MuxSession;
 import dev.penstock.protocol.yamux.ProtocolViolation;
 import dev.penstock.protocol.yamux.ReceiveWindow;
-import dev.penstock.protocol.yamux.SessionCounters;
 import dev.penstock.protocol.yamux.SessionSettings;
 import dev.penstock.protocol.yamux.StreamListener;
-import java.util.ArrayDeque;
-import java.util.HashMap;
 import java.util.LinkedHashSet;
-import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// The state machine of streams in JSON messages between two ends that both named
@@ -32,18 +26,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Memory is bounded, whatever the peer does: streams and waiting messages by [SessionSettings],
 /// unread bytes by windows and budget.
-public final class JsonSession implements MuxSession {
+public final class JsonSession extends MessageSession<JsonStream> {
   private final Side side;
   private final DialAnswers answers;
-  private final SessionSettings settings;
-  private final ByteBudget budget;
-  private final JsonListener listener;
-  private final SessionCounters counters = new SessionCounters();
-  private final SessionPing ping = new SessionPing();
-  private final Map<String, JsonStream> streams = new HashMap<>();
-
-  /// What goes before all data: opening, ending, answers, pings.
-  private final ArrayDeque<ControlMessage> control = new ArrayDeque<>();
 
   /// Streams whose reader made room that the peer was not told of.
   private final LinkedHashSet<JsonStream> owing = new LinkedHashSet<>();
@@ -52,7 +37,6 @@ public final class JsonSession implements MuxSession {
   private final LinkedHashSet<JsonStream> ready = new LinkedHashSet<>();
 
   private long opened;
-  private boolean ended;
 
   /// Which end of the link this is. Only the gateway opens streams.
   public enum Side {
@@ -73,11 +57,9 @@ public final class JsonSession implements MuxSession {
       SessionSettings settings,
       ByteBudget budget,
       JsonListener listener) {
+    super(settings, budget, listener);
     this.side = side;
     this.answers = answers;
-    this.settings = settings;
-    this.budget = budget;
-    this.listener = listener;
   }
 
   /// Opens a stream as the gateway; writes may start at once.
@@ -85,7 +67,7 @@ public final class JsonSession implements MuxSession {
   /// @return null when this end may open no more: the session ended, it is the agent's, or a limit
   ///   is reached
   public @Nullable JsonStream open(StreamHeader header, StreamListener listener) {
-    if (ended
+    if (isEnded()
         || side != Side.GATEWAY
         || streams.size() >= settings.maxStreams()
         || control.size() >= settings.maxPendingOpens()) {
@@ -110,7 +92,7 @@ public final class JsonSession implements MuxSession {
   /// @throws ProtocolViolation the peer makes us answer faster than it reads: the owner closes the
   ///   transport and calls [#end]
   public void onMessage(TunnelMessage message, long now) throws ProtocolViolation {
-    if (ended) {
+    if (isEnded()) {
       return;
     }
     refuseFlood();
@@ -169,14 +151,6 @@ public final class JsonSession implements MuxSession {
     listener.faulty(fault);
   }
 
-  private void refuseFlood() throws ProtocolViolation {
-    if (control.size() >= settings.maxControlBacklog()) {
-      throw new ProtocolViolation(
-          "messages waiting: %d (expected: fewer than %d)"
-              .formatted(control.size(), settings.maxControlBacklog()));
-    }
-  }
-
   /// Answers a ping of the peer's session, at once and in its turn.
   ///
   /// @return false when the ping is not one of a session
@@ -185,15 +159,10 @@ public final class JsonSession implements MuxSession {
       return false;
     }
     refuseFlood();
-    if (!ended) {
+    if (!isEnded()) {
       control.add(new ControlMessage.Pong(ping.requestId(), ""));
     }
     return true;
-  }
-
-  /// Whether the pong answers a ping of this session; then nobody else need look at it.
-  public boolean onPong(ControlMessage.Pong pong, long now) {
-    return ping.answeredBy(pong, now, counters);
   }
 
   /// The next message for the peer: first what is no data, then data of the ready streams in turn,
@@ -225,51 +194,8 @@ public final class JsonSession implements MuxSession {
   }
 
   @Override
-  public void ping(long now) {
-    ControlMessage.Ping due = ended ? null : ping.next(now);
-    if (due != null) {
-      control.add(due);
-    }
-  }
-
-  @Override
-  public long rttNanos() {
-    return ping.roundTrip().nanos();
-  }
-
-  @Override
-  public @Nullable Long pingSentNanos() {
-    return ping.roundTrip().sentNanos();
-  }
-
-  @Override
-  public void end() {
-    if (ended) {
-      return;
-    }
-    ended = true;
-    ping.roundTrip().forget();
-    List.copyOf(streams.values()).forEach(stream -> stream.close(CloseCause.SESSION_ENDED));
-    control.clear();
-  }
-
-  /// Streams that are not closed.
-  public int streamCount() {
-    return streams.size();
-  }
-
-  /// Counts what was odd but not fatal.
-  @Override
-  public SessionCounters counters() {
-    return counters;
-  }
-
-  ByteBudget budget() {
-    return budget;
-  }
-
-  int maxFrame() {
-    return settings.maxFrame();
+  void close(JsonStream stream, CloseCause cause) {
+    stream.close(cause);
   }
 
   Direction outwards() {
@@ -280,22 +206,12 @@ public final class JsonSession implements MuxSession {
     return window.grant(now, ping.roundTrip().nanos(), settings.maxWindow(), budget, counters);
   }
 
-  void send(TunnelMessage message) {
-    if (!ended) {
-      control.add(new InTunnel(message));
-    }
-  }
-
   void owesCredit(JsonStream stream) {
     owing.add(stream);
   }
 
   void ready(JsonStream stream) {
     ready.add(stream);
-  }
-
-  void faulty(TunnelFault fault) {
-    listener.faulty(fault);
   }
 
   void closed(JsonStream stream) {

@@ -8,16 +8,11 @@ import dev.penstock.protocol.control.TunnelMessage;
 import dev.penstock.protocol.control.TunnelMessage.Close;
 import dev.penstock.protocol.yamux.ByteBudget;
 import dev.penstock.protocol.yamux.CloseCause;
-import dev.penstock.protocol.yamux.MuxSession;
 import dev.penstock.protocol.yamux.ProtocolViolation;
-import dev.penstock.protocol.yamux.SessionCounters;
 import dev.penstock.protocol.yamux.SessionSettings;
 import dev.penstock.protocol.yamux.StreamListener;
 import java.util.ArrayDeque;
-import java.util.HashMap;
 import java.util.LinkedHashSet;
-import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// The state machine of streams towards an original agent in JSON messages, at the gateway's end:
@@ -30,22 +25,14 @@ import org.jspecify.annotations.Nullable;
 /// own agent does, `connected` when the service spoke or nothing was heard for a while. There are
 /// no windows: [#mayRead] says when the link must not be read because a client's unread bytes are
 /// too many.
-public final class OriginalSession implements MuxSession {
+///
+/// Streams are named by the `request_id` of a connection or the tunnel id of a client's datagrams.
+public final class OriginalSession extends MessageSession<OriginalStream> {
   /// Unread bytes of one stream that stop the reading of the link.
   private static final int MAX_UNREAD = 1024 * 1024;
 
   private final String prefix;
   private final OriginalPacing pacing;
-  private final SessionSettings settings;
-  private final ByteBudget budget;
-  private final JsonListener listener;
-  private final SessionCounters counters = new SessionCounters();
-  private final SessionPing ping = new SessionPing();
-
-  /// By the `request_id` of a connection or the tunnel id of a client's datagrams.
-  private final Map<String, OriginalStream> streams = new HashMap<>();
-
-  private final ArrayDeque<ControlMessage> control = new ArrayDeque<>();
 
   /// Streams that may have something to say, now or later, in turn.
   private final LinkedHashSet<OriginalStream> active = new LinkedHashSet<>();
@@ -60,7 +47,6 @@ public final class OriginalSession implements MuxSession {
   private final OriginalSockets sockets = new OriginalSockets();
 
   private long opened;
-  private boolean ended;
 
   private record LateClose(long due, Close message) {}
 
@@ -72,11 +58,9 @@ public final class OriginalSession implements MuxSession {
       SessionSettings settings,
       ByteBudget budget,
       JsonListener listener) {
+    super(settings, budget, listener);
     this.prefix = prefix;
     this.pacing = pacing;
-    this.settings = settings;
-    this.budget = budget;
-    this.listener = listener;
   }
 
   /// Opens a stream: a connection, or one client's datagrams, each write and each piece received
@@ -87,7 +71,7 @@ public final class OriginalSession implements MuxSession {
   /// @return null when no more may be opened
   public @Nullable OriginalStream open(
       StreamHeader header, int listenerPort, StreamListener watcher, long now) {
-    if (ended
+    if (isEnded()
         || streams.size() >= settings.maxStreams()
         || control.size() + late.size() >= settings.maxPendingOpens()) {
       return null;
@@ -112,14 +96,10 @@ public final class OriginalSession implements MuxSession {
   /// @param now nanoseconds of a monotonic clock
   /// @throws ProtocolViolation the agent makes us answer faster than it reads
   public void onMessage(TunnelMessage message, long now) throws ProtocolViolation {
-    if (ended) {
+    if (isEnded()) {
       return;
     }
-    if (control.size() >= settings.maxControlBacklog()) {
-      throw new ProtocolViolation(
-          "messages waiting: %d (expected: fewer than %d)"
-              .formatted(control.size(), settings.maxControlBacklog()));
-    }
+    refuseFlood();
     OriginalStream stream =
         streams.get(
             message instanceof TunnelMessage.UdpData udp ? udp.tunnelId() : message.requestId());
@@ -133,11 +113,6 @@ public final class OriginalSession implements MuxSession {
                 : TunnelFault.UNREADABLE);
       }
     }
-  }
-
-  /// Whether the pong answers a ping of this session.
-  public boolean onPong(ControlMessage.Pong pong, long now) {
-    return ping.answeredBy(pong, now, counters);
   }
 
   /// The next message that may be sent at this time; null when there is none, see [#dueNanos].
@@ -182,59 +157,18 @@ public final class OriginalSession implements MuxSession {
   }
 
   @Override
-  public void ping(long now) {
-    ControlMessage.Ping due = ended ? null : ping.next(now);
-    if (due != null) {
-      control.add(due);
-    }
-  }
-
-  @Override
-  public long rttNanos() {
-    return ping.roundTrip().nanos();
-  }
-
-  @Override
-  public @Nullable Long pingSentNanos() {
-    return ping.roundTrip().sentNanos();
-  }
-
-  @Override
-  public SessionCounters counters() {
-    return counters;
-  }
-
-  @Override
   public void end() {
-    if (ended) {
-      return;
-    }
-    ended = true;
-    ping.roundTrip().forget();
-    List.copyOf(streams.values()).forEach(stream -> stream.close(CloseCause.SESSION_ENDED));
-    control.clear();
+    super.end();
     late.clear();
   }
 
-  /// Streams that are not closed.
-  public int streamCount() {
-    return streams.size();
+  @Override
+  void close(OriginalStream stream, CloseCause cause) {
+    stream.close(cause);
   }
 
   OriginalPacing pacing() {
     return pacing;
-  }
-
-  ByteBudget budget() {
-    return budget;
-  }
-
-  int maxFrame() {
-    return settings.maxFrame();
-  }
-
-  void faulty(TunnelFault fault) {
-    listener.faulty(fault);
   }
 
   /// The agent will forget the socket of a flow some time after this.
@@ -246,15 +180,9 @@ public final class OriginalSession implements MuxSession {
     active.add(stream);
   }
 
-  void send(TunnelMessage message) {
-    if (!ended) {
-      control.add(new InTunnel(message));
-    }
-  }
-
   /// Sends an end, not before `due`.
   void sendLate(Close message, long due) {
-    if (!ended) {
+    if (!isEnded()) {
       late.add(new LateClose(due, message));
     }
   }

@@ -178,14 +178,7 @@ final class TunnelRegistrationTest {
   void spoiltBodiesEndInARegistrationOrARefusal(long seed) {
     RandomGenerator random = Seeds.random(seed);
     for (int i = 0; i < 50; i++) {
-      byte[] body = ORIGINAL.getBytes(UTF_8);
-      for (int edits = random.nextInt(1, 6); edits > 0; edits--) {
-        body[random.nextInt(body.length)] =
-            (byte)
-                (random.nextBoolean()
-                    ? random.nextInt()
-                    : "{}[]\",:0-e".charAt(random.nextInt(10)));
-      }
+      byte[] body = Spoilt.json(ORIGINAL, random);
       try {
         assertThat(TunnelRegistration.decode(body)).isNotNull();
       } catch (MalformedMessage expected) {

@@ -117,14 +117,7 @@ final class TunnelSyncTest {
   void spoiltBodiesEndInASyncOrARefusal(long seed) {
     RandomGenerator random = Seeds.random(seed);
     for (int i = 0; i < 20; i++) {
-      byte[] body = ("{\"tunnels\":[" + ENTRY + "," + ENTRY + "]}").getBytes(UTF_8);
-      for (int edits = random.nextInt(1, 6); edits > 0; edits--) {
-        body[random.nextInt(body.length)] =
-            (byte)
-                (random.nextBoolean()
-                    ? random.nextInt()
-                    : "{}[]\",:0-e".charAt(random.nextInt(10)));
-      }
+      byte[] body = Spoilt.json("{\"tunnels\":[" + ENTRY + "," + ENTRY + "]}", random);
       try {
         assertThat(TunnelSync.decode(body)).isNotNull();
       } catch (MalformedMessage expected) {

@@ -21,12 +21,10 @@ import dev.penstock.protocol.yamux.ByteBudget;
 import dev.penstock.protocol.yamux.CloseCause;
 import dev.penstock.protocol.yamux.ProtocolViolation;
 import dev.penstock.protocol.yamux.SessionSettings;
-import dev.penstock.protocol.yamux.StreamListener;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -58,33 +56,7 @@ final class JsonHostilePeerTest {
         }
       };
 
-  private static final class Watched implements StreamListener {
-    @Nullable JsonStream stream;
-    final StringBuilder received = new StringBuilder();
-    boolean finished;
-    int writables;
-    @Nullable CloseCause closed;
-
-    @Override
-    public void received(ByteBuffer bytes) {
-      received.append(UTF_8.decode(bytes.duplicate()));
-    }
-
-    @Override
-    public void writable() {
-      writables++;
-    }
-
-    @Override
-    public void peerFinished() {
-      finished = true;
-    }
-
-    @Override
-    public void closed(CloseCause cause) {
-      closed = cause;
-    }
-  }
+  private static final class Watched extends WatchedStream<JsonStream> {}
 
   private JsonSession session(Side side, DialAnswers answers) {
     return new JsonSession(side, answers, SETTINGS, budget, owner);
@@ -166,7 +138,7 @@ final class JsonHostilePeerTest {
     assertThat(faults).containsExactly(fault);
     assertThat(drain(gateway)).containsExactly(new InTunnel(new Close("1", fault.reason(), "")));
     gateway.onMessage(data("2", 0, "fine"), 0);
-    assertThat(other.received.toString()).isEqualTo("fine");
+    assertThat(other.text()).isEqualTo("fine");
     assertThat(other.closed).isNull();
     gateway.end();
     assertThat(budget.used()).isZero();
@@ -302,7 +274,7 @@ final class JsonHostilePeerTest {
     assertThat(slow.closed).isEqualTo(CloseCause.OVER_BUDGET);
     assertThat(drain(small)).containsExactly(new InTunnel(new Close("1", "over_budget", "")));
     small.onMessage(data("2", 0, "fine"), 0);
-    assertThat(other.received.toString()).isEqualTo("fine");
+    assertThat(other.text()).isEqualTo("fine");
   }
 
   @Test
@@ -322,7 +294,7 @@ final class JsonHostilePeerTest {
                     Mark.FIN)));
     gateway.onMessage(data("1", 0, "answer"), 0);
     gateway.onMessage(data("1", 1, "", Mark.FIN), 0);
-    assertThat(stream.received.toString()).isEqualTo("answer");
+    assertThat(stream.text()).isEqualTo("answer");
     assertThat(stream.finished).isTrue();
     assertThat(stream.closed).isNull();
     stream.stream.consumed(6, 0);

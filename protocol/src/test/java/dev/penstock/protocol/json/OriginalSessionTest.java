@@ -18,13 +18,11 @@ import dev.penstock.protocol.control.TunnelMessage.UdpData;
 import dev.penstock.protocol.yamux.ByteBudget;
 import dev.penstock.protocol.yamux.CloseCause;
 import dev.penstock.protocol.yamux.SessionSettings;
-import dev.penstock.protocol.yamux.StreamListener;
-import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -65,38 +63,12 @@ final class OriginalSessionTest {
           });
   private Watched client;
 
-  private static final class Watched implements StreamListener {
-    @Nullable OriginalStream stream;
-    final ByteArrayOutputStream received = new ByteArrayOutputStream();
-    boolean finished;
-    int writables;
-    @Nullable CloseCause closed;
-
-    @Override
-    public void received(ByteBuffer bytes) {
-      received.write(bytes.array(), bytes.arrayOffset() + bytes.position(), bytes.remaining());
-    }
-
-    @Override
-    public void writable() {
-      writables++;
-    }
-
-    @Override
-    public void peerFinished() {
-      finished = true;
-    }
-
-    @Override
-    public void closed(CloseCause cause) {
-      closed = cause;
-    }
-
+  private static final class Watched extends WatchedStream<OriginalStream> {
     byte[] afterConnected() {
       byte[] all = received.toByteArray();
       byte[] connected = DialStatus.connected().encode().array();
       assertThat(all).startsWith(connected);
-      return java.util.Arrays.copyOfRange(all, connected.length, all.length);
+      return Arrays.copyOfRange(all, connected.length, all.length);
     }
 
     void write(String text) {
@@ -304,7 +276,7 @@ final class OriginalSessionTest {
     answerTo(2, bytes("a1"), 2);
     session.onMessage(
         new UdpData("udp-6f1c-gw-53", Direction.TO_GATEWAY, bytes("nobody's"), "", 0, 0), ms(3));
-    assertThat(one.received.toString(UTF_8)).isEqualTo("a1");
+    assertThat(one.text()).isEqualTo("a1");
     assertThat(two.received.size()).isZero();
     assertThat(session.counters().strayFrames).isOne();
   }

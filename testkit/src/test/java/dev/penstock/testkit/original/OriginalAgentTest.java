@@ -406,7 +406,7 @@ class OriginalAgentTest {
   @Test
   void aDeadSessionBesideALivingSocketIsReplaced() throws Exception {
     lab.close();
-    lab = OriginalLab.in(directory).links("keepalive_interval: 1s").start();
+    lab = OriginalLab.in(directory).links("keepalive_interval: 1s, keepalive_timeout: 1s").start();
     var agent = lab.link(echoing());
     int port = lab.expose("echo");
     agent.loseSession();

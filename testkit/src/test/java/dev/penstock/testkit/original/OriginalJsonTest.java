@@ -104,9 +104,8 @@ class OriginalJsonTest {
   }
 
   private int exposeUdp(UdpEcho service) throws Exception {
-    int port = Integer.parseInt(service.address().substring(service.address().indexOf(':') + 1));
     return lab.rest("lab")
-        .register(OriginalTunnel.of("udp", port, "echo", "default", 5353))
+        .register(OriginalTunnel.of("udp", service.port(), "echo", "default", 5353))
         .tunnelPort();
   }
 
@@ -148,6 +147,24 @@ class OriginalJsonTest {
         }
       }
       assertThat(lab.metric("penstock_gateway_udp_active_sessions")).isOne();
+    }
+  }
+
+  /// Its protocol has no word for a datagram without bytes.
+  @Test
+  void anEmptyDatagramIsDroppedAndCountedAndTheNextGoesOn() throws Exception {
+    registeredOnController();
+    try (var echo = UdpEcho.start();
+        var client = new DatagramSocket()) {
+      var port = new InetSocketAddress(InetAddress.getLoopbackAddress(), exposeUdp(echo));
+      until(() -> lab.metric("penstock_gateway_links") == 1);
+      client.setSoTimeout(20_000);
+      client.send(new DatagramPacket(new byte[0], 0, port));
+      client.send(new DatagramPacket(new byte[] {7}, 1, port));
+      assertThat(receive(client)).containsExactly(7);
+      assertThat(echo.answered()).isOne();
+      assertThat(lab.metric("penstock_gateway_udp_dropped_total{reason=\"unsupported_size\"}"))
+          .isOne();
     }
   }
 

@@ -4,6 +4,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.penstock.gateway.Gateway;
 import dev.penstock.gateway.GatewaySettings;
+import dev.penstock.management.Scrape;
 import dev.penstock.testkit.EchoService;
 import dev.penstock.testkit.Ports;
 import java.io.Closeable;
@@ -12,9 +13,6 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -33,7 +31,6 @@ final class OriginalLab implements AutoCloseable {
   private final Path directory;
   private final int listenPort = Ports.free();
   private final int managementPort = Ports.free();
-  private final HttpClient http = HttpClient.newHttpClient();
   private final List<Closeable> owned = new ArrayList<>();
   private String links = "";
   private Gateway gateway;
@@ -146,23 +143,7 @@ final class OriginalLab implements AutoCloseable {
 
   /// A series' value, 0 when there is none.
   double metric(String series) {
-    try {
-      return http.send(
-              HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + managementPort + "/metrics"))
-                  .build(),
-              BodyHandlers.ofString())
-          .body()
-          .lines()
-          .filter(line -> line.startsWith(series + " "))
-          .mapToDouble(line -> Double.parseDouble(line.substring(series.length() + 1)))
-          .findFirst()
-          .orElse(0);
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new AssertionError(e);
-    }
+    return Scrape.metric(managementPort, series);
   }
 
   static void until(Callable<Boolean> condition) {
@@ -179,6 +160,5 @@ final class OriginalLab implements AutoCloseable {
       closeable.close();
     }
     gateway.close();
-    http.shutdownNow();
   }
 }
