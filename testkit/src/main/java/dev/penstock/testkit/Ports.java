@@ -11,12 +11,15 @@ import java.util.concurrent.ThreadLocalRandom;
 
 /// Loopback ports that nobody listens on, for TCP and for UDP. Each is given out once per process.
 /// They lie below the range from which Linux takes the ports of outgoing connections, so a port
-/// stays free between being named here and being bound by the process it is for. Any thread may
-/// call.
+/// stays free between being named here and being bound by the process it is for. Two JVMs that run
+/// tests side by side (the system property `test.fork` is 1 or 2) have the odd and the even ones.
+/// Any thread may call.
 public final class Ports {
   private static final int FIRST = 20_000;
   private static final int LAST = 32_000;
   private static final int ATTEMPTS = 1_000;
+  private static final int SIDES = 2;
+  private static final int SIDE = Integer.getInteger("test.fork", 0) % SIDES;
   private static final Set<Integer> GIVEN = ConcurrentHashMap.newKeySet();
 
   private Ports() {}
@@ -26,7 +29,7 @@ public final class Ports {
   /// @throws IllegalStateException no free port was found
   public static int free() {
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-      int port = ThreadLocalRandom.current().nextInt(FIRST, LAST);
+      int port = ThreadLocalRandom.current().nextInt(FIRST / SIDES, LAST / SIDES) * SIDES + SIDE;
       if (isFree(port) && GIVEN.add(port)) {
         return port;
       }

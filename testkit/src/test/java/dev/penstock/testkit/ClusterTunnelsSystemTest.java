@@ -16,6 +16,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// Every node of a cluster serves every tunnel, whichever nodes the agent's links are at, and goes
 /// on when another is killed or leaves.
 @Timeout(300)
+@Tag("alone")
 class ClusterTunnelsSystemTest {
   private static final Duration PATIENCE = Limits.time(Duration.ofSeconds(20));
   private static final Payload BULK = new Payload(7, 64L * 1024 * 1024);

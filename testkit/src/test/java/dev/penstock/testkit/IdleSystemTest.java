@@ -15,6 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// Connections that say nothing cost next to nothing, also when all of them share one link.
 @Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Tag("alone")
 class IdleSystemTest {
   private static final Duration WINDOW = Duration.ofSeconds(10);
   private static final Duration SETTLE = Duration.ofSeconds(5);

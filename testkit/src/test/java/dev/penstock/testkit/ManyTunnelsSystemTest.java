@@ -35,6 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// One sync registers 10,000 tunnels; a killed gateway listens on the same ports again. The aim for
 /// the sync is 3 s, with the start-up cache; what is asserted leaves room for a busy machine.
 @Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Tag("alone")
 class ManyTunnelsSystemTest {
   private static final int TUNNELS = 10_000;
   private static final Duration BOUND = Duration.ofSeconds(20);

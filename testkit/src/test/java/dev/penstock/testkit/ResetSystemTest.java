@@ -18,6 +18,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.RepeatedTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,6 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// A connection that breaks at one end breaks at the other: at once, and as a reset, never as an
 /// orderly end that would make half a file look like a whole one.
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Tag("alone")
 class ResetSystemTest {
   private static final Duration LIMIT = Limits.time(Duration.ofMillis(100));
   private static final BlockingQueue<End> ENDS = new LinkedBlockingQueue<>();

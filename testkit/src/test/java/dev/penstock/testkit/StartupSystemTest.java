@@ -6,6 +6,7 @@ import dev.penstock.testkit.EchoService.Behaviour;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -13,6 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// From the command to readiness. The aims are 2 s for a gateway and 1.5 s for an agent, with the
 /// start-up cache; what is asserted leaves room for a busy machine.
 @Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Tag("alone")
 class StartupSystemTest {
   private static final int RUNS = 5;
   private static final Duration BOUND = Duration.ofSeconds(10);
