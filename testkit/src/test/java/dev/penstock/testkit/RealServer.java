@@ -260,7 +260,47 @@ final class RealServer implements AutoCloseable {
     stop(process);
   }
 
-  /// Starts the program again after [#stop].
+  /// Ends the program as it stands, without a last write: PostgreSQL has to recover afterwards.
+  void abort() {
+    signal("QUIT", List.of(process.toHandle()));
+    try {
+      if (!process.waitFor(5, TimeUnit.SECONDS)) {
+        process.destroyForcibly().waitFor();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /// Stops the program and its children in the middle of what they do, until [#resume].
+  void pause() {
+    signal("STOP", List.of(process.toHandle()));
+    // The parent starts no more of them now.
+    signal("STOP", process.descendants().toList());
+  }
+
+  /// Has them go on.
+  void resume() {
+    signal("CONT", process.descendants().toList());
+    signal("CONT", List.of(process.toHandle()));
+  }
+
+  private static void signal(String name, List<ProcessHandle> processes) {
+    var command = new ArrayList<>(List.of("kill", "-" + name));
+    processes.forEach(each -> command.add(Long.toString(each.pid())));
+    try {
+      if (!processes.isEmpty()) {
+        // Children may have ended meanwhile.
+        new ProcessBuilder(command).redirectErrorStream(true).start().waitFor();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /// Starts the program again after [#stop] or [#abort].
   void startAgain() {
     start(command);
   }
