@@ -284,9 +284,13 @@ final class LeaseFaults implements AutoCloseable {
 
   /// Undoes what lasts and starts no more nodes.
   @Override
-  public void close() throws InterruptedException {
+  public void close() {
     ended.countDown();
-    init.join();
+    try {
+      init.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     healing.shutdownNow();
     synchronized (holds) {
       ends.values().forEach(Runnable::run);
