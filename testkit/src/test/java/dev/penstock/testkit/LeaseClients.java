@@ -7,6 +7,7 @@ import dev.penstock.testkit.leases.LeaseHistory.Lease;
 import dev.penstock.testkit.leases.LeaseHistory.Tunnel;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.ConnectException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetSocketAddress;
@@ -226,8 +227,11 @@ final class LeaseClients {
     try (var socket = new Socket()) {
       socket.connect(address, (int) TIMEOUT.toMillis());
       return true;
-    } catch (IOException refused) {
+    } catch (ConnectException | SocketTimeoutException refused) {
       return false;
+    } catch (IOException reset) {
+      // No agent is there, so the gateway resets whom it has accepted, perhaps before that is seen.
+      return true;
     }
   }
 

@@ -255,7 +255,9 @@ final class LeaseFaults implements AutoCloseable {
   }
 
   private void note(String what) {
-    log.add("%9.3f s  %s".formatted((System.nanoTime() - zero) / 1e9, what));
+    String line = "%9.3f s  %s".formatted((System.nanoTime() - zero) / 1e9, what);
+    log.add(line);
+    System.out.println(line);
   }
 
   // --- the init system ---
