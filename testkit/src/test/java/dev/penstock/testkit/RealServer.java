@@ -309,7 +309,7 @@ final class RealServer implements AutoCloseable {
     this.command = command;
     Path log = file("server.log");
     process = Programs.start(directory, log, command);
-    Runtime.getRuntime().addShutdownHook(new Thread(process::destroyForcibly));
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> endAll(process)));
     await(command.getFirst() + " listens")
         .atMost(START)
         .pollInterval(Duration.ofMillis(20))
@@ -322,6 +322,13 @@ final class RealServer implements AutoCloseable {
             })
         .until(this::listens);
     return this;
+  }
+
+  /// With its children, which may be paused and would stay so.
+  private static void endAll(Process process) {
+    var children = process.descendants().toList();
+    process.destroyForcibly();
+    children.forEach(ProcessHandle::destroyForcibly);
   }
 
   private boolean listens() {

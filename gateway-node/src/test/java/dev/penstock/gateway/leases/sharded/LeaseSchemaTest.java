@@ -21,8 +21,7 @@ class LeaseSchemaTest {
     return DriverManager.getConnection(url);
   }
 
-  private static void write(Connection connection, String entity, long number)
-      throws SQLException {
+  private static void write(Connection connection, String entity, long number) throws SQLException {
     try (PreparedStatement insert =
         connection.prepareStatement(
             """
