@@ -30,8 +30,8 @@ class LeaseChaosSystemTest {
   private static final int FAULTS_PER_EPOCH = 50;
   private static final Duration PATIENCE = Limits.time(Duration.ofMinutes(2));
 
-  /// How long a light fault waits for clients to get on after the one before. Heavy ones wait for it
-  /// however long it takes.
+  /// How long a light fault waits for clients to get on after the one before. Heavy ones wait for
+  /// it however long it takes.
   private static final Duration SOON = Duration.ofSeconds(2);
 
   /// How long a heavy fault waits for the nodes of the one before.
@@ -58,7 +58,7 @@ class LeaseChaosSystemTest {
       try {
         run(lab, clients, faults);
       } catch (AssertionError | ConditionTimeoutException e) {
-        throw new AssertionError(report(lab, clients, faults), e);
+        throw new AssertionError(report(lab, database, clients, faults), e);
       } finally {
         clients.stop();
       }
@@ -67,6 +67,7 @@ class LeaseChaosSystemTest {
 
   private void run(ClusterLab lab, LeaseClients clients, LeaseFaults faults) throws Exception {
     int epoch = 0;
+    history.goesOn();
     clients.start(epoch, seed);
     awaitProgress(PATIENCE);
     long began = System.nanoTime();
@@ -88,6 +89,7 @@ class LeaseChaosSystemTest {
         System.out.printf(
             "%d faults in %d s, %d calls answered%n",
             fault, (System.nanoTime() - began) / 1_000_000_000, history.size());
+        history.goesOn();
         clients.start(++epoch, seed);
       }
     }
@@ -124,7 +126,7 @@ class LeaseChaosSystemTest {
   private void check(ClusterLab lab, LeaseClients clients, LeaseFaults faults) {
     await("all nodes are back").atMost(PATIENCE).until(() -> areInPlace(lab));
     var table = awaitSameTables(clients);
-    history.goesOn();
+    history.ends();
     table.forEach((tunnel, held) -> history.atTheEnd(tunnel, held.lease()));
     assertThat(history.violations()).isEmpty();
     assertThat(faults.complaints()).isEmpty();
@@ -178,7 +180,8 @@ class LeaseChaosSystemTest {
   }
 
   /// All that helps to understand what went wrong.
-  private String report(ClusterLab lab, LeaseClients clients, LeaseFaults faults) {
+  private String report(
+      ClusterLab lab, RealServer database, LeaseClients clients, LeaseFaults faults) {
     var report = new StringBuilder("seed " + seed + "\n--- faults\n");
     faults.log().forEach(line -> report.append(line).append('\n'));
     report.append("--- violations\n");
@@ -191,6 +194,7 @@ class LeaseChaosSystemTest {
       report.append("node ").append(node).append(": ");
       report.append(clients.table(node).map(Object::toString).orElse("no answer")).append('\n');
     }
+    report.append("--- the database\n").append(database.report());
     return report + lab.report();
   }
 }

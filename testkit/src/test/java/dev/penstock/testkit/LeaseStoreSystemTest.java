@@ -12,8 +12,7 @@ import org.junit.jupiter.api.Test;
 
 /// What the tables of the leases refuse on PostgreSQL.
 class LeaseStoreSystemTest {
-  private static void write(Connection connection, String entity, long number)
-      throws SQLException {
+  private static void write(Connection connection, String entity, long number) throws SQLException {
     try (PreparedStatement insert =
         connection.prepareStatement(
             """

@@ -20,6 +20,7 @@ import java.util.stream.Stream;
 final class RealServer implements AutoCloseable {
   private static final Duration START = Duration.ofSeconds(30);
   private static final Duration SETUP = Duration.ofMinutes(2);
+  private static final int LINES_IN_REPORT = 40;
   private static final String UNPRIVILEGED = "nobody";
 
   private final Path directory;
@@ -252,6 +253,17 @@ final class RealServer implements AutoCloseable {
       }
     } catch (IOException | UncheckedIOException e) {
       // A child of the server may still write; the system's own cleaning takes the rest.
+    }
+  }
+
+  /// The end of what it wrote, for the message of a failed test.
+  String report() {
+    try {
+      var lines = Files.readAllLines(file("server.log"));
+      return String.join("\n", lines.subList(Math.max(0, lines.size() - LINES_IN_REPORT), lines.size()))
+          + (process.isAlive() ? "\n(it runs)" : "\n(it ended with " + process.exitValue() + ")");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

@@ -29,6 +29,7 @@ public final class LeaseHistory {
   private final Map<Tunnel, Lease> last = new HashMap<>();
 
   private int answered;
+  private boolean goesOn;
 
   /// By tunnel, as of the latest check.
   private final Map<Tunnel, List<Released>> releasesOf = new HashMap<>();
@@ -87,8 +88,16 @@ public final class LeaseHistory {
     sightings.add(new Seen(tunnel, lease));
   }
 
-  /// What was told of the end is forgotten: it was a pause, and calls go on.
+  /// Calls go on: nothing counts as lost until [#ends].
   public synchronized void goesOn() {
+    goesOn = true;
+    last.clear();
+  }
+
+  /// No call is under way: the table at the end is to be told as a whole, by [#atTheEnd]. A history
+  /// of which nothing else is said has ended.
+  public synchronized void ends() {
+    goesOn = false;
     last.clear();
   }
 
@@ -120,7 +129,9 @@ public final class LeaseHistory {
     twoOwners(found);
     portsGivenAway(found);
     changedWithoutRelease(found);
-    lost(found);
+    if (!goesOn) {
+      lost(found);
+    }
     return found;
   }
 

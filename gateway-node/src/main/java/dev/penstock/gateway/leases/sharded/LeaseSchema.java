@@ -114,7 +114,7 @@ final class LeaseSchema {
         throw new IllegalStateException(resource + ": not in the program (expected: beside it)");
       }
       String script = new String(in.readAllBytes(), StandardCharsets.UTF_8);
-      for (String sql : BETWEEN_STATEMENTS.split(script)) {
+      for (String sql : BETWEEN_STATEMENTS.split(script, -1)) {
         statement.execute(sql);
       }
     }
