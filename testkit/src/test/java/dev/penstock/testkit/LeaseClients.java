@@ -120,10 +120,9 @@ final class LeaseClients {
                     + number
                     + "-"
                     + epoch);
+        boolean releases = number >= KEPT && random.nextInt(5) < 2;
         answered =
-            number >= KEPT && random.nextInt(5) < 2
-                ? release(node, tunnel)
-                : register(node, tunnel, number, random.nextInt(3));
+            releases ? release(node, tunnel) : register(node, tunnel, number, random.nextInt(3));
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

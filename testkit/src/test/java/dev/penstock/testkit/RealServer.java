@@ -260,7 +260,8 @@ final class RealServer implements AutoCloseable {
   String report() {
     try {
       var lines = Files.readAllLines(file("server.log"));
-      return String.join("\n", lines.subList(Math.max(0, lines.size() - LINES_IN_REPORT), lines.size()))
+      return String.join(
+              "\n", lines.subList(Math.max(0, lines.size() - LINES_IN_REPORT), lines.size()))
           + (process.isAlive() ? "\n(it runs)" : "\n(it ended with " + process.exitValue() + ")");
     } catch (IOException e) {
       throw new UncheckedIOException(e);
