@@ -90,7 +90,7 @@ final class FakeGateway implements Closeable {
               .map(tunnel -> {
                 int port = 10_000 + tunnel.gatewayPort();
                 return new RegisteredTunnel(
-                    tunnel, port, "127.0.0.1:" + port, RegisteredTunnel.State.LISTENING);
+                    tunnel, port, "127.0.0.1:" + port, 1, RegisteredTunnel.State.LISTENING);
               })
               .toList();
       var reasons =

@@ -16,7 +16,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /// A cluster of gateways in processes of their own on 127.0.0.2, 127.0.0.3, …, all with the same
@@ -40,19 +42,22 @@ final class ClusterLab implements AutoCloseable {
   private final int relayBindPort = Ports.free();
   private final List<Integer> managementPorts = new ArrayList<>();
   private final int agentManagement = Ports.free();
-  private final NodeProcess[] nodes;
+  private final AtomicReferenceArray<NodeProcess> nodes;
   private final List<CutLinks> proxies = new ArrayList<>();
   private final Set<Cut> cuts = ConcurrentHashMap.newKeySet();
   private final Map<String, Exposed> services = new LinkedHashMap<>();
   private final List<AutoCloseable> owned = new ArrayList<>();
   private final List<String> settings = new ArrayList<>();
   private final List<String> clusterSettings = new ArrayList<>();
+  private final Map<String, String> tenants = new LinkedHashMap<>(Map.of(TOKEN, "lab"));
+  private String publicPorts = "10000-35000";
+  private String databaseUrl = "";
+  private String databaseUser = "";
   private NodeProcess agent;
-  private LocalDatabase database;
 
   private ClusterLab(Path directory, int count) {
     this.directory = directory;
-    this.nodes = new NodeProcess[count];
+    this.nodes = new AtomicReferenceArray<>(count);
     for (int i = 0; i < count; i++) {
       managementPorts.add(Ports.free());
     }
@@ -75,6 +80,25 @@ final class ClusterLab implements AutoCloseable {
     return this;
   }
 
+  /// A further cluster of agents and the token that stands for it.
+  ClusterLab withTenant(String cluster, String token) {
+    tenants.put(token, cluster);
+    return this;
+  }
+
+  /// The public ports that the nodes may lease, such as `12000-12100`.
+  ClusterLab withPublicPorts(String range) {
+    publicPorts = range;
+    return this;
+  }
+
+  /// Has the nodes share a database that somebody else runs.
+  ClusterLab withDatabase(String url, String user) {
+    databaseUrl = url;
+    databaseUser = user;
+    return this;
+  }
+
   /// Exposes a service that ends with the lab.
   ClusterLab expose(String name, EchoService service) {
     owned.add(service);
@@ -89,15 +113,10 @@ final class ClusterLab implements AutoCloseable {
 
   /// Starts the nodes, all at once; returns when every one is ready.
   ClusterLab start() throws IOException, InterruptedException {
-    // Not in the test's directory, which only this user may enter: PostgreSQL has one of its own.
-    Path files = Files.createTempDirectory("penstock-lab-");
-    Files.setPosixFilePermissions(files, PosixFilePermissions.fromString("rwxr-xr-x"));
-    database = LocalDatabase.start(files.resolve("database"));
-    owned.add(() -> {
-      database.close();
-      delete(files);
-    });
-    for (int i = 0; i < nodes.length; i++) {
+    if (databaseUrl.isEmpty()) {
+      startDatabase();
+    }
+    for (int i = 0; i < nodes.length(); i++) {
       proxies.add(
           new CutLinks(
               new InetSocketAddress(address(i), controlPort),
@@ -109,13 +128,25 @@ final class ClusterLab implements AutoCloseable {
               new InetSocketAddress(address(i), relayBindPort),
               isCutTo(i)));
     }
-    for (int i = 0; i < nodes.length; i++) {
+    for (int i = 0; i < nodes.length(); i++) {
       startNode(i);
     }
-    for (NodeProcess node : nodes) {
-      node.awaitReady();
+    for (int i = 0; i < nodes.length(); i++) {
+      nodes.get(i).awaitReady();
     }
     return this;
+  }
+
+  private void startDatabase() throws IOException, InterruptedException {
+    // Not in the test's directory, which only this user may enter: PostgreSQL has one of its own.
+    Path files = Files.createTempDirectory("penstock-lab-");
+    Files.setPosixFilePermissions(files, PosixFilePermissions.fromString("rwxr-xr-x"));
+    var database = LocalDatabase.start(files.resolve("database"));
+    withDatabase(database.url(), database.user());
+    owned.add(() -> {
+      database.close();
+      delete(files);
+    });
   }
 
   private Predicate<InetAddress> isCutTo(int node) {
@@ -126,13 +157,14 @@ final class ClusterLab implements AutoCloseable {
   /// Starts a node that does not run, always with the same settings.
   NodeProcess startNode(int node) {
     Path config = write("gateway-" + node + ".yaml", yaml(node));
-    nodes[node] =
+    var started =
         NodeProcess.start(
             directory,
             managementPorts.get(node),
             Map.of(),
             List.of("gateway", "--config", config.toString()));
-    return nodes[node];
+    nodes.set(node, started);
+    return started;
   }
 
   /// Starts an agent that knows one node; returns when its services can be reached.
@@ -158,7 +190,7 @@ final class ClusterLab implements AutoCloseable {
   }
 
   NodeProcess node(int node) {
-    return nodes[node];
+    return nodes.get(node);
   }
 
   NodeProcess agent() {
@@ -166,12 +198,17 @@ final class ClusterLab implements AutoCloseable {
   }
 
   int size() {
-    return nodes.length;
+    return nodes.length();
   }
 
   /// The public address of a service at a node.
   InetSocketAddress publicAddress(int node, String name) {
     return new InetSocketAddress(address(node), services.get(name).publicPort());
+  }
+
+  /// Where agents and their registrations reach a node.
+  InetSocketAddress listenAddress(int node) {
+    return new InetSocketAddress(address(node), listenPort);
   }
 
   /// Where other nodes reach a node's control messages.
@@ -205,7 +242,7 @@ final class ClusterLab implements AutoCloseable {
 
   /// How many nodes a node sees in a state, such as `ready` or `unreachable`.
   int sees(int node, String state) {
-    return (int) nodes[node].metric("penstock_gateway_cluster_nodes{", '"' + state + '"');
+    return (int) nodes.get(node).metric("penstock_gateway_cluster_nodes{", '"' + state + '"');
   }
 
   /// Cuts two nodes off from each other: what one sends does not arrive at the other.
@@ -223,7 +260,7 @@ final class ClusterLab implements AutoCloseable {
 
   /// Cuts a node off from all others.
   void isolate(int node) {
-    for (int other = 0; other < nodes.length; other++) {
+    for (int other = 0; other < nodes.length(); other++) {
       if (other != node) {
         cut(node, other);
       }
@@ -239,7 +276,8 @@ final class ClusterLab implements AutoCloseable {
   /// What all processes wrote, for the message of a failed test.
   String report() {
     var report = new StringBuilder();
-    for (NodeProcess node : nodes) {
+    for (int i = 0; i < nodes.length(); i++) {
+      NodeProcess node = nodes.get(i);
       report.append(node == null ? "" : node.report());
     }
     return report + (agent == null ? "" : agent.report());
@@ -252,7 +290,7 @@ final class ClusterLab implements AutoCloseable {
   private String yaml(int node) {
     String host = address(node).getHostAddress();
     var seeds = new ArrayList<String>();
-    for (int i = 0; i < nodes.length; i++) {
+    for (int i = 0; i < nodes.length(); i++) {
       seeds.add(address(i).getHostAddress() + ":" + controlPort);
     }
     var text =
@@ -261,10 +299,8 @@ final class ClusterLab implements AutoCloseable {
             gateway:
               listen: %s:%d
               data_dir: %s
-              public: {host: %s, bind: %s, ports: 10000-35000}
-              auth:
-                tokens:
-                  - {token: %s, cluster: lab}
+              public: {host: %s, bind: %s, ports: %s}
+              auth: {tokens: [%s]}
             management:
               listen: 127.0.0.1:%d
             store: {url: "%s", user: %s}
@@ -284,10 +320,11 @@ final class ClusterLab implements AutoCloseable {
                     directory.resolve("data-" + node),
                     host,
                     host,
-                    TOKEN,
+                    publicPorts,
+                    tokens(),
                     managementPorts.get(node),
-                    database.url(),
-                    database.user(),
+                    databaseUrl,
+                    databaseUser,
                     host,
                     controlPort,
                     host,
@@ -303,12 +340,19 @@ final class ClusterLab implements AutoCloseable {
     return text.toString();
   }
 
+  private String tokens() {
+    return tenants.entrySet().stream()
+        .map(tenant -> "{token: " + tenant.getKey() + ", cluster: " + tenant.getValue() + "}")
+        .collect(Collectors.joining(", "));
+  }
+
   @Override
   public void close() {
     if (agent != null) {
       agent.close();
     }
-    for (NodeProcess node : nodes) {
+    for (int i = 0; i < nodes.length(); i++) {
+      NodeProcess node = nodes.get(i);
       if (node != null) {
         node.close();
       }

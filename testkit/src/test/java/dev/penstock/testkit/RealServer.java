@@ -20,6 +20,7 @@ import java.util.stream.Stream;
 final class RealServer implements AutoCloseable {
   private static final Duration START = Duration.ofSeconds(30);
   private static final Duration SETUP = Duration.ofMinutes(2);
+  private static final int LINES_IN_REPORT = 40;
   private static final String UNPRIVILEGED = "nobody";
 
   private final Path directory;
@@ -255,12 +256,64 @@ final class RealServer implements AutoCloseable {
     }
   }
 
+  /// The end of what it wrote, for the message of a failed test.
+  String report() {
+    try {
+      var lines = Files.readAllLines(file("server.log"));
+      return String.join(
+              "\n", lines.subList(Math.max(0, lines.size() - LINES_IN_REPORT), lines.size()))
+          + (process.isAlive() ? "\n(it runs)" : "\n(it ended with " + process.exitValue() + ")");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /// Ends the program, its files stay.
   void stop() {
     stop(process);
   }
 
-  /// Starts the program again after [#stop].
+  /// Ends the program as it stands, without a last write: PostgreSQL has to recover afterwards.
+  void abort() {
+    signal("QUIT", List.of(process.toHandle()));
+    try {
+      if (!process.waitFor(5, TimeUnit.SECONDS)) {
+        process.destroyForcibly().waitFor();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /// Stops the program and its children in the middle of what they do, until [#resume].
+  void pause() {
+    signal("STOP", List.of(process.toHandle()));
+    // The parent starts no more of them now.
+    signal("STOP", process.descendants().toList());
+  }
+
+  /// Has them go on.
+  void resume() {
+    signal("CONT", process.descendants().toList());
+    signal("CONT", List.of(process.toHandle()));
+  }
+
+  private static void signal(String name, List<ProcessHandle> processes) {
+    var command = new ArrayList<>(List.of("kill", "-" + name));
+    processes.forEach(each -> command.add(Long.toString(each.pid())));
+    try {
+      if (!processes.isEmpty()) {
+        // Children may have ended meanwhile.
+        new ProcessBuilder(command).redirectErrorStream(true).start().waitFor();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /// Starts the program again after [#stop] or [#abort].
   void startAgain() {
     start(command);
   }
@@ -269,7 +322,7 @@ final class RealServer implements AutoCloseable {
     this.command = command;
     Path log = file("server.log");
     process = Programs.start(directory, log, command);
-    Runtime.getRuntime().addShutdownHook(new Thread(process::destroyForcibly));
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> endAll(process)));
     await(command.getFirst() + " listens")
         .atMost(START)
         .pollInterval(Duration.ofMillis(20))
@@ -282,6 +335,13 @@ final class RealServer implements AutoCloseable {
             })
         .until(this::listens);
     return this;
+  }
+
+  /// With its children, which may be paused and would stay so.
+  private static void endAll(Process process) {
+    var children = process.descendants().toList();
+    process.destroyForcibly();
+    children.forEach(ProcessHandle::destroyForcibly);
   }
 
   private boolean listens() {

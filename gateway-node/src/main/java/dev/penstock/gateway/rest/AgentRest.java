@@ -385,7 +385,11 @@ public final class AgentRest {
   private RegisteredTunnel tunnel(Tunnels.View tunnel) {
     Integer port = tunnel.port();
     return new RegisteredTunnel(
-        tunnel.registration(), port, port == null ? "" : endpoint(port), tunnel.state());
+        tunnel.registration(),
+        port,
+        port == null ? "" : endpoint(port),
+        tunnel.fencing(),
+        tunnel.state());
   }
 
   private String endpoint(int port) {

@@ -140,8 +140,12 @@ public final class Tunnels {
   /// A tunnel as others see it.
   ///
   /// @param port null when its clients do not come to the gateway
+  /// @param fencing see [Lease]; 0 without a port
   public record View(
-      TunnelRegistration registration, @Nullable Integer port, RegisteredTunnel.State state) {}
+      TunnelRegistration registration,
+      @Nullable Integer port,
+      long fencing,
+      RegisteredTunnel.State state) {}
 
   /// What the tunnels are made of.
   ///
@@ -229,10 +233,11 @@ public final class Tunnels {
     }
 
     View view() {
-      Lease lease = tunnel.lease();
+      Lease lease = needsPort() ? tunnel.lease() : null;
       return new View(
           registration,
-          needsPort() && lease != null ? lease.port() : null,
+          lease == null ? null : lease.port(),
+          lease == null ? 0 : lease.fencing(),
           phase == Phase.LISTENING
               ? RegisteredTunnel.State.LISTENING
               : RegisteredTunnel.State.NOT_LISTENING);

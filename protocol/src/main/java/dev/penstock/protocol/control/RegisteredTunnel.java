@@ -10,10 +10,13 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param tunnelPort the public port; `null` when clients only reach the cluster's own endpoint
 /// @param tunnelEndpoint `host:port` for clients; empty without a port
+/// @param fencing number of the grant of the port; of two answers about one port the one with the
+///   higher number is the later; 0 without a port
 public record RegisteredTunnel(
     TunnelRegistration registration,
     @Nullable Integer tunnelPort,
     String tunnelEndpoint,
+    long fencing,
     State state) {
   /// Whether clients are accepted at the port now.
   public enum State {
@@ -48,6 +51,7 @@ public record RegisteredTunnel(
     if (tunnelPort != null) {
       node.put("tunnel_port", tunnelPort);
       node.put("tunnel_endpoint", tunnelEndpoint);
+      node.put("tunnel_fencing", fencing);
     }
     return node.put("listening", state == State.LISTENING);
   }

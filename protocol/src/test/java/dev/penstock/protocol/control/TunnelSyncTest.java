@@ -136,13 +136,13 @@ final class TunnelSyncTest {
             .build();
     var tunnel =
         new RegisteredTunnel(
-            registration, 15_432, "gw.example:15432", RegisteredTunnel.State.LISTENING);
+            registration, 15_432, "gw.example:15432", 7, RegisteredTunnel.State.LISTENING);
     String json =
         """
         {"cluster_uuid":"","protocol":"tcp","tunnel_id":"t","gateway_name":"","gateway_namespace":"",
         "gateway_port":5432,"service_name":"postgres","service_namespace":"","service_port":5432,
         "routing_mode":"tunnel","public_endpoint":"192.0.2.1:5432","labels":{"l":"1"},
-        "tunnel_port":15432,"tunnel_endpoint":"gw.example:15432","listening":true}\
+        "tunnel_port":15432,"tunnel_endpoint":"gw.example:15432","tunnel_fencing":7,"listening":true}\
         """;
     assertThat(MAPPER.readTree(tunnel.encode())).isEqualTo(MAPPER.readTree(json));
     assertThat(TunnelRegistered.decode(tunnel.encode()))
@@ -170,10 +170,11 @@ final class TunnelSyncTest {
             .build();
     var tunnel =
         MAPPER.readTree(
-            new RegisteredTunnel(registration, null, "", RegisteredTunnel.State.NOT_LISTENING)
+            new RegisteredTunnel(registration, null, "", 0, RegisteredTunnel.State.NOT_LISTENING)
                 .encode());
     assertThat(tunnel.has("tunnel_port")).isFalse();
     assertThat(tunnel.has("tunnel_endpoint")).isFalse();
+    assertThat(tunnel.has("tunnel_fencing")).isFalse();
     assertThat(tunnel.get("public_endpoint").textValue()).isEqualTo("192.0.2.1:53");
   }
 }

@@ -3,9 +3,13 @@ package dev.penstock.testkit.leases;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.TreeSet;
 
 /// What many clients did with leases at the same time, and what they were told. [#violations]
@@ -15,14 +19,20 @@ import java.util.TreeSet;
 /// A call has a beginning and an end in time and takes effect at one moment between them. One that
 /// had no answer, or the answer that nothing is known, may take effect at any later moment, or
 /// never. Times are of one monotonic clock, such as [System#nanoTime] of one process. Any thread
-/// may record; checking takes time quadratic in the number of calls for one tunnel or one port.
+/// may record; checking takes time quadratic in the number of grants of one port.
 public final class LeaseHistory {
   private static final long NEVER = Long.MAX_VALUE;
 
   private final List<Granted> grants = new ArrayList<>();
   private final List<Released> releases = new ArrayList<>();
-  private final List<Seen> sightings = new ArrayList<>();
+  private final Set<Seen> sightings = new LinkedHashSet<>();
   private final Map<Tunnel, Lease> last = new HashMap<>();
+
+  private int answered;
+  private boolean goesOn;
+
+  /// By tunnel, as of the latest check.
+  private final Map<Tunnel, List<Released>> releasesOf = new HashMap<>();
 
   /// Who has a lease.
   public record Tunnel(String cluster, String id) {}
@@ -52,11 +62,13 @@ public final class LeaseHistory {
 
   /// A registration that was answered with a lease.
   public synchronized void granted(Tunnel tunnel, Lease lease, long began, long ended) {
+    answered++;
     grants.add(new Granted(tunnel, lease, began, ended));
   }
 
   /// A release that was acknowledged.
   public synchronized void released(Tunnel tunnel, long began, long ended) {
+    answered++;
     releases.add(new Released(tunnel, began, ended));
   }
 
@@ -76,23 +88,119 @@ public final class LeaseHistory {
     sightings.add(new Seen(tunnel, lease));
   }
 
+  /// Calls go on: nothing counts as lost until [#ends].
+  public synchronized void goesOn() {
+    goesOn = true;
+    last.clear();
+  }
+
+  /// No call is under way: the table at the end is to be told as a whole, by [#atTheEnd]. A history
+  /// of which nothing else is said has ended.
+  public synchronized void ends() {
+    goesOn = false;
+    last.clear();
+  }
+
   /// How many calls were answered.
   public synchronized int size() {
-    return grants.size() + (int) releases.stream().filter(it -> it.ended() != NEVER).count();
+    return answered;
   }
 
   /// What could not have been, a sentence each, in a fixed order; empty when all is well.
   public synchronized List<String> violations() {
-    var found = new TreeSet<String>();
+    return List.copyOf(check().sentences.keySet());
+  }
+
+  /// As [#violations], each with all that is known of the tunnels and ports that it is about.
+  ///
+  /// @param zero the moment that times are told from, by the same clock
+  public synchronized List<String> explained(long zero) {
+    return check().sentences.entrySet().stream()
+        .map(found -> found.getKey() + "\n" + story(found.getValue(), zero))
+        .toList();
+  }
+
+  private Found check() {
+    var found = new Found();
+    releasesOf.clear();
+    for (Released release : releases) {
+      releasesOf.computeIfAbsent(release.tunnel(), _ -> new ArrayList<>()).add(release);
+    }
     twoOwners(found);
     portsGivenAway(found);
     changedWithoutRelease(found);
-    lost(found);
-    return List.copyOf(found);
+    if (!goesOn) {
+      lost(found);
+    }
+    return found;
+  }
+
+  /// The violations, and whom each is about.
+  private static final class Found {
+    final SortedMap<String, Set<Tunnel>> sentences = new TreeMap<>();
+
+    void add(String sentence, Tunnel... concerned) {
+      sentences.put(sentence, Set.of(concerned));
+    }
+  }
+
+  /// All that is known of these tunnels and of whoever had one of their ports.
+  private String story(Set<Tunnel> concerned, long zero) {
+    var ports = new TreeSet<String>();
+    grants.stream()
+        .filter(grant -> concerned.contains(grant.tunnel()))
+        .forEach(grant -> ports.add(grant.lease().number()));
+    sightings.stream()
+        .filter(seen -> concerned.contains(seen.tunnel()))
+        .forEach(seen -> ports.add(seen.lease().number()));
+    var tunnels = new HashSet<>(concerned);
+    var lines = new TreeMap<Long, List<String>>();
+    for (Granted grant : grants) {
+      if (concerned.contains(grant.tunnel()) || ports.contains(grant.lease().number())) {
+        tunnels.add(grant.tunnel());
+        lines
+            .computeIfAbsent(grant.began(), _ -> new ArrayList<>())
+            .add(
+                during(grant.began(), grant.ended(), zero)
+                    + " "
+                    + grant.tunnel()
+                    + " was given "
+                    + grant.lease());
+      }
+    }
+    for (Released release : releases) {
+      if (tunnels.contains(release.tunnel())) {
+        lines
+            .computeIfAbsent(release.began(), _ -> new ArrayList<>())
+            .add(
+                during(release.began(), release.ended(), zero)
+                    + " "
+                    + release.tunnel()
+                    + " was released");
+      }
+    }
+    var text = new StringBuilder();
+    lines
+        .values()
+        .forEach(each -> each.forEach(line -> text.append("  ").append(line).append('\n')));
+    for (Seen seen : sightings) {
+      if (tunnels.contains(seen.tunnel())) {
+        text.append("  seen: ").append(seen.tunnel()).append(' ').append(seen.lease()).append('\n');
+      }
+    }
+    return text.toString();
+  }
+
+  private static String during(long began, long ended, long zero) {
+    return millis(began, zero) + ".." + (ended == NEVER ? "?" : millis(ended, zero)) + " ms";
+  }
+
+  private static long millis(long nanos, long zero) {
+    return (nanos - zero) / 1_000_000;
   }
 
   /// One port at one number is one tunnel's.
-  private void twoOwners(Set<String> found) {
+  private void twoOwners(Found found) {
     Map<Lease, Tunnel> owners = new HashMap<>();
     var all = new ArrayList<>(sightings);
     grants.forEach(grant -> all.add(new Seen(grant.tunnel(), grant.lease())));
@@ -109,14 +217,17 @@ public final class LeaseHistory {
                 + ": two owners, "
                 + other
                 + " and "
-                + one.tunnel());
+                + one.tunnel(),
+            other,
+            one.tunnel());
       }
     }
     Map<String, Tunnel> ports = new HashMap<>();
     last.forEach((tunnel, lease) -> {
       Tunnel other = ports.putIfAbsent(lease.number(), tunnel);
       if (other != null) {
-        found.add(lease.number() + ": two owners at the end, " + inOrder(other, tunnel));
+        found.add(
+            lease.number() + ": two owners at the end, " + inOrder(other, tunnel), other, tunnel);
       }
     });
   }
@@ -128,7 +239,7 @@ public final class LeaseHistory {
   }
 
   /// A port goes to another tunnel only after a release, and with a higher number.
-  private void portsGivenAway(Set<String> found) {
+  private void portsGivenAway(Found found) {
     var byPort = new HashMap<String, List<Granted>>();
     for (Granted grant : grants) {
       byPort.computeIfAbsent(grant.lease().number(), _ -> new ArrayList<>()).add(grant);
@@ -146,7 +257,9 @@ public final class LeaseHistory {
                     + later.tunnel()
                     + " while "
                     + earlier.tunnel()
-                    + " had it");
+                    + " had it",
+                later.tunnel(),
+                earlier.tunnel());
           }
           if (later.lease().fencing() != 0
               && later.lease().fencing() <= earlier.lease().fencing()) {
@@ -159,7 +272,9 @@ public final class LeaseHistory {
                     + " after "
                     + earlier.lease().fencing()
                     + " of "
-                    + earlier.tunnel());
+                    + earlier.tunnel(),
+                later.tunnel(),
+                earlier.tunnel());
           }
         }
       }
@@ -169,15 +284,12 @@ public final class LeaseHistory {
   /// Whether a release may have taken effect after the grant and before `until`. One that was
   /// acknowledged before the grant began cannot have.
   private boolean mayHaveBeenReleased(Granted grant, long until) {
-    return releases.stream()
-        .anyMatch(release ->
-            release.tunnel().equals(grant.tunnel())
-                && release.began() < until
-                && release.ended() > grant.began());
+    return releasesOf.getOrDefault(grant.tunnel(), List.of()).stream()
+        .anyMatch(release -> release.began() < until && release.ended() > grant.began());
   }
 
   /// A tunnel has the same lease as long as it is not released.
-  private void changedWithoutRelease(Set<String> found) {
+  private void changedWithoutRelease(Found found) {
     var byTunnel = new HashMap<Tunnel, List<Granted>>();
     for (Granted grant : grants) {
       byTunnel.computeIfAbsent(grant.tunnel(), _ -> new ArrayList<>()).add(grant);
@@ -195,21 +307,24 @@ public final class LeaseHistory {
                   + earlier.lease()
                   + ", was given "
                   + later.lease()
-                  + " without a release");
+                  + " without a release",
+              tunnel);
         }
       }
     });
   }
 
   /// What was acknowledged and cannot have been released since is there at the end.
-  private void lost(Set<String> found) {
+  private void lost(Found found) {
     for (Granted grant : grants) {
       if (mayHaveBeenReleased(grant, NEVER)) {
         continue;
       }
       Lease now = last.get(grant.tunnel());
       if (now == null) {
-        found.add(grant.tunnel() + ": " + grant.lease() + " was acknowledged and is lost");
+        found.add(
+            grant.tunnel() + ": " + grant.lease() + " was acknowledged and is lost",
+            grant.tunnel());
       } else if (!now.isSameAs(grant.lease())) {
         found.add(
             grant.tunnel()
@@ -217,7 +332,8 @@ public final class LeaseHistory {
                 + grant.lease()
                 + " was acknowledged and is "
                 + now
-                + " at the end");
+                + " at the end",
+            grant.tunnel());
       }
     }
   }

@@ -130,4 +130,32 @@ class LeaseHistoryTest {
     endsAsItIs(REDIS, lease(16_379, 7));
     assertThat(history.violations()).isEmpty();
   }
+
+  @Test
+  void nothingCountsAsLostAsLongAsCallsGoOn() {
+    history.granted(REDIS, lease(16_379, 1), 1, 2);
+    endsAsItIs(REDIS, lease(16_379, 1));
+    history.goesOn();
+    assertThat(history.violations()).isEmpty();
+    history.ends();
+    assertThat(history.violations()).singleElement().asString().endsWith("is lost");
+    endsAsItIs(REDIS, lease(16_379, 1));
+    assertThat(history.violations()).isEmpty();
+  }
+
+  @Test
+  void aViolationIsExplainedByAllThatIsKnownOfTheTunnelsAndTheirPorts() {
+    history.granted(REDIS, lease(16_379, 1), 1_000_000, 2_000_000);
+    history.releaseUnknown(REDIS, 3_000_000);
+    history.granted(CACHE, lease(16_379, 1), 5_000_000, 7_000_000);
+    history.seen(CACHE, lease(16_379, 1));
+    history.granted(new Tunnel("lab", "other"), lease(16_380, 2), 1, 2);
+    assertThat(history.explained(1_000_000))
+        .filteredOn(it -> it.contains("two owners"))
+        .singleElement()
+        .asString()
+        .contains("0..1 ms " + REDIS + " was given", "2..? ms " + REDIS)
+        .contains("4..6 ms " + CACHE + " was given", "seen: " + CACHE)
+        .doesNotContain("16380");
+  }
 }

@@ -12,11 +12,24 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Properties;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/// The tables of the store: made when they are not there, checked when they are. Blocks.
+/// The tables of the store: made when they are not there, checked and completed when they are.
+/// Blocks.
+///
+/// An entity that was replaced while its node stood still must not write when the node goes on. The
+/// key of the events keeps it from that only as long as the ones that took its numbers are there,
+/// and they are deleted once a snapshot has them. So the database also refuses an event when there
+/// is a later one of the same entity, and the latest is never deleted.
 final class LeaseSchema {
-  private static final int VERSION = 1;
+  /// 1 had no such refusal.
+  private static final int VERSION = 2;
+
+  private static final int NONE = 0;
+
+  /// Statements are apart by an empty line: a function has semicolons of its own.
+  private static final Pattern BETWEEN_STATEMENTS = Pattern.compile(";\\R\\R");
 
   /// Nodes that start at the same time may get into each other's way.
   private static final int ATTEMPTS = 5;
@@ -57,11 +70,13 @@ final class LeaseSchema {
   private static void prepare(Connection connection, String cluster)
       throws SQLException, IOException {
     boolean postgresql = connection.getMetaData().getURL().startsWith("jdbc:postgresql:");
+    String script = postgresql ? "postgresql.sql" : "h2.sql";
     // A database that is not ours is not touched.
     if (!hasTable(connection)) {
-      create(connection, postgresql ? "postgresql.sql" : "h2.sql");
+      create(connection, script);
     }
-    if (!check(connection, cluster)) {
+    int version = check(connection, cluster);
+    if (version == NONE) {
       try (PreparedStatement insert =
           connection.prepareStatement("INSERT INTO penstock_store VALUES (1, ?, ?)")) {
         insert.setInt(1, VERSION);
@@ -69,6 +84,13 @@ final class LeaseSchema {
         insert.executeUpdate();
       }
       check(connection, cluster);
+    } else if (version < VERSION) {
+      create(connection, script);
+      try (PreparedStatement update =
+          connection.prepareStatement("UPDATE penstock_store SET version = ?")) {
+        update.setInt(1, VERSION);
+        update.executeUpdate();
+      }
     }
   }
 
@@ -91,21 +113,20 @@ final class LeaseSchema {
       if (in == null) {
         throw new IllegalStateException(resource + ": not in the program (expected: beside it)");
       }
-      for (String sql : new String(in.readAllBytes(), StandardCharsets.UTF_8).split(";", -1)) {
-        if (!sql.isBlank()) {
-          statement.execute(sql);
-        }
+      String script = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+      for (String sql : BETWEEN_STATEMENTS.split(script, -1)) {
+        statement.execute(sql);
       }
     }
   }
 
-  /// Whether the database says whose it is; it is ours then.
-  private static boolean check(Connection connection, String cluster)
+  /// The version of a database that is ours; [#NONE] when it does not say whose it is.
+  private static int check(Connection connection, String cluster)
       throws SQLException, StoreRefused {
     try (Statement statement = connection.createStatement();
         ResultSet row = statement.executeQuery("SELECT version, cluster FROM penstock_store")) {
       if (!row.next()) {
-        return false;
+        return NONE;
       }
       int version = row.getInt(1);
       if (version > VERSION) {
@@ -121,7 +142,7 @@ final class LeaseSchema {
             "store.url: the database belongs to another cluster of gateways (expected: one of its"
                 + " own for each cluster, or the same cluster name and secret on all nodes)");
       }
-      return true;
+      return version;
     }
   }
 

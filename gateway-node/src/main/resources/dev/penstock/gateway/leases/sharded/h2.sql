@@ -14,6 +14,11 @@ CREATE TABLE IF NOT EXISTS "penstock_event" (
   "meta_ser_manifest" VARCHAR,
   PRIMARY KEY ("persistence_id", "sequence_number"));
 
+ALTER TABLE "penstock_event" ADD CONSTRAINT IF NOT EXISTS "penstock_refuse_late_event" CHECK (
+  "deleted" OR NOT EXISTS (SELECT 1 FROM "penstock_event" AS "later"
+    WHERE "later"."persistence_id" = "penstock_event"."persistence_id"
+    AND "later"."sequence_number" > "penstock_event"."sequence_number")) NOCHECK;
+
 CREATE TABLE IF NOT EXISTS "penstock_snapshot" (
   "persistence_id" VARCHAR(255) NOT NULL,
   "sequence_number" BIGINT NOT NULL,

@@ -16,6 +16,22 @@ CREATE TABLE IF NOT EXISTS penstock_event (
 
 CREATE UNIQUE INDEX IF NOT EXISTS penstock_event_ordering ON penstock_event (ordering);
 
+CREATE OR REPLACE FUNCTION penstock_refuse_late_event() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM penstock_event
+      WHERE persistence_id = NEW.persistence_id AND sequence_number > NEW.sequence_number) THEN
+    RAISE EXCEPTION 'event % of % comes after a later one', NEW.sequence_number, NEW.persistence_id
+      USING ERRCODE = 'unique_violation';
+  END IF;
+  RETURN NEW;
+END
+$$;
+
+DROP TRIGGER IF EXISTS penstock_refuse_late_event ON penstock_event;
+
+CREATE TRIGGER penstock_refuse_late_event BEFORE INSERT ON penstock_event
+  FOR EACH ROW EXECUTE FUNCTION penstock_refuse_late_event();
+
 CREATE TABLE IF NOT EXISTS penstock_snapshot (
   persistence_id VARCHAR(255) NOT NULL,
   sequence_number BIGINT NOT NULL,

@@ -251,10 +251,10 @@ class ShardedLeasesTest {
         .hasMessageContaining("another cluster");
     try (var connection = DriverManager.getConnection(url);
         var statement = connection.createStatement()) {
-      statement.execute("UPDATE penstock_store SET version = 2");
+      statement.execute("UPDATE penstock_store SET version = 3");
     }
     assertThatThrownBy(() -> ShardedLeases.prepare(store, "one"))
         .isInstanceOf(StoreRefused.class)
-        .hasMessageContaining("schema version 2 (expected: at most 1)");
+        .hasMessageContaining("schema version 3 (expected: at most 2)");
   }
 }
