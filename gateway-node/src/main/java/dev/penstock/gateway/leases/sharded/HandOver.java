@@ -34,18 +34,15 @@ final class HandOver {
 
   private final ActorContext<Command> context;
   private final Predicate<Address> leaving;
-  private final CompletableFuture<Void> done;
 
   /// How many shards there are, of the kinds that have answered since the last look.
   private final Map<EntityTypeKey<?>, Integer> shards = new HashMap<>();
 
   private final Map<EntityTypeKey<?>, ActorRef<CurrentShardRegionState>> answers = new HashMap<>();
 
-  private HandOver(
-      ActorContext<Command> context, Predicate<Address> leaving, CompletableFuture<Void> done) {
+  private HandOver(ActorContext<Command> context, Predicate<Address> leaving) {
     this.context = context;
     this.leaving = leaving;
-    this.done = done;
   }
 
   /// Waits for `patience` at most.
@@ -59,7 +56,7 @@ final class HandOver {
       CompletableFuture<Void> done) {
     return Behaviors.<Command>setup(context ->
         Behaviors.withTimers(timers -> {
-          var waiting = new HandOver(context, leaving, done);
+          var waiting = new HandOver(context, leaving);
           of.forEach(waiting::ask);
           timers.startTimerWithFixedDelay(new Look(), LOOK);
           timers.startSingleTimer(new Late(), patience);
