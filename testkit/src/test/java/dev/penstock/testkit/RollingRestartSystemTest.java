@@ -35,8 +35,8 @@ class RollingRestartSystemTest {
     lab =
         ClusterLab.in(directory, NODES)
             .withoutCuts()
-            .expose("echo", EchoService.start(Behaviour.echo()))
-            .start();
+            .expose("echo", EchoService.start(Behaviour.echo()));
+    lab.start();
     lab.startAgent(0);
     await("links at two nodes").atMost(PATIENCE).until(() -> lab.nodesWithLinks().size() == 2);
     for (int node = 0; node < NODES; node++) {

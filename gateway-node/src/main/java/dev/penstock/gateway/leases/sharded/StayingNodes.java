@@ -22,9 +22,14 @@ import scala.jdk.javaapi.CollectionConverters;
 ///
 /// The coordinator's, which calls it from one thread.
 final class StayingNodes implements ActorSystemDependentAllocationStrategy {
+  /// The coordinator looks often, for nodes that wait for it; to have shards spread evenly is not
+  /// that urgent, and each move costs what is under way to the shard.
+  private static final int SPREAD_EVERY = 10;
+
   private final ShardAllocationStrategy usual;
   private final Predicate<Address> leaving;
   private @Nullable Address self;
+  private int looks;
 
   /// @param usual how shards are spread over the nodes that stay
   /// @param leaving whether the node at an address is about to leave; quick
@@ -62,7 +67,8 @@ final class StayingNodes implements ActorSystemDependentAllocationStrategy {
           }
         });
     moved.removeAll(CollectionConverters.asJava(underWay));
-    return moved.isEmpty()
+    looks++;
+    return moved.isEmpty() && looks % SPREAD_EVERY == 0
         ? usual.rebalance(staying, underWay)
         : Future.successful(immutable(moved));
   }
