@@ -39,8 +39,9 @@ class RelayedSystemTest {
   private static final int READERS = 200;
   private static final int PINGS = 2_000;
 
-  /// The budget of a process for slow readers (`windows.process_budget`).
-  private static final long LARGEST_GROWTH = 256L << 20;
+  /// The budget of a process for slow readers (`windows.process_budget`, 256 MiB), and half of that
+  /// again for heap that is free and not given back: the tests before this one leave some, too.
+  private static final long LARGEST_GROWTH = 384L << 20;
 
   private static final Payload UP = new Payload(51, 64L << 20);
   private static final Payload DOWN = new Payload(52, 64L << 20);
@@ -225,6 +226,7 @@ class RelayedSystemTest {
   }
 
   @Test
+  @Tag("long")
   void servicesThatStopReadingHoldUpNobodyElse() throws IOException {
     assertOthersAreServed(() -> {
       for (int i = 0; i < READERS; i++) {

@@ -71,14 +71,16 @@ class ShardedLeasesTest {
       var leaving = cluster.start().follow();
       var staying = cluster.start().follow();
       await().atMost(PATIENCE).until(() -> leaving.complete && staying.complete);
+      var ports = new HashSet<Integer>();
       for (int i = 0; i < 20; i++) {
-        leaving.port(near("tenant-" + i, "redis", 6379));
+        ports.add(leaving.port(near("tenant-" + i, "redis", 6379)));
       }
       assertThat(leaving.shards()).isPositive();
       leaving.announceLeaving();
       assertThat(leaving.leases.handOver().toCompletableFuture()).succeedsWithin(PATIENCE);
       assertThat(leaving.shards()).isZero();
-      assertThat(leaving.port(near("late", "redis", 6379))).isEqualTo(16_399);
+      ports.add(leaving.port(near("late", "redis", 6379)));
+      assertThat(ports).hasSize(21);
       assertThat(leaving.shards()).isZero();
       await()
           .atMost(PATIENCE)
