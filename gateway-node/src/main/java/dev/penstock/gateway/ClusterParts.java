@@ -8,6 +8,7 @@ import dev.penstock.gateway.cluster.ClusterSettings;
 import dev.penstock.gateway.cluster.LinkLoad;
 import dev.penstock.gateway.cluster.LinkSource;
 import dev.penstock.gateway.cluster.NodeInfo;
+import dev.penstock.gateway.cluster.NodeState;
 import dev.penstock.gateway.cluster.Nodes;
 import dev.penstock.gateway.links.Links;
 import dev.penstock.gateway.links.NodeDirectory;
@@ -22,8 +23,10 @@ import java.net.InetAddress;
 import java.net.URI;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Supplier;
+import org.apache.pekko.actor.Address;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.jspecify.annotations.Nullable;
 
@@ -96,10 +99,22 @@ final class ClusterParts {
     }
   }
 
+  /// Whether the node at an address is about to leave.
+  boolean isLeaving(Address address) {
+    return node.nodes().all().stream()
+        .anyMatch(it ->
+            it.state() == NodeState.DRAINING
+                && it.id()
+                    .address()
+                    .equals(
+                        new HostPort(address.getHost().orElse(""), address.getPort().orElse(0))));
+  }
+
   /// The other nodes, for agents, for drains and for the relay.
   ///
   /// @param link limits and timers of each relay link
-  Gateway.Surroundings surroundings(LinkSettings link) {
+  /// @param handOver gives this node's part in the leases to others
+  Gateway.Surroundings surroundings(LinkSettings link, Supplier<CompletionStage<Void>> handOver) {
     var relay =
         new RelaySettings(
             node.nodes().self().id().toString(),
@@ -109,12 +124,11 @@ final class ClusterParts {
             relayTls(),
             link,
             RelaySettings.Limits.defaults());
-    // The node leaves the cluster, and its shards go, when its actor system ends: as long as it
-    // drains, others may still give it what it alone has links for.
+    // The node leaves the cluster when its actor system ends: as long as it drains, others may
+    // still
+    // give it what it alone has links for.
     return new Gateway.Surroundings(
-        new ToldToAgents(node.nodes()),
-        () -> CompletableFuture.completedFuture(null),
-        new Gateway.RelayPart(relay, this::withLinks));
+        new ToldToAgents(node.nodes()), handOver, new Gateway.RelayPart(relay, this::withLinks));
   }
 
   private List<RemoteNodes.RemoteNode> withLinks(String agents) {

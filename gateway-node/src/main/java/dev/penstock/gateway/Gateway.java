@@ -6,6 +6,7 @@ import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.cluster.ClusterNode;
 import dev.penstock.gateway.cluster.NodeState;
 import dev.penstock.gateway.drain.Drain;
+import dev.penstock.gateway.leases.LeaseAuthority;
 import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.Handshakes;
@@ -328,7 +329,12 @@ public final class Gateway implements RunningNode.Drainable {
       if (cluster != null) {
         cluster.awaitMembership();
       }
-      Surroundings others = cluster == null ? surroundings : cluster.surroundings(linkSettings());
+      LeaseAuthority authority =
+          leases.start(node.actors(), address -> cluster != null && cluster.isLeaving(address));
+      Surroundings others =
+          cluster == null
+              ? surroundings
+              : cluster.surroundings(linkSettings(), authority::handOver);
       var tunnelShared =
           new Tunnel.Shared(
               node.loops(),
@@ -345,7 +351,7 @@ public final class Gateway implements RunningNode.Drainable {
                   new Tunnels.Setup(
                       tunnelShared,
                       new UdpTunnel.Shared(tunnelShared, settings.udp(), budget),
-                      leases.start(node.actors()),
+                      authority,
                       settings.publicSide().bind(),
                       settings.publicSide().syncGrace(),
                       () -> restored.complete(null))),
@@ -381,6 +387,7 @@ public final class Gateway implements RunningNode.Drainable {
                       others.nodes(),
                       supervisor,
                       doors,
+                      links.udpSessions(),
                       () -> Math.max(admission.inside(), meters.carried()),
                       others.handOver(),
                       reason -> draining(reason, draining, cluster),

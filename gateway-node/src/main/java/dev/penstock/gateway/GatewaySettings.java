@@ -322,7 +322,6 @@ public record GatewaySettings(
     var tokens = tokens(gateway.section("auth"));
     var links = Links.of(gateway.section("links"));
     var windows = WindowSettings.of(gateway.section("windows"));
-    var drain = DrainSettings.of(gateway.section("drain"));
     var udp = UdpSettings.of(gateway.section("udp"));
     var eventLoops = gateway.get("event_loops", Kind.integer(0, 64), 0);
     Section management = reader.root().section("management");
@@ -333,6 +332,10 @@ public record GatewaySettings(
           "listen", "found \"" + operations + "\"", "another address than gateway.listen");
     }
     var cluster = ClusterSettings.of(reader.root().section("cluster"));
+    var drain =
+        DrainSettings.of(
+            gateway.section("drain"),
+            cluster == null ? DrainSettings.Company.ALONE : DrainSettings.Company.CLUSTER);
     var leases = LeaseSettings.of(reader.root().section("leases"));
     var store = StoreSettings.of(reader.root().section("store"));
     return new GatewaySettings(

@@ -16,6 +16,8 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.function.Predicate;
+import org.apache.pekko.actor.Address;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,7 +38,9 @@ sealed interface LeaseParts extends Closeable {
   List<Config> config();
 
   /// Begins to decide, once the actor system is where it belongs. Once.
-  LeaseAuthority start(ActorSystem<?> actors);
+  ///
+  /// @param leaving whether the node at an address is about to leave
+  LeaseAuthority start(ActorSystem<?> actors, Predicate<Address> leaving);
 
   /// Of a gateway of one node.
   record Alone(LeaseStore store, Leases leases) implements LeaseParts {
@@ -60,7 +64,7 @@ sealed interface LeaseParts extends Closeable {
     }
 
     @Override
-    public LeaseAuthority start(ActorSystem<?> actors) {
+    public LeaseAuthority start(ActorSystem<?> actors, Predicate<Address> leaving) {
       return new LocalLeases(leases);
     }
 
@@ -114,8 +118,9 @@ sealed interface LeaseParts extends Closeable {
     }
 
     @Override
-    public LeaseAuthority start(ActorSystem<?> actors) {
-      return ShardedLeases.start(actors, settings.leasePolicy(), settings.leases().retention());
+    public LeaseAuthority start(ActorSystem<?> actors, Predicate<Address> leaving) {
+      return ShardedLeases.start(
+          actors, settings.leasePolicy(), settings.leases().retention(), leaving);
     }
 
     @Override

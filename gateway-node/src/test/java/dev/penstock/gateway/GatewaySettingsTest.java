@@ -91,7 +91,7 @@ class GatewaySettingsTest {
                 Duration.ofMinutes(1),
                 10_000));
     assertThat(settings.drain())
-        .isEqualTo(new DrainSettings(Duration.ofSeconds(60), Duration.ZERO));
+        .isEqualTo(new DrainSettings(Duration.ofSeconds(60), Duration.ZERO, Duration.ofSeconds(5)));
     assertThat(settings.eventLoops()).isZero();
     assertThat(settings.toString()).doesNotContain("s3cret");
   }

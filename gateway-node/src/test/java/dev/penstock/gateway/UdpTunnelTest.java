@@ -229,6 +229,29 @@ class UdpTunnelTest {
   }
 
   @Test
+  void aDrainEndsAFlowOnWhichNothingGoesAndLetsTheOthersGoOn() throws Exception {
+    lab = GatewayLab.in(directory).drain("udp_quiet: 1s").start();
+    port = lab.expose(TunnelRegistration.of(Protocol.UDP, "udp-dns", "dns", 53));
+    link(Service.echo(), OURS);
+    DatagramSocket quiet = client();
+    DatagramSocket busy = client();
+    say(quiet, "one");
+    assertThat(hear(quiet)).isEqualTo("one");
+    say(busy, "one");
+    assertThat(hear(busy)).isEqualTo("one");
+    var drained = lab.gateway().drain().toCompletableFuture();
+    Patiently.until(() -> {
+      say(busy, "more");
+      assertThat(hear(busy)).isEqualTo("more");
+      return lab.metric(ACTIVE) == 1;
+    });
+    assertThat(drained).isNotDone();
+    say(quiet, "late");
+    lab.awaitMetric(dropped("draining"), 1);
+    Patiently.get(drained);
+  }
+
+  @Test
   void datagramsThatAreTooLargeAreDroppedAndCounted() throws Exception {
     start("buffer_size: 1000");
     link(Service.echo(), OURS);

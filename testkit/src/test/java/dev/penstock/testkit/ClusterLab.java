@@ -19,11 +19,12 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /// A cluster of gateways in processes of their own on 127.0.0.2, 127.0.0.3, …, all with the same
-/// ports, and an agent. The nodes reach each other through proxies that can be cut. Nodes count
-/// from 0. Add services, then [#start].
+/// ports, and an agent. The nodes reach each other through proxies that can be cut, or directly.
+/// Nodes count from 0. Add services, then [#start].
 final class ClusterLab implements AutoCloseable {
   static final String TOKEN = "s3cret";
 
@@ -37,9 +38,7 @@ final class ClusterLab implements AutoCloseable {
   private final Path directory;
   private final int listenPort = Ports.free();
   private final int controlPort = Ports.free();
-  private final int controlBindPort = Ports.free();
   private final int relayPort = Ports.free();
-  private final int relayBindPort = Ports.free();
   private final List<Integer> managementPorts = new ArrayList<>();
   private final int agentManagement = Ports.free();
   private final AtomicReferenceArray<NodeProcess> nodes;
@@ -53,6 +52,9 @@ final class ClusterLab implements AutoCloseable {
   private String publicPorts = "10000-35000";
   private String databaseUrl = "";
   private String databaseUser = "";
+  private int controlBindPort = Ports.free();
+  private int relayBindPort = Ports.free();
+  private int agentLinks = 2;
   private NodeProcess agent;
 
   private ClusterLab(Path directory, int count) {
@@ -99,6 +101,19 @@ final class ClusterLab implements AutoCloseable {
     return this;
   }
 
+  /// Has the nodes reach each other without anything between them, so that nothing can be cut.
+  ClusterLab withoutCuts() {
+    controlBindPort = controlPort;
+    relayBindPort = relayPort;
+    return this;
+  }
+
+  /// How many links the agent keeps; two if nothing is said.
+  ClusterLab agentLinks(int count) {
+    agentLinks = count;
+    return this;
+  }
+
   /// Exposes a service that ends with the lab.
   ClusterLab expose(String name, EchoService service) {
     owned.add(service);
@@ -116,7 +131,7 @@ final class ClusterLab implements AutoCloseable {
     if (databaseUrl.isEmpty()) {
       startDatabase();
     }
-    for (int i = 0; i < nodes.length(); i++) {
+    for (int i = 0; i < nodes.length() && controlBindPort != controlPort; i++) {
       proxies.add(
           new CutLinks(
               new InetSocketAddress(address(i), controlPort),
@@ -185,7 +200,12 @@ final class ClusterLab implements AutoCloseable {
       arguments.add("--expose");
       arguments.add(name + "=" + service.target() + "@" + service.publicPort());
     });
-    agent = NodeProcess.start(directory, agentManagement, Map.of(), arguments);
+    agent =
+        NodeProcess.start(
+            directory,
+            agentManagement,
+            Map.of("PENSTOCK_AGENT_LINKS_COUNT", Integer.toString(agentLinks)),
+            arguments);
     return agent.awaitReady();
   }
 
@@ -209,6 +229,21 @@ final class ClusterLab implements AutoCloseable {
   /// Where agents and their registrations reach a node.
   InetSocketAddress listenAddress(int node) {
     return new InetSocketAddress(address(node), listenPort);
+  }
+
+  /// Where a node answers about itself.
+  InetSocketAddress managementAddress(int node) {
+    return new InetSocketAddress(InetAddress.getLoopbackAddress(), managementPorts.get(node));
+  }
+
+  /// How many links of agents a node has.
+  int links(int node) {
+    return nodes.get(node).metrics().getOrDefault("penstock_gateway_links", 0.0).intValue();
+  }
+
+  /// The nodes that have links of the agent.
+  List<Integer> nodesWithLinks() {
+    return IntStream.range(0, nodes.length()).filter(node -> links(node) > 0).boxed().toList();
   }
 
   /// Where other nodes reach a node's control messages.

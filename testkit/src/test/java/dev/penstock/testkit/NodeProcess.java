@@ -225,9 +225,14 @@ final class NodeProcess implements AutoCloseable {
 
   /// Waits for its end; its exit code.
   int awaitExit() {
+    return awaitExit(STOP);
+  }
+
+  /// Waits for its end, which must come within `limit`; its exit code.
+  int awaitExit(Duration limit) {
     try {
-      assertThat(process.waitFor(STOP.toSeconds(), TimeUnit.SECONDS))
-          .as("%s ended within %s:%n%s", name, STOP, report())
+      assertThat(process.waitFor(limit.toSeconds(), TimeUnit.SECONDS))
+          .as("%s ended within %s:%n%s", name, limit, report())
           .isTrue();
       for (Thread reader : readers) {
         reader.join(STOP);

@@ -35,6 +35,11 @@ final class Pinger implements AutoCloseable {
     return new Pinger(lab.connect(service));
   }
 
+  /// Over a connection to a service that echoes, which it closes.
+  static Pinger over(Socket socket) throws IOException {
+    return new Pinger(socket);
+  }
+
   /// The time that 99 of 100 answers needed at most, of `count` in a row.
   Duration p99(int count) throws IOException {
     long[] nanos = new long[count];

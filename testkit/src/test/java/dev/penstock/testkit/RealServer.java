@@ -228,8 +228,50 @@ final class RealServer implements AutoCloseable {
     return server.start(List.of(program, "-db", "-f", server.file("haproxy.cfg").toString()));
   }
 
+  /// A load balancer over the nodes of a cluster for one service, which goes by `/readyz` and
+  /// leaves connections alone when a node is no longer ready.
+  static RealServer balancer(ClusterLab lab, String service) {
+    String program = Programs.require("haproxy");
+    var server = new RealServer("balancer");
+    var nodes = new StringBuilder();
+    for (int node = 0; node < lab.size(); node++) {
+      var at = lab.publicAddress(node, service);
+      var management = lab.managementAddress(node);
+      nodes.append(
+          "  server node%d %s:%d check addr %s port %d inter 500ms fall 1 rise 1%n"
+              .formatted(
+                  node,
+                  at.getAddress().getHostAddress(),
+                  at.getPort(),
+                  management.getAddress().getHostAddress(),
+                  management.getPort()));
+    }
+    server.write(
+        "haproxy.cfg",
+        """
+        defaults
+          mode tcp
+          timeout connect 5s
+          timeout client 60s
+          timeout server 60s
+          timeout check 5s
+          option redispatch
+        listen front
+          bind 127.0.0.1:%d
+          balance roundrobin
+          option httpchk GET /readyz
+        %s
+        """
+            .formatted(server.port, nodes));
+    return server.start(List.of(program, "-db", "-f", server.file("haproxy.cfg").toString()));
+  }
+
   String address() {
     return "127.0.0.1:" + port;
+  }
+
+  int port() {
+    return port;
   }
 
   /// Its folder.

@@ -3,6 +3,7 @@ package dev.penstock.gateway.drain;
 import dev.penstock.gateway.links.Handshakes;
 import dev.penstock.gateway.links.LinkSupervisor;
 import dev.penstock.gateway.links.NodeDirectory;
+import dev.penstock.gateway.links.UdpSessions;
 import dev.penstock.gateway.tunnels.PublicDoors;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -44,6 +45,7 @@ public final class Drain {
       NodeDirectory nodes,
       ActorRef<LinkSupervisor.Command> links,
       PublicDoors doors,
+      UdpSessions udpSessions,
       LongSupplier running,
       Supplier<CompletionStage<Void>> handOver,
       Consumer<String> reason,
@@ -100,6 +102,7 @@ public final class Drain {
       case MOVE_AGENTS -> moveAgents();
       case CLOSE_LISTENERS -> {
         setup.doors().close();
+        setup.udpSessions().endQuiet(setup.settings().udpQuiet());
         setup.links().tell(new LinkSupervisor.CloseIdle());
       }
       case HAND_OVER ->

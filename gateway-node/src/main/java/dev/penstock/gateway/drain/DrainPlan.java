@@ -33,7 +33,7 @@ public final class DrainPlan {
     REFUSE_LINKS,
     /// Ask agents for links elsewhere.
     MOVE_AGENTS,
-    /// Take no new clients, close links on which nothing runs.
+    /// Take no new clients, end UDP flows on which nothing goes, close links on which nothing runs.
     CLOSE_LISTENERS,
     HAND_OVER,
     /// End the process.

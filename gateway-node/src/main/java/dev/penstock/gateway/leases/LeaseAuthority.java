@@ -39,6 +39,10 @@ public interface LeaseAuthority {
   /// any thread, but never twice at a time. Once.
   void follow(Consumer<List<TableChange>> follower);
 
+  /// Completes when this node, which is about to leave, no longer decides for others, or nobody can
+  /// take its part, or they take too long. It may go on asking. Once.
+  CompletionStage<Void> handOver();
+
   /// What became of a [LeaseRequest].
   sealed interface Answer {
     /// The rules' answer, written down.

@@ -80,6 +80,12 @@ public final class LocalLeases implements LeaseAuthority {
     follower.accept(changes);
   }
 
+  /// There is nobody else.
+  @Override
+  public CompletionStage<Void> handOver() {
+    return CompletableFuture.completedFuture(null);
+  }
+
   private interface Write {
     void run() throws IOException;
   }

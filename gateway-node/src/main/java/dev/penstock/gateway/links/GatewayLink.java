@@ -334,7 +334,8 @@ public final class GatewayLink {
       }
       case CarryDatagrams(var flow, var by, var timeout) -> {
         context.spawnAnonymous(
-            UdpSession.create(flow, by, setup.shared().meters(), timeout),
+            UdpSession.create(
+                flow, by, setup.shared().meters(), setup.shared().links().udpSessions(), timeout),
             DispatcherSelector.fromConfig(link.loop().dispatcher()));
         yield Behaviors.same();
       }

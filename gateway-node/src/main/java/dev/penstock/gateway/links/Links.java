@@ -19,6 +19,7 @@ public final class Links {
   private final ConcurrentHashMap<String, List<AgentLink>> byCluster = new ConcurrentHashMap<>();
   private final ConcurrentHashMap<String, List<ActorRef<GatewayLink.Command>>> awaiting =
       new ConcurrentHashMap<>();
+  private final UdpSessions udpSessions = new UdpSessions();
   private final int maxPerCluster;
   private volatile Consumer<String> watcher = _ -> {};
   private volatile RemoteWays elsewhere = RemoteWays.NONE;
@@ -65,6 +66,11 @@ public final class Links {
   /// Has `changed` told of each cluster whose links have changed, on any thread; it must not block.
   public void watch(Consumer<String> changed) {
     watcher = changed;
+  }
+
+  /// The UDP sessions that this node carries, over whatever link.
+  public UdpSessions udpSessions() {
+    return udpSessions;
   }
 
   /// The clusters with links now.

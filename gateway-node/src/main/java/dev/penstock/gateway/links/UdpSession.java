@@ -38,38 +38,49 @@ public final class UdpSession {
 
   private record LookForIdleness() implements Command {}
 
+  /// Ends it once nothing has gone in either direction for so long.
+  record EndQuiet(Duration after) implements Command {}
+
   private static final Logger log = LoggerFactory.getLogger(UdpSession.class);
 
   private final UdpFlow flow;
   private final Way link;
   private final GatewayMeters meters;
-  private final Duration timeout;
+  private final UdpSessions all;
   private final TimerScheduler<Command> timers;
+  private final ActorRef<Command> self;
   private final Carrier carrier;
+
+  /// How long nothing may go in either direction.
+  private Duration timeout;
 
   private UdpSession(
       UdpFlow flow,
       Way link,
       GatewayMeters meters,
+      UdpSessions all,
       Duration timeout,
       TimerScheduler<Command> timers,
       ActorRef<Command> self) {
     this.flow = flow;
     this.link = link;
     this.meters = meters;
+    this.all = all;
     this.timeout = timeout;
     this.timers = timers;
+    this.self = self;
     this.carrier = new Carrier(flow, link, self);
   }
 
   /// A session that opens its stream at once.
   ///
+  /// @param all the sessions of this node
   /// @param timeout how long nothing may go in either direction
   public static Behavior<Command> create(
-      UdpFlow flow, Way link, GatewayMeters meters, Duration timeout) {
+      UdpFlow flow, Way link, GatewayMeters meters, UdpSessions all, Duration timeout) {
     return Behaviors.setup(context ->
         Behaviors.withTimers(timers ->
-            new UdpSession(flow, link, meters, timeout, timers, context.getSelf()).open()));
+            new UdpSession(flow, link, meters, all, timeout, timers, context.getSelf()).open()));
   }
 
   private Behavior<Command> open() {
@@ -82,11 +93,13 @@ public final class UdpSession {
     meters.udpSessionOpened();
     carrier.start(stream);
     timers.startSingleTimer(new LookForIdleness(), timeout);
+    all.began(self);
     return Behaviors.receive(Command.class)
         .onAnyMessage(this::on)
         .onSignal(
             PostStop.class,
             _ -> {
+              all.ended(self);
               carrier.close();
               return Behaviors.same();
             })
@@ -113,11 +126,13 @@ public final class UdpSession {
         yield Behaviors.same();
       }
       case LookForIdleness() -> {
-        Duration left = timeout.minus(carrier.idle());
-        if (left.isPositive()) {
-          timers.startSingleTimer(new LookForIdleness(), left);
-        } else {
-          carrier.close();
+        endIfQuiet();
+        yield Behaviors.same();
+      }
+      case EndQuiet(var after) -> {
+        if (after.compareTo(timeout) < 0) {
+          timeout = after;
+          endIfQuiet();
         }
         yield Behaviors.same();
       }
@@ -136,6 +151,15 @@ public final class UdpSession {
         yield Behaviors.stopped();
       }
     };
+  }
+
+  private void endIfQuiet() {
+    Duration left = timeout.minus(carrier.idle());
+    if (left.isPositive()) {
+      timers.startSingleTimer(new LookForIdleness(), left);
+    } else {
+      carrier.close();
+    }
   }
 
   /// The link's end of a [UdpFlow]: takes batches from the public port's loop and gives the agent's

@@ -238,7 +238,9 @@ final class RelayLink {
               onLoop);
       case CarryDatagrams(var flow, var by, var timeout) ->
           context.spawnAnonymous(
-              UdpSession.create(flow, by, shared.gatewayMeters(), timeout), onLoop);
+              UdpSession.create(
+                  flow, by, shared.gatewayMeters(), shared.links().udpSessions(), timeout),
+              onLoop);
       default -> throw new IllegalArgumentException("client: " + client);
     }
   }

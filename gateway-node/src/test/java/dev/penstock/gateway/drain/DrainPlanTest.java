@@ -21,7 +21,7 @@ final class DrainPlanTest {
   private long now = Long.MAX_VALUE - Duration.ofSeconds(20).toNanos();
 
   private static DrainPlan plan(Duration pause) {
-    return new DrainPlan(new DrainSettings(GRACE, pause));
+    return new DrainPlan(new DrainSettings(GRACE, pause, Duration.ofSeconds(5)));
   }
 
   private void wait(Duration length) {

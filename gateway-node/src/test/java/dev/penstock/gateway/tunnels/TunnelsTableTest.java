@@ -81,6 +81,11 @@ class TunnelsTableTest {
     }
 
     @Override
+    public CompletionStage<Void> handOver() {
+      return CompletableFuture.completedFuture(null);
+    }
+
+    @Override
     public void follow(Consumer<List<TableChange>> follower) {
       this.follower = follower;
     }

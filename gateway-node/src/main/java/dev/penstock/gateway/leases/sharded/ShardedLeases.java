@@ -22,9 +22,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
+import org.apache.pekko.actor.Address;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Props;
+import org.apache.pekko.cluster.sharding.typed.ClusterShardingSettings;
 import org.apache.pekko.cluster.sharding.typed.javadsl.ClusterSharding;
 import org.apache.pekko.cluster.sharding.typed.javadsl.Entity;
 import org.jspecify.annotations.Nullable;
@@ -48,12 +51,17 @@ public final class ShardedLeases implements LeaseAuthority {
               + " on working; try again later",
           Duration.ofSeconds(5));
 
+  /// How long the other nodes may take to take over this one's shards.
+  private static final Duration HAND_OVER_PATIENCE = Duration.ofSeconds(15);
+
   private final ActorSystem<?> system;
   private final ClusterSharding sharding;
   private final LeasePolicy policy;
+  private final Predicate<Address> leaving;
 
-  private ShardedLeases(ActorSystem<?> system, LeasePolicy policy) {
+  private ShardedLeases(ActorSystem<?> system, LeasePolicy policy, Predicate<Address> leaving) {
     this.system = system;
+    this.leaving = leaving;
     this.sharding = ClusterSharding.get(system);
     this.policy = policy;
   }
@@ -77,23 +85,32 @@ public final class ShardedLeases implements LeaseAuthority {
   /// system.
   ///
   /// @param retention how long a released port is kept for its tunnel
-  public static ShardedLeases start(ActorSystem<?> system, LeasePolicy policy, Duration retention) {
-    return start(system, policy, retention, InstantSource.system());
+  /// @param leaving whether the node at an address is about to leave, which every node is to hear
+  ///   of before this one's [#handOver]; any thread, quick
+  public static ShardedLeases start(
+      ActorSystem<?> system, LeasePolicy policy, Duration retention, Predicate<Address> leaving) {
+    return start(system, policy, retention, leaving, InstantSource.system());
   }
 
-  /// As [#start(ActorSystem, LeasePolicy, Duration)], with a clock for the retention.
+  /// As [#start(ActorSystem, LeasePolicy, Duration, Predicate)], with a clock for the retention.
   static ShardedLeases start(
-      ActorSystem<?> system, LeasePolicy policy, Duration retention, InstantSource clock) {
+      ActorSystem<?> system,
+      LeasePolicy policy,
+      Duration retention,
+      Predicate<Address> leaving,
+      InstantSource clock) {
     var rules = new Rules(policy, retention, clock);
     var sharding = ClusterSharding.get(system);
+    var usual = sharding.defaultShardAllocationStrategy(ClusterShardingSettings.create(system));
     sharding.init(
         Entity.of(
-            PortBlock.KEY,
-            context -> PortBlock.create(BlockId.parse(context.getEntityId()), rules)));
+                PortBlock.KEY,
+                context -> PortBlock.create(BlockId.parse(context.getEntityId()), rules))
+            .withAllocationStrategy(new StayingNodes(usual, leaving)));
     sharding.init(
-        Entity.of(
-            TenantTunnels.KEY, context -> TenantTunnels.create(context.getEntityId(), rules)));
-    return new ShardedLeases(system, policy);
+        Entity.of(TenantTunnels.KEY, context -> TenantTunnels.create(context.getEntityId(), rules))
+            .withAllocationStrategy(new StayingNodes(usual, leaving)));
+    return new ShardedLeases(system, policy, leaving);
   }
 
   @Override
@@ -236,6 +253,17 @@ public final class ShardedLeases implements LeaseAuthority {
         TableFollower.create(BlockId.all(policy.range()), follower),
         "penstock-table",
         Props.empty());
+  }
+
+  @Override
+  public CompletionStage<Void> handOver() {
+    var done = new CompletableFuture<Void>();
+    system.systemActorOf(
+        HandOver.create(
+            List.of(PortBlock.KEY, TenantTunnels.KEY), leaving, HAND_OVER_PATIENCE, done),
+        "penstock-hand-over",
+        Props.empty());
+    return done;
   }
 
   private CompletionStage<TenantReply> ask(

@@ -22,12 +22,19 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.cluster.MemberStatus;
+import org.apache.pekko.cluster.sharding.ShardRegion.CurrentShardRegionState;
+import org.apache.pekko.cluster.sharding.typed.GetShardRegionState;
+import org.apache.pekko.cluster.sharding.typed.javadsl.ClusterSharding;
+import org.apache.pekko.cluster.sharding.typed.javadsl.EntityTypeKey;
 import org.apache.pekko.cluster.typed.Cluster;
 import org.apache.pekko.cluster.typed.JoinSeedNodes;
 import org.awaitility.Awaitility;
@@ -57,6 +64,10 @@ final class LeaseCluster implements AutoCloseable {
   private final StoreSettings store;
   private final LeasePolicy policy;
   private final List<Node> nodes = new ArrayList<>();
+
+  /// Ports of the nodes that are about to leave.
+  private final Set<Integer> leaving = ConcurrentHashMap.newKeySet();
+
   private final AtomicLong moved = new AtomicLong();
   private final InstantSource clock =
       () -> Instant.ofEpochMilli(System.currentTimeMillis() + moved.get());
@@ -97,7 +108,13 @@ final class LeaseCluster implements AutoCloseable {
       Awaitility.await()
           .atMost(Duration.ofSeconds(60))
           .until(() -> cluster.selfMember().status().equals(MemberStatus.up()));
-      leases = ShardedLeases.start(system, policy, RETENTION, clock);
+      leases =
+          ShardedLeases.start(
+              system,
+              policy,
+              RETENTION,
+              address -> leaving.contains(address.getPort().orElseThrow()),
+              clock);
     }
 
     Node follow() {
@@ -154,6 +171,26 @@ final class LeaseCluster implements AutoCloseable {
       } catch (Exception e) {
         throw new AssertionError(e);
       }
+    }
+
+    /// Tells all that this node is about to leave.
+    void announceLeaving() {
+      leaving.add(Cluster.get(system).selfMember().address().getPort().orElseThrow());
+    }
+
+    /// How many blocks and tenants have their entities on this node.
+    int shards() {
+      return shards(PortBlock.KEY) + shards(TenantTunnels.KEY);
+    }
+
+    private int shards(EntityTypeKey<?> of) {
+      CompletionStage<CurrentShardRegionState> state =
+          AskPattern.ask(
+              ClusterSharding.get(system).shardState(),
+              replyTo -> new GetShardRegionState(of, replyTo),
+              Duration.ofSeconds(10),
+              system.scheduler());
+      return state.toCompletableFuture().join().getShards().size();
     }
 
     /// Ends without a word to the others.

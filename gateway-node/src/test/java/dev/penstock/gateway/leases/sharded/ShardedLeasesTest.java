@@ -30,6 +30,9 @@ import org.junit.jupiter.api.io.TempDir;
 class ShardedLeasesTest {
   private static final Duration PATIENCE = Duration.ofSeconds(90);
 
+  /// Less than a hand-over that nobody answers would take.
+  private static final Duration SOON = Duration.ofSeconds(10);
+
   @TempDir Path directory;
 
   private String file() {
@@ -59,6 +62,42 @@ class ShardedLeasesTest {
       await()
           .atMost(PATIENCE)
           .untilAsserted(() -> assertThat(one.table).hasSize(1).isEqualTo(two.table));
+    }
+  }
+
+  @Test
+  void aNodeThatIsAboutToLeaveDecidesNothingMoreAndGoesOnAsking() throws Exception {
+    try (var cluster = new LeaseCluster(memory("leaving"))) {
+      var leaving = cluster.start().follow();
+      var staying = cluster.start().follow();
+      await().atMost(PATIENCE).until(() -> leaving.complete && staying.complete);
+      var ports = new HashSet<Integer>();
+      for (int i = 0; i < 20; i++) {
+        ports.add(leaving.port(near("tenant-" + i, "redis", 6379)));
+      }
+      assertThat(leaving.shards()).isPositive();
+      leaving.announceLeaving();
+      assertThat(leaving.leases.handOver().toCompletableFuture()).succeedsWithin(PATIENCE);
+      assertThat(leaving.shards()).isZero();
+      ports.add(leaving.port(near("late", "redis", 6379)));
+      assertThat(ports).hasSize(21);
+      assertThat(leaving.shards()).isZero();
+      await()
+          .atMost(PATIENCE)
+          .untilAsserted(() -> {
+            assertThat(leaving.table).hasSize(21).isEqualTo(staying.table);
+          });
+    }
+  }
+
+  @Test
+  void aNodeThatNobodyCanTakeOverFromLeavesAtOnce() throws Exception {
+    try (var cluster = new LeaseCluster(memory("last"))) {
+      var node = cluster.start();
+      node.port(near("lab", "redis", 6379));
+      node.announceLeaving();
+      assertThat(node.leases.handOver().toCompletableFuture()).succeedsWithin(SOON);
+      assertThat(node.port(near("lab", "web", 6379))).isEqualTo(16_380);
     }
   }
 
