@@ -64,7 +64,6 @@ import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.SpawnProtocol;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
-import org.apache.pekko.remote.RemoteTransportException;
 import org.apache.pekko.stream.javadsl.Flow;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -178,18 +177,9 @@ public final class Gateway implements RunningNode.Drainable {
     if (cluster == null) {
       return NodeSystem.start("gateway", settings.eventLoops());
     }
-    try {
-      var all = new ArrayList<>(config);
-      all.add(ClusterNode.config(cluster));
-      return NodeSystem.start("gateway", settings.eventLoops(), all);
-    } catch (RemoteTransportException e) {
-      throw settings
-          .origins()
-          .refuse(
-              cluster.bind().equals(cluster.listen()) ? "cluster.listen" : "cluster.bind",
-              cluster.bind(),
-              "an address of this machine with a free port; the system says: " + e.getMessage());
-    }
+    var all = new ArrayList<>(config);
+    all.add(ClusterNode.config(cluster));
+    return NodeSystem.start("gateway", settings.eventLoops(), all);
   }
 
   private static @Nullable Tls tls(GatewaySettings settings) {
@@ -305,7 +295,7 @@ public final class Gateway implements RunningNode.Drainable {
       var drained = new CompletableFuture<Void>();
       var restored = new CompletableFuture<Void>();
       var listening = new CompletableFuture<Void>();
-      ClusterParts cluster = ClusterParts.join(settings, node.actors(), links, registry);
+      ClusterParts cluster = ClusterParts.join(settings, node, links, registry);
       ClusterNode clusterNode = cluster == null ? null : cluster.node();
       var drainer = new CompletableFuture<ActorRef<Drain.Command>>();
       // Before the cluster is found, which may take as long as it likes: it tells how that stands.
