@@ -14,7 +14,9 @@ import dev.penstock.gateway.links.LinkSupervisor;
 import dev.penstock.gateway.links.Links;
 import dev.penstock.gateway.links.NodeDirectory;
 import dev.penstock.gateway.observe.BadPeers;
+import dev.penstock.gateway.leases.MeteredLeases;
 import dev.penstock.gateway.observe.GatewayMeters;
+import dev.penstock.gateway.leases.LeaseMeters;
 import dev.penstock.gateway.observe.Rejection;
 import dev.penstock.gateway.observe.RelayMeters;
 import dev.penstock.gateway.relay.Relay;
@@ -281,6 +283,7 @@ public final class Gateway implements RunningNode.Drainable {
       var budget = new ByteBudget(settings.windows().processBudget());
       var meters = new GatewayMeters(registry, budget);
       JvmMeters.register(registry);
+      var leaseMeters = new LeaseMeters(registry);
       var badPeers = new BadPeers(meters);
       var links = new Links(settings.links().maxLinksPerCluster());
       var arrivals =
@@ -307,7 +310,9 @@ public final class Gateway implements RunningNode.Drainable {
                   node.actors(),
                   settings.management().resolve(),
                   registry,
-                  () -> notReadyBecause(clusterNode, restored, listening, draining.get()),
+                  () ->
+                      notReadyBecause(
+                          leases, clusterNode, restored, listening, draining.get()),
                   clusterNode == null ? Map.of() : Map.of("/cluster", clusterNode::status),
                   Map.of(
                       "/drain",
@@ -315,6 +320,7 @@ public final class Gateway implements RunningNode.Drainable {
                         drainer.thenAccept(drain -> drain.tell(new Drain.Begin()));
                         return "draining; /readyz says how far it is";
                       })));
+      leases.awaitStore();
       if (cluster != null) {
         cluster.awaitMembership();
       }
@@ -335,7 +341,8 @@ public final class Gateway implements RunningNode.Drainable {
                   new Tunnels.Setup(
                       tunnelShared,
                       new UdpTunnel.Shared(tunnelShared, settings.udp(), budget),
-                      leases.start(node.actors()),
+                      new MeteredLeases(leases.start(node.actors(), leaseMeters), leaseMeters),
+                      leaseMeters,
                       settings.publicSide().bind(),
                       settings.publicSide().syncGrace(),
                       () -> restored.complete(null))),
@@ -435,12 +442,16 @@ public final class Gateway implements RunningNode.Drainable {
     }
 
     private static List<String> notReadyBecause(
+        LeaseParts leases,
         @Nullable ClusterNode cluster,
         CompletableFuture<Void> restored,
         CompletableFuture<Void> listening,
         String draining) {
       if (!draining.isEmpty()) {
         return List.of(draining);
+      }
+      if (!leases.notReadyBecause().isEmpty()) {
+        return leases.notReadyBecause();
       }
       if (cluster != null && !cluster.notReadyBecause().isEmpty()) {
         return cluster.notReadyBecause();

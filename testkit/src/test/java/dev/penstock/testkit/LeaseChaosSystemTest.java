@@ -8,6 +8,7 @@ import dev.penstock.config.PortRange;
 import dev.penstock.gateway.leases.Lease;
 import dev.penstock.gateway.leases.LeaseAuthority.Answer;
 import dev.penstock.gateway.leases.LeaseAuthority.Release;
+import dev.penstock.gateway.leases.LeaseMeters;
 import dev.penstock.gateway.leases.LeasePolicy;
 import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.LeaseResult;
@@ -21,6 +22,7 @@ import dev.penstock.gateway.leases.TunnelRecord;
 import dev.penstock.gateway.leases.TunnelRecord.Origin;
 import dev.penstock.gateway.leases.sharded.ShardedLeases;
 import dev.penstock.testkit.leases.LeaseHistory;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -90,7 +92,8 @@ class LeaseChaosSystemTest {
       await().atMost(PATIENCE).until(() -> cluster.selfMember().status().equals(MemberStatus.up()));
       leases =
           ShardedLeases.start(
-              system, LeasePolicy.open(RANGE, Quota.ofTunnels(1_000)), Duration.ofHours(1));
+              system, LeasePolicy.open(RANGE, Quota.ofTunnels(1_000)), Duration.ofHours(1),
+              new LeaseMeters(new PrometheusRegistry()));
       leases.follow(this::told);
     }
 

@@ -17,6 +17,7 @@ import dev.penstock.gateway.leases.TunnelRecord.Origin;
 import dev.penstock.gateway.links.Links;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
+import dev.penstock.gateway.leases.LeaseMeters;
 import dev.penstock.node.Admission;
 import dev.penstock.node.NodeSystem;
 import dev.penstock.protocol.control.TunnelRegistration;
@@ -111,6 +112,7 @@ class TunnelsTableTest {
                             new UdpSettings(Duration.ofMinutes(1), 10, 2048, 1 << 17),
                             budget),
                         others,
+                        new LeaseMeters(new PrometheusRegistry()),
                         "127.0.0.1",
                         Duration.ZERO,
                         () -> ready.set(true))),

@@ -299,6 +299,11 @@ final class BlockBook {
     }
   }
 
+  /// How many ports are kept for tunnels that have ended.
+  int kept(long now, long retentionMillis) {
+    return (int) kept.values().stream().filter(it -> now - it.since() < retentionMillis).count();
+  }
+
   /// What a tenant could still be given here.
   ///
   /// @param free ports that nobody has

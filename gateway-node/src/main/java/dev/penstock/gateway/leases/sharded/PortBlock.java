@@ -10,16 +10,20 @@ import java.util.List;
 import java.util.Map;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.PreRestart;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.cluster.sharding.typed.javadsl.EntityTypeKey;
 import org.apache.pekko.persistence.typed.PersistenceId;
+import org.apache.pekko.persistence.typed.RecoveryCompleted;
 import org.apache.pekko.persistence.typed.SnapshotAdapter;
 import org.apache.pekko.persistence.typed.javadsl.CommandHandler;
 import org.apache.pekko.persistence.typed.javadsl.Effect;
 import org.apache.pekko.persistence.typed.javadsl.EventHandler;
 import org.apache.pekko.persistence.typed.javadsl.EventSourcedBehavior;
 import org.apache.pekko.persistence.typed.javadsl.RetentionCriteria;
+import org.apache.pekko.persistence.typed.javadsl.SignalHandler;
 import org.jspecify.annotations.Nullable;
 
 /// A [BlockBook] that lasts and is in one place of the cluster: the owner of 256 ports. Tells those
@@ -120,8 +124,10 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
                   ? answer(book, request)
                   : Effect()
                       .none()
-                      .thenRun(
-                          () -> request.replyTo().tell(new BlockReply.Stale(request.attempt())));
+                      .thenRun(() -> {
+                        rules.meters().overtaken();
+                        request.replyTo().tell(new BlockReply.Stale(request.attempt()));
+                      });
           case Follow(long revision, var replyTo) -> follow(book, revision, replyTo);
         };
   }
@@ -178,11 +184,28 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
     long asked = System.nanoTime();
     return Effect()
         .persist(event)
-        .thenRun(() -> {
+        .thenRun((BlockBook book) -> {
           confirmedAt = asked;
+          retains(book);
           publish(event);
           reply.run();
         });
+  }
+
+  private void retains(BlockBook book) {
+    rules
+        .meters()
+        .retained(
+            id.toString(), book.kept(rules.clock().millis(), rules.retention().toMillis()));
+  }
+
+  @Override
+  public SignalHandler<BlockBook> signalHandler() {
+    return newSignalHandlerBuilder()
+        .onSignal(RecoveryCompleted.instance(), this::retains)
+        .onSignal(PreRestart.instance(), _ -> rules.meters().retainsNoMore(id.toString()))
+        .onSignal(PostStop.instance(), _ -> rules.meters().retainsNoMore(id.toString()))
+        .build();
   }
 
   // --- followers ---

@@ -10,6 +10,7 @@ import dev.penstock.gateway.leases.StoreSettings;
 import dev.penstock.gateway.leases.TableChange;
 import dev.penstock.gateway.leases.TunnelIdentity;
 import dev.penstock.gateway.leases.TunnelRecord;
+import dev.penstock.gateway.leases.LeaseMeters;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -62,8 +63,10 @@ public final class ShardedLeases implements LeaseAuthority {
   ///
   /// @param cluster what tells this cluster of gateways from others, up to 255 characters; a digest
   ///   when it is made of a secret
-  /// @throws StoreRefused when the database is of a newer gateway or of another cluster
-  /// @throws IOException when it cannot be reached or used
+  /// @throws StoreAway when it does not answer
+  /// @throws StoreRefused when the database is of a newer gateway or of another cluster, or refuses
+  ///   this one
+  /// @throws IOException when it cannot be used
   public static void prepare(StoreSettings store, String cluster) throws IOException {
     LeaseSchema.prepare(store, cluster);
   }
@@ -77,14 +80,19 @@ public final class ShardedLeases implements LeaseAuthority {
   /// system.
   ///
   /// @param retention how long a released port is kept for its tunnel
-  public static ShardedLeases start(ActorSystem<?> system, LeasePolicy policy, Duration retention) {
-    return start(system, policy, retention, InstantSource.system());
+  public static ShardedLeases start(
+      ActorSystem<?> system, LeasePolicy policy, Duration retention, LeaseMeters meters) {
+    return start(system, policy, retention, meters, InstantSource.system());
   }
 
-  /// As [#start(ActorSystem, LeasePolicy, Duration)], with a clock for the retention.
+  /// As [#start(ActorSystem, LeasePolicy, Duration, LeaseMeters)], with a clock for the retention.
   static ShardedLeases start(
-      ActorSystem<?> system, LeasePolicy policy, Duration retention, InstantSource clock) {
-    var rules = new Rules(policy, retention, clock);
+      ActorSystem<?> system,
+      LeasePolicy policy,
+      Duration retention,
+      LeaseMeters meters,
+      InstantSource clock) {
+    var rules = new Rules(policy, retention, clock, meters);
     var sharding = ClusterSharding.get(system);
     sharding.init(
         Entity.of(
