@@ -23,6 +23,7 @@ import dev.penstock.gateway.relay.Relay;
 import dev.penstock.gateway.relay.RelaySettings;
 import dev.penstock.gateway.relay.RemoteNodes;
 import dev.penstock.gateway.rest.AgentRest;
+import dev.penstock.gateway.rest.ReservationPages;
 import dev.penstock.gateway.tunnels.PublicDoors;
 import dev.penstock.gateway.tunnels.Tunnel;
 import dev.penstock.gateway.tunnels.Tunnels;
@@ -301,6 +302,7 @@ public final class Gateway implements RunningNode.Drainable {
       ClusterParts cluster = ClusterParts.join(settings, node, links, registry);
       ClusterNode clusterNode = cluster == null ? null : cluster.node();
       var drainer = new CompletableFuture<ActorRef<Drain.Command>>();
+      var tunnelsStarted = new CompletableFuture<ActorRef<Tunnels.Command>>();
       // Before the cluster is found, which may take as long as it likes: it tells how that stands.
       ManagementServer management =
           await(
@@ -319,7 +321,11 @@ public final class Gateway implements RunningNode.Drainable {
                       () -> {
                         drainer.thenAccept(drain -> drain.tell(new Drain.Begin()));
                         return "draining; /readyz says how far it is";
-                      })));
+                      }),
+                  Map.of(
+                      "/reservations",
+                      new ReservationPages(
+                          node.actors(), tunnelsStarted, settings.leasePolicy()))));
       leases.awaitStore();
       if (cluster != null) {
         cluster.awaitMembership();
@@ -348,6 +354,7 @@ public final class Gateway implements RunningNode.Drainable {
                       () -> restored.complete(null))),
               "tunnels",
               DispatcherSelector.blocking());
+      tunnelsStarted.complete(tunnels);
       ActorRef<LinkSupervisor.Command> supervisor =
           spawn(
               LinkSupervisor.create(

@@ -19,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -62,7 +63,11 @@ sealed interface LeaseParts extends Closeable {
     private static LeaseParts open(GatewaySettings settings) throws IOException {
       LeaseStore store = DatabaseLeaseStore.open(settings.dataDir());
       try {
-        var leases = Leases.open(store, settings.leasePolicy());
+        var leases = Leases.open(
+                store,
+                settings.leasePolicy(),
+                settings.leases().retention(),
+                InstantSource.system());
         leases.warnings().forEach(log::warn);
         return new Alone(store, leases);
       } catch (IOException | RuntimeException e) {
@@ -88,7 +93,7 @@ sealed interface LeaseParts extends Closeable {
 
     @Override
     public LeaseAuthority start(ActorSystem<?> actors, LeaseMeters meters) {
-      return new LocalLeases(leases);
+      return new LocalLeases(leases, meters);
     }
 
     @Override

@@ -79,6 +79,22 @@ public record MeteredLeases(LeaseAuthority authority, LeaseMeters meters)
   }
 
   @Override
+  public CompletionStage<Reserving> reserve(Reservation reservation) {
+    return timed(() -> authority.reserve(reservation), Reserving.Unavailable.class::isInstance);
+  }
+
+  @Override
+  public CompletionStage<Reserving> unreserve(Transport transport, int port) {
+    return timed(
+        () -> authority.unreserve(transport, port), Reserving.Unavailable.class::isInstance);
+  }
+
+  @Override
+  public CompletionStage<Reserving> reservations() {
+    return authority.reservations();
+  }
+
+  @Override
   public void follow(Consumer<List<TableChange>> follower) {
     authority.follow(follower);
   }

@@ -7,6 +7,7 @@ import dev.penstock.gateway.leases.LeaseAuthority;
 import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.LeaseResult;
 import dev.penstock.gateway.leases.PortWish;
+import dev.penstock.gateway.leases.Reserving;
 import dev.penstock.gateway.leases.TableChange;
 import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
@@ -92,6 +93,14 @@ public final class Tunnels {
 
   /// Asks for all tunnels of a cluster.
   public record ListAll(String cluster, ActorRef<Listed> replyTo) implements Command {}
+
+  /// An operator's wish about ports that are reserved; the authority of a single node has no other
+  /// owner.
+  ///
+  /// @param wish asks the authority
+  public record Reserve(
+      Function<LeaseAuthority, CompletionStage<Reserving>> wish, ActorRef<Reserving> replyTo)
+      implements Command {}
 
   private record Bound(Tunnel.Bound bound) implements Command {}
 
@@ -305,6 +314,8 @@ public final class Tunnels {
       case Sync sync -> sync(sync);
       case Deregister(var identity, var replyTo) -> deregister(identity, replyTo);
       case ListAll(var cluster, var replyTo) -> replyTo.tell(new Listed(list(cluster)));
+      case Reserve(var wish, var replyTo) ->
+          once(wish.apply(setup.leases()), Reserving.Unavailable::new, replyTo::tell);
       case Bound(Tunnel.Bound.Listens(var listener, var identity, _)) ->
           listens(listener, identity);
       case Bound(Tunnel.Bound.Failed failed) -> failed(failed);

@@ -9,6 +9,8 @@ import dev.penstock.gateway.leases.Lease;
 import dev.penstock.gateway.leases.LeaseAuthority;
 import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.LeaseResult;
+import dev.penstock.gateway.leases.Reservation;
+import dev.penstock.gateway.leases.Reserving;
 import dev.penstock.gateway.leases.TableChange;
 import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
@@ -79,6 +81,21 @@ class TunnelsTableTest {
     @Override
     public CompletionStage<Release> refusedBySystem(TunnelRecord granted, TunnelRecord before) {
       return releaseAll(List.of());
+    }
+
+    @Override
+    public CompletionStage<Reserving> reserve(Reservation reservation) {
+      return reservations();
+    }
+
+    @Override
+    public CompletionStage<Reserving> unreserve(Transport transport, int port) {
+      return reservations();
+    }
+
+    @Override
+    public CompletionStage<Reserving> reservations() {
+      return CompletableFuture.completedFuture(new Reserving.Done(List.of()));
     }
 
     @Override

@@ -50,7 +50,9 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
     @JsonSubTypes.Type(value = LeaseAll.class, name = "lease"),
     @JsonSubTypes.Type(value = Release.class, name = "release"),
     @JsonSubTypes.Type(value = Refuse.class, name = "refuse"),
-    @JsonSubTypes.Type(value = Follow.class, name = "follow")
+    @JsonSubTypes.Type(value = Follow.class, name = "follow"),
+    @JsonSubTypes.Type(value = Reserve.class, name = "reserve"),
+    @JsonSubTypes.Type(value = ListReserved.class, name = "reserved")
   })
   sealed interface Command extends Wire {}
 
@@ -93,6 +95,15 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
   /// @param revision that the follower has; -1 for none
   record Follow(long revision, ActorRef<TableUpdate> replyTo) implements Command {}
 
+  /// An operator's wish.
+  ///
+  /// @param cluster null to end the reservation
+  record Reserve(int port, @Nullable String cluster, ActorRef<ReservationReply> replyTo)
+      implements Command {}
+
+  /// Asks what operators have reserved.
+  record ListReserved(ActorRef<ReservationReply> replyTo) implements Command {}
+
   private final BlockId id;
   private final Rules rules;
   private final ActorContext<Command> context;
@@ -129,6 +140,11 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
                         request.replyTo().tell(new BlockReply.Stale(request.attempt()));
                       });
           case Follow(long revision, var replyTo) -> follow(book, revision, replyTo);
+          case Reserve(int port, var cluster, var replyTo) -> reserve(book, port, cluster, replyTo);
+          case ListReserved(var replyTo) ->
+              Effect()
+                  .none()
+                  .thenRun(() -> replyTo.tell(new ReservationReply(null, book.reservations())));
         };
   }
 
@@ -190,6 +206,23 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
           publish(event);
           reply.run();
         });
+  }
+
+  private Effect<BlockEvent, BlockBook> reserve(
+      BlockBook book, int port, @Nullable String cluster, ActorRef<ReservationReply> replyTo) {
+    long now = rules.clock().millis();
+    String conflict =
+        cluster == null
+            ? null
+            : book.obstacleTo(cluster, port, rules.policy(), now, rules.retention().toMillis());
+    if (conflict != null) {
+      return Effect()
+          .none()
+          .thenRun(() -> replyTo.tell(new ReservationReply(conflict, List.of())));
+    }
+    return write(
+        BlockEvent.reserved(new BlockEvent.Reserved(port, cluster)),
+        () -> replyTo.tell(new ReservationReply(null, book.reservations())));
   }
 
   private void retains(BlockBook book) {

@@ -6,8 +6,11 @@ import dev.penstock.gateway.leases.LeaseAuthority;
 import dev.penstock.gateway.leases.LeasePolicy;
 import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.LeaseResult;
+import dev.penstock.gateway.leases.Reservation;
+import dev.penstock.gateway.leases.Reserving;
 import dev.penstock.gateway.leases.StoreSettings;
 import dev.penstock.gateway.leases.TableChange;
+import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
 import dev.penstock.gateway.leases.TunnelRecord;
 import dev.penstock.gateway.leases.LeaseMeters;
@@ -236,6 +239,60 @@ public final class ShardedLeases implements LeaseAuthority {
           }
           return new Release.Unavailable(AWAY);
         });
+  }
+
+  @Override
+  public CompletionStage<Reserving> reserve(Reservation reservation) {
+    int port = reservation.port();
+    if (!policy.range().contains(port)) {
+      return CompletableFuture.completedFuture(
+          new Reserving.Conflict(policy.refusal(reservation.cluster(), port)));
+    }
+    return reserving(
+        BlockId.of(reservation.transport(), port),
+        replyTo -> new PortBlock.Reserve(port, reservation.cluster(), replyTo));
+  }
+
+  @Override
+  public CompletionStage<Reserving> unreserve(Transport transport, int port) {
+    return policy.range().contains(port)
+        ? reserving(
+            BlockId.of(transport, port), replyTo -> new PortBlock.Reserve(port, null, replyTo))
+        : CompletableFuture.completedFuture(new Reserving.Done(List.of()));
+  }
+
+  /// Of all blocks at once; the answer is whole or none.
+  @Override
+  public CompletionStage<Reserving> reservations() {
+    CompletionStage<Reserving> all =
+        CompletableFuture.completedFuture(new Reserving.Done(List.of()));
+    for (BlockId block : BlockId.all(policy.range())) {
+      all = all.thenCombine(reserving(block, PortBlock.ListReserved::new), ShardedLeases::both);
+    }
+    return all;
+  }
+
+  private static Reserving both(Reserving one, Reserving other) {
+    if (one instanceof Reserving.Done(var some) && other instanceof Reserving.Done(var more)) {
+      var all = new ArrayList<>(some);
+      all.addAll(more);
+      return new Reserving.Done(all);
+    }
+    return one instanceof Reserving.Done ? other : one;
+  }
+
+  private CompletionStage<Reserving> reserving(
+      BlockId block, Function<ActorRef<ReservationReply>, PortBlock.Command> command) {
+    return sharding
+        .entityRefFor(PortBlock.KEY, block.toString())
+        .ask(command::apply, ANSWER_TIMEOUT)
+        .<Reserving>thenApply(reply -> {
+          String conflict = reply.conflict();
+          return conflict == null
+              ? new Reserving.Done(reply.reservations())
+              : new Reserving.Conflict(conflict);
+        })
+        .exceptionally(_ -> new Reserving.Unavailable(AWAY));
   }
 
   @Override
