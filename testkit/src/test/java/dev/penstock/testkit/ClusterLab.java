@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 /// A cluster of gateways in processes of their own on 127.0.0.2, 127.0.0.3, …, all with the same
@@ -125,7 +126,7 @@ final class ClusterLab implements AutoCloseable {
 
   /// Starts a node that does not run, always with the same settings.
   NodeProcess startNode(int node) {
-    Path config = write("gateway-" + node + ".yaml", yaml(node));
+    Path config = write("gateway-" + node + ".yaml", yaml(node, managementPorts.get(node)));
     nodes[node] =
         NodeProcess.start(
             directory,
@@ -133,6 +134,36 @@ final class ClusterLab implements AutoCloseable {
             Map.of(),
             List.of("gateway", "--config", config.toString()));
     return nodes[node];
+  }
+
+  /// Starts one more gateway on an address of its own, with the settings of a node of this lab but
+  /// for what the test changes. It is the caller's to close.
+  ///
+  /// @param changed from a node's file to the stranger's
+  NodeProcess startStranger(UnaryOperator<String> changed) {
+    int management = Ports.free();
+    String own =
+        yaml(nodes.length, management)
+            .replace(":" + controlBindPort, ":" + controlPort)
+            .replace(":" + relayBindPort, ":" + relayPort);
+    Path config = write("stranger-" + management + ".yaml", changed.apply(own));
+    return NodeProcess.start(
+        directory, management, Map.of(), List.of("gateway", "--config", config.toString()));
+  }
+
+  /// The database of the nodes.
+  LocalDatabase database() {
+    return database;
+  }
+
+  /// Where other nodes reach a node with streams.
+  InetSocketAddress relayAddress(int node) {
+    return new InetSocketAddress(address(node), relayPort);
+  }
+
+  /// Where agents reach a node.
+  InetSocketAddress agentsAddress(int node) {
+    return new InetSocketAddress(address(node), listenPort);
   }
 
   /// Starts an agent that knows one node; returns when its services can be reached.
@@ -249,7 +280,7 @@ final class ClusterLab implements AutoCloseable {
     return InetAddress.ofLiteral("127.0.0." + (node + 2));
   }
 
-  private String yaml(int node) {
+  private String yaml(int node, int management) {
     String host = address(node).getHostAddress();
     var seeds = new ArrayList<String>();
     for (int i = 0; i < nodes.length; i++) {
@@ -285,7 +316,7 @@ final class ClusterLab implements AutoCloseable {
                     host,
                     host,
                     TOKEN,
-                    managementPorts.get(node),
+                    management,
                     database.url(),
                     database.user(),
                     host,

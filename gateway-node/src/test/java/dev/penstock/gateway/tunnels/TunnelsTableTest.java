@@ -32,6 +32,7 @@ import java.net.Socket;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -197,6 +198,23 @@ class TunnelsTableTest {
     await().atMost(PATIENCE).untilTrue(ready);
     table(new TableChange.Released(record(port, 1).identity(), 6));
     await().atMost(PATIENCE).until(() -> !listens(port));
+  }
+
+  @Test
+  void aSyncOfWhichNothingCouldBeDecidedIsNotAnsweredTunnelByTunnel() throws Exception {
+    table(new TableChange.Complete());
+    var probe = TestProbe.<Tunnels.Synced>create(node.actors());
+    tunnels.tell(
+        new Tunnels.Sync("lab", List.of(registration()), Set.of("other"), probe.getRef()));
+    others
+        .asked
+        .poll(20, TimeUnit.SECONDS)
+        .complete(
+            List.of(
+                new LeaseAuthority.Answer.Unavailable(
+                    new LeaseAuthority.Away("the store is away", Duration.ofSeconds(7)))));
+    assertThat(probe.receiveMessage(PATIENCE))
+        .isEqualTo(new Tunnels.Synced.Unavailable("the store is away", Duration.ofSeconds(7)));
   }
 
   @Test
