@@ -21,6 +21,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
+import org.apache.pekko.coordination.lease.javadsl.Lease;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -172,6 +173,34 @@ class ClusterNodeTest {
         .containsExactly("joining the cluster lab through the seeds [" + first + "]");
     startReady(first);
     await().atMost(PATIENCE).until(() -> lonely.node.notReadyBecause().isEmpty());
+  }
+
+  @Test
+  void theLeaseInTheDatabaseCanDecideWhichPartLivesOn() throws Exception {
+    var node =
+        start(
+            first,
+            it ->
+                new ClusterSettings(
+                    it.name(),
+                    it.listen(),
+                    it.bind(),
+                    it.relay(),
+                    it.relayBind(),
+                    it.seeding(),
+                    it.secret(),
+                    it.tls(),
+                    SplitBrain.LEASE_MAJORITY,
+                    it.unreachableAfter(),
+                    it.downAfter(),
+                    it.leaveTimeout(),
+                    it.appVersion()));
+    node.node.up().toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    var config = node.system.actors().settings().config();
+    String resolver = "pekko.cluster.split-brain-resolver.";
+    assertThat(config.getString(resolver + "active-strategy")).isEqualTo("lease-majority");
+    String lease = config.getString(resolver + "lease-majority.lease-implementation");
+    assertThat(Class.forName(config.getString(lease + ".lease-class"))).isAssignableTo(Lease.class);
   }
 
   @Test

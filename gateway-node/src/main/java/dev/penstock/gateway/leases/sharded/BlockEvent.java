@@ -1,5 +1,6 @@
 package dev.penstock.gateway.leases.sharded;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import dev.penstock.gateway.leases.Lease;
@@ -15,7 +16,11 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param attempt the tenant's number of the request
 /// @param reservations changed by an operator; then nothing else is
-record BlockEvent(String cluster, long attempt, List<Line> lines, List<Reserved> reservations)
+record BlockEvent(
+    String cluster,
+    long attempt,
+    List<Line> lines,
+    @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Reserved> reservations)
     implements Wire {
   BlockEvent(
       String cluster, long attempt, List<Line> lines, @Nullable List<Reserved> reservations) {
