@@ -14,11 +14,13 @@ import dev.penstock.gateway.links.Links;
 import dev.penstock.gateway.links.NodeDirectory;
 import dev.penstock.gateway.relay.RelaySettings;
 import dev.penstock.gateway.relay.RemoteNodes;
+import dev.penstock.node.NodeSystem;
 import dev.penstock.protocol.control.GatewayNode;
 import dev.penstock.protocol.link.LinkSettings;
 import dev.penstock.protocol.net.Tls;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.URI;
 import java.util.List;
@@ -27,7 +29,6 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.Address;
-import org.apache.pekko.actor.typed.ActorSystem;
 import org.jspecify.annotations.Nullable;
 
 /// What joins a gateway to its cluster: the node's membership, and what the gateway's other parts
@@ -45,16 +46,29 @@ final class ClusterParts {
 
   /// Begins to join the cluster that the settings name; null when they name none.
   static @Nullable ClusterParts join(
-      GatewaySettings settings, ActorSystem<?> actors, Links links, PrometheusRegistry registry) {
+      GatewaySettings settings, NodeSystem system, Links links, PrometheusRegistry registry) {
     ClusterSettings membership = settings.cluster();
     if (membership == null) {
       return null;
     }
     try {
       var node =
-          ClusterNode.start(actors, membership, linksUrl(settings), new LinksHere(links), registry);
+          ClusterNode.start(
+              system.actors(),
+              system.loops(),
+              membership,
+              linksUrl(settings),
+              new LinksHere(links),
+              registry);
       links.watch(node::linksChanged);
       return new ClusterParts(settings, membership, node);
+    } catch (BindException e) {
+      throw settings
+          .origins()
+          .refuse(
+              membership.bind().equals(membership.listen()) ? "cluster.listen" : "cluster.bind",
+              membership.bind(),
+              "an address of this machine with a free port; the system says: " + e.getMessage());
     } catch (IOException e) {
       throw settings
           .origins()

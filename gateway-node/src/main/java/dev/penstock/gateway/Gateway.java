@@ -7,6 +7,8 @@ import dev.penstock.gateway.cluster.ClusterNode;
 import dev.penstock.gateway.cluster.NodeState;
 import dev.penstock.gateway.drain.Drain;
 import dev.penstock.gateway.leases.LeaseAuthority;
+import dev.penstock.gateway.leases.LeaseMeters;
+import dev.penstock.gateway.leases.MeteredLeases;
 import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.Handshakes;
@@ -22,6 +24,7 @@ import dev.penstock.gateway.relay.Relay;
 import dev.penstock.gateway.relay.RelaySettings;
 import dev.penstock.gateway.relay.RemoteNodes;
 import dev.penstock.gateway.rest.AgentRest;
+import dev.penstock.gateway.rest.ReservationPages;
 import dev.penstock.gateway.tunnels.PublicDoors;
 import dev.penstock.gateway.tunnels.Tunnel;
 import dev.penstock.gateway.tunnels.Tunnels;
@@ -65,7 +68,6 @@ import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.SpawnProtocol;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
-import org.apache.pekko.remote.RemoteTransportException;
 import org.apache.pekko.stream.javadsl.Flow;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -179,18 +181,9 @@ public final class Gateway implements RunningNode.Drainable {
     if (cluster == null) {
       return NodeSystem.start("gateway", settings.eventLoops());
     }
-    try {
-      var all = new ArrayList<>(config);
-      all.add(ClusterNode.config(cluster));
-      return NodeSystem.start("gateway", settings.eventLoops(), all);
-    } catch (RemoteTransportException e) {
-      throw settings
-          .origins()
-          .refuse(
-              cluster.bind().equals(cluster.listen()) ? "cluster.listen" : "cluster.bind",
-              cluster.bind(),
-              "an address of this machine with a free port; the system says: " + e.getMessage());
-    }
+    var all = new ArrayList<>(config);
+    all.add(ClusterNode.config(cluster));
+    return NodeSystem.start("gateway", settings.eventLoops(), all);
   }
 
   private static @Nullable Tls tls(GatewaySettings settings) {
@@ -292,6 +285,7 @@ public final class Gateway implements RunningNode.Drainable {
       var budget = new ByteBudget(settings.windows().processBudget());
       var meters = new GatewayMeters(registry, budget);
       JvmMeters.register(registry);
+      var leaseMeters = new LeaseMeters(registry);
       var badPeers = new BadPeers(meters);
       var links = new Links(settings.links().maxLinksPerCluster());
       var arrivals =
@@ -306,9 +300,10 @@ public final class Gateway implements RunningNode.Drainable {
       var drained = new CompletableFuture<Void>();
       var restored = new CompletableFuture<Void>();
       var listening = new CompletableFuture<Void>();
-      ClusterParts cluster = ClusterParts.join(settings, node.actors(), links, registry);
+      ClusterParts cluster = ClusterParts.join(settings, node, links, registry);
       ClusterNode clusterNode = cluster == null ? null : cluster.node();
       var drainer = new CompletableFuture<ActorRef<Drain.Command>>();
+      var tunnelsStarted = new CompletableFuture<ActorRef<Tunnels.Command>>();
       // Before the cluster is found, which may take as long as it likes: it tells how that stands.
       ManagementServer management =
           await(
@@ -318,19 +313,29 @@ public final class Gateway implements RunningNode.Drainable {
                   node.actors(),
                   settings.management().resolve(),
                   registry,
-                  () -> notReadyBecause(clusterNode, restored, listening, draining.get()),
+                  () -> notReadyBecause(leases, clusterNode, restored, listening, draining.get()),
                   clusterNode == null ? Map.of() : Map.of("/cluster", clusterNode::status),
                   Map.of(
                       "/drain",
                       () -> {
                         drainer.thenAccept(drain -> drain.tell(new Drain.Begin()));
                         return "draining; /readyz says how far it is";
-                      })));
+                      }),
+                  Map.of(
+                      "/reservations",
+                      new ReservationPages(
+                          node.actors(), tunnelsStarted, settings.leasePolicy()))));
+      leases.awaitStore();
       if (cluster != null) {
         cluster.awaitMembership();
       }
       LeaseAuthority authority =
-          leases.start(node.actors(), address -> cluster != null && cluster.isLeaving(address));
+          new MeteredLeases(
+              leases.start(
+                  node.actors(),
+                  address -> cluster != null && cluster.isLeaving(address),
+                  leaseMeters),
+              leaseMeters);
       Surroundings others =
           cluster == null
               ? surroundings
@@ -352,11 +357,13 @@ public final class Gateway implements RunningNode.Drainable {
                       tunnelShared,
                       new UdpTunnel.Shared(tunnelShared, settings.udp(), budget),
                       authority,
+                      leaseMeters,
                       settings.publicSide().bind(),
                       settings.publicSide().syncGrace(),
                       () -> restored.complete(null))),
               "tunnels",
               DispatcherSelector.blocking());
+      tunnelsStarted.complete(tunnels);
       ActorRef<LinkSupervisor.Command> supervisor =
           spawn(
               LinkSupervisor.create(
@@ -452,12 +459,16 @@ public final class Gateway implements RunningNode.Drainable {
     }
 
     private static List<String> notReadyBecause(
+        LeaseParts leases,
         @Nullable ClusterNode cluster,
         CompletableFuture<Void> restored,
         CompletableFuture<Void> listening,
         String draining) {
       if (!draining.isEmpty()) {
         return List.of(draining);
+      }
+      if (!leases.notReadyBecause().isEmpty()) {
+        return leases.notReadyBecause();
       }
       if (cluster != null && !cluster.notReadyBecause().isEmpty()) {
         return cluster.notReadyBecause();

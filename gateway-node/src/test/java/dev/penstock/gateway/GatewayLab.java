@@ -48,6 +48,7 @@ public final class GatewayLab implements AutoCloseable {
   private String udp = "";
   private String drain = "";
   private final Map<String, String> variables = new HashMap<>();
+  private String leases = "";
   private Gateway.Surroundings surroundings = Gateway.Surroundings.NONE;
   private Gateway gateway;
 
@@ -97,6 +98,12 @@ public final class GatewayLab implements AutoCloseable {
     return this;
   }
 
+  /// What stands below `leases`.
+  public GatewayLab leases(String yaml) {
+    leases = yaml;
+    return this;
+  }
+
   /// Makes it a node that relays.
   public GatewayLab relay(Gateway.RelayPart part) {
     surroundings = surroundings.relaying(part);
@@ -134,8 +141,9 @@ public final class GatewayLab implements AutoCloseable {
                   - {token: other, cluster: shop}
             management:
               listen: 127.0.0.1:0
+            leases: {%s}
             """
-                .formatted(publicSide, links, proxyProtocol, udp, drain)),
+                .formatted(publicSide, links, proxyProtocol, udp, drain, leases)),
         variables);
   }
 
@@ -285,6 +293,15 @@ public final class GatewayLab implements AutoCloseable {
   }
 
   // --- operators ---
+
+  /// What the management port says to a request without a body.
+  public HttpResponse<String> manage(String method, String path) {
+    return send(
+        HttpRequest.newBuilder(
+                URI.create("http://127.0.0.1:" + gateway.managementAddress().getPort() + path))
+            .method(method, HttpRequest.BodyPublishers.noBody())
+            .build());
+  }
 
   /// A series' value, 0 when there is none.
   public double metric(String series) {

@@ -257,7 +257,66 @@ class SyncTest {
   // --- the end of a tunnel ---
 
   @Test
-  void aDeregisteredTunnelsPortIsFreeAtOnceAndForOthers() throws Exception {
+  void aDeregisteredTunnelsPortIsKeptForItThroughARestart() throws Exception {
+    int port = lab.expose("redis");
+    assertThat(lab.delete("lab", "tcp-redis").statusCode()).isEqualTo(204);
+    assertThat(lab.metric("penstock_gateway_leases_retained")).isEqualTo(1);
+    for (int life = 0; life < 2; life++) {
+      var wish = tunnel("web", 80).tunnelPort(port).build();
+      var other = lab.post(OTHER_TOKEN, "shop", wish.encode());
+      assertThat(other.statusCode()).isEqualTo(409);
+      assertThat(other.body()).contains("is kept for a tunnel that was deregistered a while ago");
+      restart();
+    }
+    var near = lab.post(OTHER_TOKEN, "shop", tunnel("web", port - 10_000).build().encode());
+    assertThat(TunnelRegistered.decode(near.body()).tunnelPort()).isNotEqualTo(port);
+    assertThat(lab.expose(tunnel("redis", 1))).isEqualTo(port);
+    assertThat(lab.metric("penstock_gateway_leases_retained")).isZero();
+  }
+
+  @Test
+  void aPortThatAnOperatorReservesIsForOneClusterOnlyUntilItIsReleased() throws Exception {
+    int port = freePort();
+    String path = "/reservations/tcp/" + port;
+    assertThat(lab.manage("PUT", path + "?cluster=shop").statusCode()).isEqualTo(204);
+    assertThat(lab.manage("PUT", path + "?cluster=shop").statusCode()).isEqualTo(204);
+    restart();
+    assertThat(lab.manage("GET", "/reservations").body())
+        .isEqualToIgnoringNewLines(
+            "{\"reservations\":[{\"transport\":\"tcp\",\"port\":"
+                + port
+                + ",\"cluster\":\"shop\"}],\"of_settings\":[]}");
+    var wish = tunnel("web", 80).tunnelPort(port).build().encode();
+    var refused = lab.post(TOKEN, "lab", wish);
+    assertThat(refused.statusCode()).isEqualTo(409);
+    assertThat(refused.body()).contains(port + " is not for this cluster").doesNotContain("shop");
+    assertThat(lab.expose(tunnel("near", port - 10_000))).isNotEqualTo(port);
+    assertThat(lab.post(OTHER_TOKEN, "shop", wish).statusCode()).isEqualTo(200);
+    var taken = lab.manage("PUT", path + "?cluster=lab");
+    assertThat(taken.statusCode()).isEqualTo(409);
+    assertThat(taken.body()).contains("is reserved for another cluster").doesNotContain("shop");
+    assertThat(lab.manage("DELETE", path).statusCode()).isEqualTo(204);
+    assertThat(lab.manage("DELETE", path).statusCode()).isEqualTo(204);
+    assertThat(lab.manage("PUT", path + "?cluster=lab").body())
+        .contains("is taken by another cluster's tunnel")
+        .doesNotContain("shop");
+  }
+
+  @Test
+  void aSenselessReservationIsRefusedWithWhatIsExpected() throws Exception {
+    assertThat(lab.manage("PUT", "/reservations/tcp/99999?cluster=lab").statusCode())
+        .isEqualTo(404);
+    assertThat(lab.manage("PUT", "/reservations/sctp/10001?cluster=lab").body())
+        .contains("(expected: such as tcp/15432)");
+    assertThat(lab.manage("PUT", "/reservations/tcp/10001").statusCode()).isEqualTo(400);
+    assertThat(lab.manage("PUT", "/reservations/tcp/80?cluster=lab").statusCode()).isEqualTo(409);
+    assertThat(lab.manage("POST", "/reservations").statusCode()).isEqualTo(405);
+  }
+
+  @Test
+  void withoutRetentionADeregisteredTunnelsPortIsFreeAtOnceAndForOthers() throws Exception {
+    lab.close();
+    lab = GatewayLab.in(directory).publicSide("sync_grace: 0s").leases("retention: 0s").start();
     int port = lab.expose("redis");
     assertThat(lab.delete("lab", "tcp-redis").statusCode()).isEqualTo(204);
     assertThat(GatewayLab.listens(port)).isFalse();

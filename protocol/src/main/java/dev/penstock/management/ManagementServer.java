@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
@@ -26,6 +27,7 @@ import org.apache.pekko.http.javadsl.ServerBinding;
 import org.apache.pekko.http.javadsl.model.ContentType;
 import org.apache.pekko.http.javadsl.model.ContentTypes;
 import org.apache.pekko.http.javadsl.model.HttpHeader;
+import org.apache.pekko.http.javadsl.model.HttpMethod;
 import org.apache.pekko.http.javadsl.model.HttpMethods;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
@@ -33,9 +35,11 @@ import org.apache.pekko.http.javadsl.model.StatusCode;
 import org.apache.pekko.http.javadsl.model.StatusCodes;
 import org.apache.pekko.http.javadsl.model.headers.Allow;
 import org.apache.pekko.http.javadsl.model.headers.Host;
+import org.apache.pekko.http.javadsl.model.headers.RawHeader;
 import org.apache.pekko.http.javadsl.settings.ParserSettings;
 import org.apache.pekko.http.javadsl.settings.ServerSettings;
 import org.apache.pekko.http.scaladsl.settings.ParserSettings.ErrorLoggingVerbosity$;
+import org.apache.pekko.japi.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -73,6 +77,36 @@ public final class ManagementServer {
     String run();
   }
 
+  /// Things of the node that have names, which may contain slashes: all are told at `GET` of their
+  /// path, one is made by `PUT` and removed by `DELETE` of its name below it; making and removing
+  /// again is no error. Called on any thread, must not block; stages do not fail.
+  public interface Items {
+    /// All of them.
+    CompletionStage<Answer> list();
+
+    /// Makes one.
+    ///
+    /// @param query what the request said after the question mark, one value for each name
+    CompletionStage<Answer> put(String name, Map<String, String> query);
+
+    /// Removes one.
+    CompletionStage<Answer> remove(String name);
+  }
+
+  /// What is said to a request for [Items].
+  public sealed interface Answer {
+    /// It was done.
+    ///
+    /// @param json empty when there is nothing to say
+    record Done(String json) implements Answer {}
+
+    /// The request was refused or came to nothing.
+    ///
+    /// @param status of HTTP, such as 409
+    /// @param retryAfter when it makes sense to ask again; zero when it does not
+    record Refused(int status, String detail, Duration retryAfter) implements Answer {}
+  }
+
   /// Binds the port without pages and operations; 0 takes a free one.
   ///
   /// @return fails with [ListenFailed] when the address cannot be bound
@@ -81,7 +115,7 @@ public final class ManagementServer {
       InetSocketAddress address,
       PrometheusRegistry registry,
       Readiness readiness) {
-    return start(system, address, registry, readiness, Map.of(), Map.of());
+    return start(system, address, registry, readiness, Map.of(), Map.of(), Map.of());
   }
 
   /// Binds the port; 0 takes a free one.
@@ -89,6 +123,7 @@ public final class ManagementServer {
   /// @param pages what else is told, by its path: JSON made anew for each request from what is
   ///   known
   /// @param operations by their paths, such as `/drain`
+  /// @param items by their paths, such as `/reservations`
   /// @return fails with [ListenFailed] when the address cannot be bound
   public static CompletionStage<ManagementServer> start(
       ActorSystem<?> system,
@@ -96,25 +131,49 @@ public final class ManagementServer {
       PrometheusRegistry registry,
       Readiness readiness,
       Map<String, Supplier<String>> pages,
-      Map<String, Operation> operations) {
-    var known = Map.copyOf(operations);
+      Map<String, Operation> operations,
+      Map<String, Items> items) {
+    var served = new Served(system, pages, Map.copyOf(operations), Map.copyOf(items));
     var formats = ExpositionFormats.init();
     return Http.get(system)
         .newServerAt(address.getHostString(), address.getPort())
         .withSettings(settings(system))
-        .bindSync(request -> {
-          request.discardEntityBytes(system);
-          Operation operation = known.get(request.getUri().path());
-          return operation == null
-              ? answer(request, formats, registry, readiness, pages)
-              : operate(request, operation);
-        })
+        .bind(
+            (Function<HttpRequest, CompletionStage<HttpResponse>>)
+                request -> serve(request, formats, registry, readiness, served))
         .handle((binding, failure) -> {
           if (failure != null) {
             throw new CompletionException(listenFailed(address, failure));
           }
           return new ManagementServer(binding);
         });
+  }
+
+  /// What this node has.
+  private record Served(
+      ActorSystem<?> system,
+      Map<String, Supplier<String>> pages,
+      Map<String, Operation> operations,
+      Map<String, Items> items) {}
+
+  private static CompletionStage<HttpResponse> serve(
+      HttpRequest request,
+      ExpositionFormats formats,
+      PrometheusRegistry registry,
+      Readiness readiness,
+      Served served) {
+    request.discardEntityBytes(served.system());
+    String path = request.getUri().path();
+    for (var some : served.items().entrySet()) {
+      if (path.equals(some.getKey()) || path.startsWith(some.getKey() + "/")) {
+        return items(request, some.getValue(), path.substring(some.getKey().length()));
+      }
+    }
+    Operation operation = served.operations().get(path);
+    return CompletableFuture.completedFuture(
+        operation == null
+            ? answer(request, formats, registry, readiness, served.pages())
+            : operate(request, operation));
   }
 
   /// The bound address, with the port that was chosen.
@@ -189,6 +248,63 @@ public final class ManagementServer {
     }
   }
 
+  /// @param below what of the path follows that of the items: nothing, or a slash and a name
+  private static CompletionStage<HttpResponse> items(
+      HttpRequest request, Items items, String below) {
+    boolean named = below.length() > 1;
+    HttpMethod method = request.method();
+    if (!named && method.equals(HttpMethods.GET)) {
+      return items.list().thenApply(ManagementServer::said);
+    }
+    if (named && (method.equals(HttpMethods.PUT) || method.equals(HttpMethods.DELETE))) {
+      if (isOfWebPage(request)) {
+        return CompletableFuture.completedFuture(byWebPage(request.getUri().path()));
+      }
+      String name = below.substring(1);
+      return (method.equals(HttpMethods.PUT)
+              ? items.put(name, request.getUri().query().toMap())
+              : items.remove(name))
+          .thenApply(ManagementServer::said);
+    }
+    return CompletableFuture.completedFuture(
+        problem(
+                StatusCodes.METHOD_NOT_ALLOWED,
+                method.name()
+                    + " "
+                    + request.getUri().path()
+                    + ": not allowed (expected: "
+                    + (named ? "PUT or DELETE)" : "GET, or PUT or DELETE of one of them)"))
+            .addHeader(
+                named
+                    ? Allow.create(HttpMethods.PUT, HttpMethods.DELETE)
+                    : Allow.create(HttpMethods.GET, HttpMethods.HEAD)));
+  }
+
+  private static HttpResponse said(Answer answer) {
+    return switch (answer) {
+      case Answer.Done(var json) ->
+          json.isEmpty() ? HttpResponse.create().withStatus(StatusCodes.NO_CONTENT) : json(json);
+      case Answer.Refused(int status, var detail, var retryAfter) -> {
+        var refused = problem(StatusCodes.get(status), detail);
+        yield retryAfter.isZero()
+            ? refused
+            : refused.addHeader(
+                RawHeader.create(
+                    "Retry-After", Long.toString(Math.max(1, retryAfter.toSeconds()))));
+      }
+    };
+  }
+
+  private static boolean isOfWebPage(HttpRequest request) {
+    return request.getHeader("Origin").isPresent()
+        || request.getHeader("Sec-Fetch-Site").isPresent();
+  }
+
+  private static HttpResponse byWebPage(String path) {
+    return problem(
+        StatusCodes.FORBIDDEN, path + ": sent by a web page (expected: an operator's own call)");
+  }
+
   /// A web page that an operator looks at could send one too: browsers say so.
   private static HttpResponse operate(HttpRequest request, Operation operation) {
     String path = request.getUri().path();
@@ -198,10 +314,8 @@ public final class ManagementServer {
               request.method().name() + " " + path + ": not allowed (expected: POST)")
           .addHeader(Allow.create(HttpMethods.POST));
     }
-    if (request.getHeader("Origin").isPresent()
-        || request.getHeader("Sec-Fetch-Site").isPresent()) {
-      return problem(
-          StatusCodes.FORBIDDEN, path + ": sent by a web page (expected: an operator's own call)");
+    if (isOfWebPage(request)) {
+      return byWebPage(path);
     }
     return text(StatusCodes.ACCEPTED, operation.run());
   }

@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -56,6 +57,7 @@ final class ClusterLab implements AutoCloseable {
   private int relayBindPort = Ports.free();
   private int agentLinks = 2;
   private NodeProcess agent;
+  private LocalDatabase database;
 
   private ClusterLab(Path directory, int count) {
     this.directory = directory;
@@ -156,10 +158,11 @@ final class ClusterLab implements AutoCloseable {
     // Not in the test's directory, which only this user may enter: PostgreSQL has one of its own.
     Path files = Files.createTempDirectory("penstock-lab-");
     Files.setPosixFilePermissions(files, PosixFilePermissions.fromString("rwxr-xr-x"));
-    var database = LocalDatabase.start(files.resolve("database"));
-    withDatabase(database.url(), database.user());
+    var started = LocalDatabase.start(files.resolve("database"));
+    database = started;
+    withDatabase(started.url(), started.user());
     owned.add(() -> {
-      database.close();
+      started.close();
       delete(files);
     });
   }
@@ -171,7 +174,7 @@ final class ClusterLab implements AutoCloseable {
 
   /// Starts a node that does not run, always with the same settings.
   NodeProcess startNode(int node) {
-    Path config = write("gateway-" + node + ".yaml", yaml(node));
+    Path config = write("gateway-" + node + ".yaml", yaml(node, managementPorts.get(node)));
     var started =
         NodeProcess.start(
             directory,
@@ -180,6 +183,31 @@ final class ClusterLab implements AutoCloseable {
             List.of("gateway", "--config", config.toString()));
     nodes.set(node, started);
     return started;
+  }
+
+  /// Starts one more gateway on an address of its own, with the settings of a node of this lab but
+  /// for what the test changes. It is the caller's to close.
+  ///
+  /// @param changed from a node's file to the stranger's
+  NodeProcess startStranger(UnaryOperator<String> changed) {
+    int management = Ports.free();
+    String own =
+        yaml(nodes.length(), management)
+            .replace(":" + controlBindPort, ":" + controlPort)
+            .replace(":" + relayBindPort, ":" + relayPort);
+    Path config = write("stranger-" + management + ".yaml", changed.apply(own));
+    return NodeProcess.start(
+        directory, management, Map.of(), List.of("gateway", "--config", config.toString()));
+  }
+
+  /// The database of the nodes.
+  LocalDatabase database() {
+    return database;
+  }
+
+  /// Where other nodes reach a node with streams.
+  InetSocketAddress relayAddress(int node) {
+    return new InetSocketAddress(address(node), relayPort);
   }
 
   /// Starts an agent that knows one node; returns when its services can be reached.
@@ -322,7 +350,7 @@ final class ClusterLab implements AutoCloseable {
     return InetAddress.ofLiteral("127.0.0." + (node + 2));
   }
 
-  private String yaml(int node) {
+  private String yaml(int node, int management) {
     String host = address(node).getHostAddress();
     var seeds = new ArrayList<String>();
     for (int i = 0; i < nodes.length(); i++) {
@@ -357,7 +385,7 @@ final class ClusterLab implements AutoCloseable {
                     host,
                     publicPorts,
                     tokens(),
-                    managementPorts.get(node),
+                    management,
                     databaseUrl,
                     databaseUser,
                     host,

@@ -23,8 +23,9 @@ final class ClusterConfig {
     Map<String, Object> keys = new HashMap<>();
     keys.put(ARTERY + "canonical.hostname", settings.listen().host());
     keys.put(ARTERY + "canonical.port", settings.listen().port());
-    keys.put(ARTERY + "bind.hostname", settings.bind().host());
-    keys.put(ARTERY + "bind.port", settings.bind().port());
+    // Behind the ControlPort.
+    keys.put(ARTERY + "bind.hostname", InetAddress.getLoopbackAddress().getHostAddress());
+    keys.put(ARTERY + "bind.port", 0);
     if (isOneAddress(settings.bind().host())) {
       // The others see where a connection comes from, as they would between machines.
       keys.put(ARTERY + "advanced.tcp.outbound-client-hostname", settings.bind().host());

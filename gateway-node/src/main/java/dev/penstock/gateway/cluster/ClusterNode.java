@@ -8,8 +8,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.typesafe.config.Config;
 import dev.penstock.config.HostPort;
 import dev.penstock.gateway.observe.ClusterMeters;
+import dev.penstock.protocol.net.EventLoops;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
+import java.net.BindException;
 import java.net.URI;
 import java.util.List;
 import java.util.Locale;
@@ -66,11 +68,14 @@ public final class ClusterNode implements AutoCloseable {
   /// Begins to look for the cluster and to join it; [#up] tells when that is done.
   ///
   /// @param system started with [#config]
+  /// @param loops of the same process
   /// @param linksUrl what agents are told to link to; null when it follows from their requests
   /// @param links of this node
+  /// @throws BindException `cluster.bind` cannot be bound
   /// @throws IOException the certificate cannot be used
   public static ClusterNode start(
       ActorSystem<?> system,
+      EventLoops loops,
       ClusterSettings settings,
       @Nullable URI linksUrl,
       LinkSource links,
@@ -89,6 +94,7 @@ public final class ClusterNode implements AutoCloseable {
             BuildVersion.text());
     var view = new Directory.View(self);
     var meters = new ClusterMeters(registry, () -> count(view));
+    ControlPort.listen(system, loops, settings.bind().resolve(), meters);
     var up = new CompletableFuture<Void>();
     ActorRef<Directory.Command> directory =
         system.systemActorOf(

@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
 /// the last time, and to [#WRITTEN_ANEW_ABOVE] at least. What is no such database stops the
 /// gateway; it never guesses who has a port.
 public final class DatabaseLeaseStore implements LeaseStore {
-  private static final int SCHEMA_VERSION = 1;
+  private static final int SCHEMA_VERSION = 2;
   private static final String NAME = "tunnels";
   private static final String SUFFIX = ".mv.db";
 
@@ -50,6 +50,27 @@ public final class DatabaseLeaseStore implements LeaseStore {
       ";RETENTION_TIME=" + Integer.MAX_VALUE + ";AUTO_COMPACT_FILL_RATE=0;MAX_COMPACT_TIME=0";
 
   private static final Logger log = LoggerFactory.getLogger(DatabaseLeaseStore.class);
+
+  /// What version 2 has more than version 1.
+  private static final String[] SINCE_2 = {
+    """
+    CREATE TABLE kept (
+      transport VARCHAR(3) NOT NULL CHECK transport IN ('tcp', 'udp'),
+      port INT NOT NULL CHECK port BETWEEN 1 AND 65535,
+      cluster VARCHAR(253) NOT NULL,
+      tunnel_id VARCHAR(253) NOT NULL,
+      since BIGINT NOT NULL,
+      PRIMARY KEY (transport, port))
+    """,
+    """
+    CREATE TABLE reservation (
+      transport VARCHAR(3) NOT NULL CHECK transport IN ('tcp', 'udp'),
+      port INT NOT NULL CHECK port BETWEEN 1 AND 65535,
+      cluster VARCHAR(253) NOT NULL,
+      PRIMARY KEY (transport, port))
+    """,
+    "UPDATE store SET schema_version = " + SCHEMA_VERSION
+  };
 
   private static final String[] SCHEMA = {
     "CREATE TABLE store (schema_version INT NOT NULL, highest_fencing BIGINT NOT NULL)",
@@ -96,6 +117,10 @@ public final class DatabaseLeaseStore implements LeaseStore {
     private final PreparedStatement put;
     private final PreparedStatement remove;
     private final PreparedStatement raiseFencing;
+    private final PreparedStatement unkeep;
+    private final PreparedStatement keep;
+    private final PreparedStatement reserve;
+    private final PreparedStatement unreserve;
     private final Statement flush;
 
     Database(Connection connection) throws SQLException {
@@ -109,13 +134,27 @@ public final class DatabaseLeaseStore implements LeaseStore {
       raiseFencing =
           connection.prepareStatement(
               "UPDATE store SET highest_fencing = ?1 WHERE highest_fencing < ?1");
+      unkeep =
+          connection.prepareStatement(
+              "DELETE FROM kept WHERE (transport = ? AND port = ?) OR (cluster = ? AND tunnel_id ="
+                  + " ?)");
+      keep =
+          connection.prepareStatement(
+              "MERGE INTO kept (transport, port, cluster, tunnel_id, since) KEY (transport, port)"
+                  + " VALUES (?, ?, ?, ?, ?)");
+      reserve =
+          connection.prepareStatement(
+              "MERGE INTO reservation (transport, port, cluster) KEY (transport, port) VALUES (?, ?,"
+                  + " ?)");
+      unreserve =
+          connection.prepareStatement("DELETE FROM reservation WHERE transport = ? AND port = ?");
       flush = connection.createStatement();
     }
 
     void put(TunnelRecord tunnel) throws SQLException {
       put.setString(1, tunnel.identity().cluster());
       put.setString(2, tunnel.identity().tunnelId());
-      put.setString(3, tunnel.transport().name().toLowerCase(Locale.ROOT));
+      put.setString(3, label(tunnel.transport()));
       Lease lease = tunnel.lease();
       if (lease == null) {
         put.setNull(4, Types.INTEGER);
@@ -123,6 +162,7 @@ public final class DatabaseLeaseStore implements LeaseStore {
       } else {
         put.setInt(4, lease.port());
         put.setLong(5, lease.fencing());
+        unkeep(tunnel.transport(), lease.port(), tunnel.identity());
       }
       put.setString(6, tunnel.origin().name().toLowerCase(Locale.ROOT));
       put.setString(7, tunnel.registration());
@@ -133,6 +173,38 @@ public final class DatabaseLeaseStore implements LeaseStore {
       remove.setString(1, identity.cluster());
       remove.setString(2, identity.tunnelId());
       remove.executeUpdate();
+    }
+
+    private void unkeep(Transport transport, int port, TunnelIdentity identity)
+        throws SQLException {
+      unkeep.setString(1, label(transport));
+      unkeep.setInt(2, port);
+      unkeep.setString(3, identity.cluster());
+      unkeep.setString(4, identity.tunnelId());
+      unkeep.executeUpdate();
+    }
+
+    void keep(KeptPort port) throws SQLException {
+      unkeep(port.transport(), port.port(), port.identity());
+      keep.setString(1, label(port.transport()));
+      keep.setInt(2, port.port());
+      keep.setString(3, port.identity().cluster());
+      keep.setString(4, port.identity().tunnelId());
+      keep.setLong(5, port.since());
+      keep.executeUpdate();
+    }
+
+    void reserve(Reservation reservation) throws SQLException {
+      reserve.setString(1, label(reservation.transport()));
+      reserve.setInt(2, reservation.port());
+      reserve.setString(3, reservation.cluster());
+      reserve.executeUpdate();
+    }
+
+    void unreserve(Transport transport, int port) throws SQLException {
+      unreserve.setString(1, label(transport));
+      unreserve.setInt(2, port);
+      unreserve.executeUpdate();
     }
 
     void raiseFencing(long highest) throws SQLException {
@@ -220,9 +292,18 @@ public final class DatabaseLeaseStore implements LeaseStore {
       for (String sql : SCHEMA) {
         statement.execute(sql);
       }
+      for (String sql : SINCE_2) {
+        statement.execute(sql);
+      }
       var database = new Database(connection);
       for (TunnelRecord tunnel : content.tunnels()) {
         database.put(tunnel);
+      }
+      for (KeptPort port : content.kept()) {
+        database.keep(port);
+      }
+      for (Reservation reservation : content.reservations()) {
+        database.reserve(reservation);
       }
       database.raiseFencing(content.highestFencing());
       connection.commit();
@@ -286,7 +367,14 @@ public final class DatabaseLeaseStore implements LeaseStore {
     try (Statement statement = connection.createStatement();
         ResultSet version = statement.executeQuery("SELECT schema_version FROM store")) {
       int found = version.next() ? version.getInt(1) : 0;
-      if (found != SCHEMA_VERSION) {
+      if (found == 1) {
+        try (Statement upgrade = connection.createStatement()) {
+          for (String sql : SINCE_2) {
+            upgrade.execute(sql);
+          }
+        }
+        connection.commit();
+      } else if (found != SCHEMA_VERSION) {
         throw new Unusable(
             file,
             "has schema version "
@@ -315,16 +403,53 @@ public final class DatabaseLeaseStore implements LeaseStore {
           tunnels.add(
               new TunnelRecord(
                   new TunnelIdentity(row.getString(1), row.getString(2)),
-                  Transport.valueOf(row.getString(3).toUpperCase(Locale.ROOT)),
+                  transport(row.getString(3)),
                   port == 0 ? null : new Lease(port, row.getLong(5)),
                   Origin.valueOf(row.getString(6).toUpperCase(Locale.ROOT)),
                   row.getString(7)));
         }
       }
-      return new Stored(tunnels, highest);
+      return new Stored(tunnels, highest, kept(statement), reservations(statement));
     } catch (SQLException e) {
       throw failure(file, e);
     }
+  }
+
+  private static List<KeptPort> kept(Statement statement) throws SQLException {
+    var kept = new ArrayList<KeptPort>();
+    try (ResultSet row =
+        statement.executeQuery(
+            "SELECT cluster, tunnel_id, transport, port, since FROM kept ORDER BY since")) {
+      while (row.next()) {
+        kept.add(
+            new KeptPort(
+                new TunnelIdentity(row.getString(1), row.getString(2)),
+                transport(row.getString(3)),
+                row.getInt(4),
+                row.getLong(5)));
+      }
+    }
+    return kept;
+  }
+
+  private static List<Reservation> reservations(Statement statement) throws SQLException {
+    var reservations = new ArrayList<Reservation>();
+    try (ResultSet row =
+        statement.executeQuery("SELECT transport, port, cluster FROM reservation")) {
+      while (row.next()) {
+        reservations.add(
+            new Reservation(transport(row.getString(1)), row.getInt(2), row.getString(3)));
+      }
+    }
+    return reservations;
+  }
+
+  private static Transport transport(String label) {
+    return Transport.valueOf(label.toUpperCase(Locale.ROOT));
+  }
+
+  private static String label(Transport transport) {
+    return transport.name().toLowerCase(Locale.ROOT);
   }
 
   @Override
@@ -342,6 +467,12 @@ public final class DatabaseLeaseStore implements LeaseStore {
             highest = Math.max(highest, lease == null ? 0 : lease.fencing());
           }
           case Change.Released(var identity) -> database.remove(identity);
+          case Change.Kept(var port) -> {
+            database.remove(port.identity());
+            database.keep(port);
+          }
+          case Change.Reserved(var reservation) -> database.reserve(reservation);
+          case Change.Unreserved(var transport, int port) -> database.unreserve(transport, port);
         }
       }
       database.raiseFencing(highest);

@@ -34,6 +34,16 @@ public interface LeaseAuthority {
   /// @param before what the tunnel was before the grant; null when it was not known
   CompletionStage<Release> refusedBySystem(TunnelRecord granted, @Nullable TunnelRecord before);
 
+  /// Has only this tenant be given a port from now on, at every node; the same again is done again.
+  /// The port is given to it like any that it may have, whatever its own ranges are.
+  CompletionStage<Reserving> reserve(Reservation reservation);
+
+  /// Ends the reservation of a port, if there is one.
+  CompletionStage<Reserving> unreserve(Transport transport, int port);
+
+  /// All reservations, in no order, without those of the settings.
+  CompletionStage<Reserving> reservations();
+
   /// Tells the follower all tunnels, then that this was all, then every change that others make;
   /// those that this node asks for may be told, too. The follower must be quick; it is called from
   /// any thread, but never twice at a time. Once.

@@ -6,6 +6,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /// What each tenant may have: which ports, how many tunnels. Immutable.
@@ -15,6 +16,7 @@ public final class LeasePolicy {
   private final Map<String, Quota> quotas = new HashMap<>();
   private final Map<String, List<PortRange>> allowed = new HashMap<>();
   private final List<PortRange> allowedToOthers;
+  private final List<Reservation> reservations;
 
   /// @param range of all public ports
   /// @param quota of a tenant that has none of its own
@@ -24,6 +26,7 @@ public final class LeasePolicy {
       PortRange range, Quota quota, List<Tenant> tenants, List<Reservation> reservations) {
     this.range = range;
     this.quota = quota;
+    this.reservations = List.copyOf(reservations);
     allowedToOthers = without(List.of(range), reservations);
     for (Tenant tenant : tenants) {
       if (tenant.maxTunnels() > 0) {
@@ -77,6 +80,19 @@ public final class LeasePolicy {
   /// Whether a tenant may be given this port.
   public boolean allows(String cluster, int port) {
     return allowed(cluster).stream().anyMatch(ports -> ports.contains(port));
+  }
+
+  /// The ports that only one tenant is given.
+  public List<Reservation> reservations() {
+    return reservations;
+  }
+
+  /// The only tenant that is given this port; empty when all who may have it are.
+  Optional<String> reservedFor(int port) {
+    return reservations.stream()
+        .filter(it -> it.ports().contains(port))
+        .map(Reservation::cluster)
+        .findFirst();
   }
 
   /// Why a tenant is not given a port that it may not have. Names no other tenant.

@@ -15,7 +15,7 @@ import java.util.List;
 /// told the same.
 ///
 /// @param retention `leases.retention`: how long a port is kept for a tunnel that was deregistered,
-///   0 s to 720 h; default 24 h. A gateway of one node keeps none
+///   0 s to 720 h; default 24 h
 /// @param tenants `leases.tenants`: what single clusters may have; none by default
 /// @param reservations `leases.reservations`: ports that only one cluster is given; none by default
 public record LeaseSettings(

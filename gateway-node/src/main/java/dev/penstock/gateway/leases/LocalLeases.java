@@ -24,10 +24,13 @@ public final class LocalLeases implements LeaseAuthority {
           "the registration could not be written down; try again later", Duration.ofSeconds(5));
 
   private final Leases leases;
+  private final LeaseMeters meters;
   private long revision;
 
-  public LocalLeases(Leases leases) {
+  public LocalLeases(Leases leases, LeaseMeters meters) {
     this.leases = leases;
+    this.meters = meters;
+    retains();
   }
 
   @Override
@@ -51,6 +54,7 @@ public final class LocalLeases implements LeaseAuthority {
       notWritten(e);
       requests.forEach(_ -> answers.add(new Answer.Unavailable(NOT_WRITTEN)));
     }
+    retains();
     return CompletableFuture.completedFuture(answers);
   }
 
@@ -102,7 +106,45 @@ public final class LocalLeases implements LeaseAuthority {
       notWritten(e);
       release = new Release.Unavailable(NOT_WRITTEN);
     }
+    retains();
     return CompletableFuture.completedFuture(release);
+  }
+
+  private void retains() {
+    meters.retained("here", leases.keptPorts());
+  }
+
+  @Override
+  public CompletionStage<Reserving> reserve(Reservation reservation) {
+    try {
+      var obstacle = leases.reserve(reservation);
+      return CompletableFuture.completedFuture(
+          obstacle.isPresent()
+              ? new Reserving.Conflict(obstacle.get())
+              : new Reserving.Done(List.of(reservation)));
+    } catch (IOException e) {
+      return notReserved(e);
+    }
+  }
+
+  @Override
+  public CompletionStage<Reserving> unreserve(Transport transport, int port) {
+    try {
+      leases.unreserve(transport, port);
+      return CompletableFuture.completedFuture(new Reserving.Done(List.of()));
+    } catch (IOException e) {
+      return notReserved(e);
+    }
+  }
+
+  @Override
+  public CompletionStage<Reserving> reservations() {
+    return CompletableFuture.completedFuture(new Reserving.Done(leases.reservations()));
+  }
+
+  private static CompletionStage<Reserving> notReserved(IOException why) {
+    notWritten(why);
+    return CompletableFuture.completedFuture(new Reserving.Unavailable(NOT_WRITTEN));
   }
 
   private static void notWritten(IOException why) {

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 /// The free ports of a range, for one transport. Every operation takes time logarithmic in the size
 /// of the range; memory is about 64 bytes per free port. One owner.
 final class PortAllocator {
-  private static final int PREFERRED_OFFSET = 10_000;
+  static final int PREFERRED_OFFSET = 10_000;
 
   private final PortRange range;
   private final TreeSet<Integer> free = new TreeSet<>();

@@ -13,6 +13,7 @@ public final class ClusterMeters {
   private final Counter joinsRefused;
   private final Counter unreachable;
   private final Gauge untold;
+  private final Counter rejected;
 
   /// @param nodes how many nodes are in which state, by the state's name in lower case; asked at
   ///   every scrape
@@ -33,6 +34,12 @@ public final class ClusterMeters {
             .name("penstock_gateway_cluster_joins_refused_total")
             .help("Nodes that asked this one to let them join and are not of its cluster.")
             .register(registry);
+    rejected =
+        Counter.builder()
+            .name("penstock_gateway_cluster_rejected_total")
+            .help("What peers of the port for control messages did that was refused, by reason.")
+            .labelNames("reason")
+            .register(registry);
     untold =
         Gauge.builder()
             .name("penstock_gateway_cluster_untold_clusters")
@@ -46,6 +53,10 @@ public final class ClusterMeters {
 
   public void joinRefused() {
     joinsRefused.inc();
+  }
+
+  public void rejected(ControlRejection why) {
+    rejected.labelValues(why.label()).inc();
   }
 
   /// Tells that a bound is met.

@@ -323,7 +323,14 @@ public final class AgentRest {
                 new Tunnels.Sync(
                     caller.cluster(), taken, sync.isComplete() ? named : null, replyTo),
             SYNC_TIMEOUT)
-        .thenApplyAsync(synced -> synced(caller, taken, synced.answers(), rejected), executor)
+        .thenApplyAsync(
+            synced ->
+                switch (synced) {
+                  case Tunnels.Synced.Done(var answers) -> synced(caller, taken, answers, rejected);
+                  case Tunnels.Synced.Unavailable(var text, var retryAfter) ->
+                      unavailable(text, retryAfter);
+                },
+            executor)
         .exceptionally(_ -> notInTime(SYNC_TIMEOUT));
   }
 

@@ -4,9 +4,11 @@ import dev.penstock.access.AccessRules;
 import dev.penstock.gateway.leases.Lease;
 import dev.penstock.gateway.leases.LeaseAuthority;
 import dev.penstock.gateway.leases.LeaseAuthority.Away;
+import dev.penstock.gateway.leases.LeaseMeters;
 import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.LeaseResult;
 import dev.penstock.gateway.leases.PortWish;
+import dev.penstock.gateway.leases.Reserving;
 import dev.penstock.gateway.leases.TableChange;
 import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
@@ -92,6 +94,14 @@ public final class Tunnels {
   /// Asks for all tunnels of a cluster.
   public record ListAll(String cluster, ActorRef<Listed> replyTo) implements Command {}
 
+  /// An operator's wish about ports that are reserved; the authority of a single node has no other
+  /// owner.
+  ///
+  /// @param wish asks the authority
+  public record Reserve(
+      Function<LeaseAuthority, CompletionStage<Reserving>> wish, ActorRef<Reserving> replyTo)
+      implements Command {}
+
   private record Bound(Tunnel.Bound bound) implements Command {}
 
   /// The authority has answered; what follows from it.
@@ -121,9 +131,16 @@ public final class Tunnels {
     record Unavailable(String text, Duration retryAfter) implements Answer {}
   }
 
-  /// The answer to [Sync], once everything is bound or refused: one for each tunnel, in the same
-  /// order.
-  public record Synced(List<Answer> answers) {}
+  /// The answer to [Sync].
+  public sealed interface Synced {
+    /// Everything is bound or refused.
+    ///
+    /// @param answers one for each tunnel, in the same order
+    record Done(List<Answer> answers) implements Synced {}
+
+    /// Nothing of it could be decided; the same sync may be made again.
+    record Unavailable(String text, Duration retryAfter) implements Synced {}
+  }
 
   /// The answer to [Deregister].
   public sealed interface Deregistered {
@@ -156,6 +173,7 @@ public final class Tunnels {
       Tunnel.Shared shared,
       UdpTunnel.Shared udp,
       LeaseAuthority leases,
+      LeaseMeters leaseMeters,
       String bind,
       Duration syncGrace,
       Runnable ready) {}
@@ -208,6 +226,9 @@ public final class Tunnels {
     long revision;
     Phase phase = Phase.IDLE;
     @Nullable ActorRef<Tunnel.Command> listener;
+
+    /// Whether its lease is among those of the meters.
+    boolean counted;
 
     /// Whether the port was granted just now and may be exchanged for another.
     boolean exchangeable;
@@ -298,6 +319,8 @@ public final class Tunnels {
       case Sync sync -> sync(sync);
       case Deregister(var identity, var replyTo) -> deregister(identity, replyTo);
       case ListAll(var cluster, var replyTo) -> replyTo.tell(new Listed(list(cluster)));
+      case Reserve(var wish, var replyTo) ->
+          once(wish.apply(setup.leases()), Reserving.Unavailable::new, replyTo::tell);
       case Bound(Tunnel.Bound.Listens(var listener, var identity, _)) ->
           listens(listener, identity);
       case Bound(Tunnel.Bound.Failed failed) -> failed(failed);
@@ -366,6 +389,11 @@ public final class Tunnels {
     if (known.phase != Phase.IDLE && !port(known).equals(port(tunnel))) {
       unbind(known, () -> {});
     }
+    if (known.counted) {
+      count(known.tunnel, setup.leaseMeters()::notHeld);
+    }
+    known.counted = true;
+    count(tunnel, setup.leaseMeters()::held);
     known.tunnel = tunnel;
     known.registration = registration;
     known.revision = revision;
@@ -402,8 +430,15 @@ public final class Tunnels {
       then.run();
       return false;
     }
+    count(known.tunnel, setup.leaseMeters()::notHeld);
     unbind(known, then);
     return true;
+  }
+
+  private static void count(TunnelRecord tunnel, Consumer<Transport> meter) {
+    if (tunnel.lease() != null) {
+      meter.accept(tunnel.transport());
+    }
   }
 
   /// Goes on in this actor once the authority has answered.
@@ -462,10 +497,7 @@ public final class Tunnels {
               leaseAll(sync);
             }
             case LeaseAuthority.Release.Unavailable(var away) ->
-                sync.replyTo()
-                    .tell(
-                        new Synced(
-                            sync.tunnels().stream().<Answer>map(_ -> unavailable(away)).toList()));
+                sync.replyTo().tell(new Synced.Unavailable(away.text(), away.retryAfter()));
           }
         });
   }
@@ -487,12 +519,29 @@ public final class Tunnels {
                 .<LeaseAuthority.Answer>map(_ -> new LeaseAuthority.Answer.Unavailable(away))
                 .toList(),
         results -> {
+          var away = allAway(results);
+          if (away.isPresent()) {
+            sync.replyTo().tell(new Synced.Unavailable(away.get().text(), away.get().retryAfter()));
+            return;
+          }
           var answers = new Settling(sync);
           for (int i = 0; i < results.size(); i++) {
             settle(registrations.get(i), results.get(i), answers.at(i));
           }
           answers.allAsked();
         });
+  }
+
+  /// Why none of some requests was decided on; empty when one was, or when there are none.
+  private static Optional<Away> allAway(List<LeaseAuthority.Answer> answers) {
+    Away first = null;
+    for (LeaseAuthority.Answer answer : answers) {
+      if (!(answer instanceof LeaseAuthority.Answer.Unavailable(var away))) {
+        return Optional.empty();
+      }
+      first = first == null ? away : first;
+    }
+    return Optional.ofNullable(first);
   }
 
   private static Answer unavailable(Away away) {
@@ -525,7 +574,7 @@ public final class Tunnels {
 
     private void settled() {
       if (--left == 0) {
-        replyTo.tell(new Synced(List.of(answers)));
+        replyTo.tell(new Synced.Done(List.of(answers)));
       }
     }
   }

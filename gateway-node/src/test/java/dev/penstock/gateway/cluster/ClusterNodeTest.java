@@ -10,23 +10,24 @@ import io.netty.pkitesting.CertificateBuilder;
 import io.netty.pkitesting.X509Bundle;
 import java.io.IOException;
 import java.net.Socket;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
+import org.apache.pekko.coordination.lease.javadsl.Lease;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 @Timeout(120)
 class ClusterNodeTest {
@@ -175,6 +176,34 @@ class ClusterNodeTest {
   }
 
   @Test
+  void theLeaseInTheDatabaseCanDecideWhichPartLivesOn() throws Exception {
+    var node =
+        start(
+            first,
+            it ->
+                new ClusterSettings(
+                    it.name(),
+                    it.listen(),
+                    it.bind(),
+                    it.relay(),
+                    it.relayBind(),
+                    it.seeding(),
+                    it.secret(),
+                    it.tls(),
+                    SplitBrain.LEASE_MAJORITY,
+                    it.unreachableAfter(),
+                    it.downAfter(),
+                    it.leaveTimeout(),
+                    it.appVersion()));
+    node.node.up().toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    var config = node.system.actors().settings().config();
+    String resolver = "pekko.cluster.split-brain-resolver.";
+    assertThat(config.getString(resolver + "active-strategy")).isEqualTo("lease-majority");
+    String lease = config.getString(resolver + "lease-majority.lease-implementation");
+    assertThat(Class.forName(config.getString(lease + ".lease-class"))).isAssignableTo(Lease.class);
+  }
+
+  @Test
   void anotherSecretIsRefusedWithTheReasonAndCounted() throws Exception {
     var one = startReady(first);
     var stranger =
@@ -205,21 +234,41 @@ class ClusterNodeTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\u0016\u0003\u0001\u0002", "AKKA\u0009"})
-  void aForeignProgramIsCutAndHarmsNobody(String bytes) throws Exception {
+  @CsvSource({
+    "foreign, 474554202f20485454502f312e310d0a0d0a",
+    "foreign, 1603010200",
+    "foreign, 414b4b4109",
+    "foreign, 41",
+    "too_long, 414b4b4101ffffff7f",
+    "timed_out, ''",
+  })
+  void aForeignProgramIsCutAndCountedAndHarmsNobody(String reason, String hex) throws Exception {
     var one = startReady(first);
     var two = startReady(TestNode.address());
     try (var socket = new Socket(first.host(), first.port())) {
       socket.setSoTimeout(60_000);
-      socket.getOutputStream().write(bytes.getBytes(StandardCharsets.ISO_8859_1));
-      socket.shutdownOutput();
+      socket.getOutputStream().write(HexFormat.of().parseHex(hex));
+      if (hex.length() == 2) {
+        socket.shutdownOutput();
+      }
       assertThat(socket.getInputStream().read()).isEqualTo(-1);
     } catch (IOException reset) {
       // As good as an end.
     }
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() ->
+            assertThat(one.metric("penstock_gateway_cluster_rejected_total", reason)).isEqualTo(1));
     two.links("lab", 1, 1);
     await().atMost(PATIENCE).until(() -> !one.node.nodes().withLinks("lab").isEmpty());
+  }
+
+  @Test
+  void oneWhoOnlyAsksWhetherSomebodyListensIsNotCounted() throws Exception {
+    var one = startReady(first);
+    new Socket(first.host(), first.port()).close();
+    startReady(TestNode.address());
+    assertThat(one.metric("penstock_gateway_cluster_rejected_total", "")).isZero();
   }
 
   @Test
@@ -235,6 +284,13 @@ class ClusterNodeTest {
     var two = start(TestNode.address(), settings -> over(settings, ours));
     two.node.up().toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
     await().atMost(PATIENCE).until(() -> one.node.nodes().all().size() == 2);
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() -> {
+          assertThat(one.metric("penstock_gateway_cluster_rejected_total", "foreign")).isPositive();
+          assertThat(one.metric("penstock_gateway_cluster_rejected_total", "not_authenticated"))
+              .isPositive();
+        });
     // Both had as long as the one that was let in, and a try each.
     await()
         .during(Duration.ofSeconds(4))

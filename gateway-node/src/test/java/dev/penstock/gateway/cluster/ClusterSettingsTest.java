@@ -94,7 +94,7 @@ class ClusterSettingsTest {
           SECRET, seeds: [a:1], bind: 0.0.0.0:7355            | cluster.bind: found "0.0.0.0:7355" without cluster.tls
           SECRET, seeds: [a:1], listen: 0.0.0.0:7355, insecure: true | cluster.listen: found "0.0.0.0:7355" (expected: the address that other nodes reach)
           SECRET, seeds: [a:1], relay: 127.0.0.1:7355         | cluster.relay: found "127.0.0.1:7355" (expected: another address than cluster.listen)
-          SECRET, seeds: [a:1], split_brain: hope             | cluster.split_brain: found "hope" (expected: keep-majority or keep-oldest)
+          SECRET, seeds: [a:1], split_brain: hope             | cluster.split_brain: found "hope" (expected: keep-majority or keep-oldest or lease-majority)
           SECRET, seeds: [a:1], down_after: 1ms               | cluster.down_after: found "1ms"
           SECRET, seeds: [a:1], unreachable_after: 1h         | cluster.unreachable_after: found "1h"
           SECRET, seeds: [a:1], app_version: "a b"            | cluster.app_version: found "a b"

@@ -32,7 +32,12 @@ final class TestNode implements AutoCloseable, LinkSource {
     system = NodeSystem.start("gateway", 1, List.of(ClusterNode.config(settings)));
     node =
         ClusterNode.start(
-            system.actors(), settings, URI.create("ws://" + settings.listen()), this, registry);
+            system.actors(),
+            system.loops(),
+            settings,
+            URI.create("ws://" + settings.listen()),
+            this,
+            registry);
   }
 
   /// Settings of the node `number` on 127.0.0.1, whose seeds are `seeds`.

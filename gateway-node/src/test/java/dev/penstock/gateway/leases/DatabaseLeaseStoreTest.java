@@ -109,6 +109,30 @@ class DatabaseLeaseStoreTest {
   }
 
   @Test
+  void whatIsKeptAndReservedIsFoundAgainUntilItNoLongerIs() throws IOException {
+    var kept = new LeaseStore.KeptPort(id("a"), Transport.TCP, 10_001, 5);
+    var reservation = new Reservation(Transport.UDP, 10_053, "lab");
+    write(new Change.Held(tunnel("a", 10_001, 1)));
+    write(new Change.Kept(kept), new Change.Reserved(reservation));
+    for (int i = 0; i < 2; i++) {
+      assertThat(load()).isEqualTo(new Stored(List.of(), 1, List.of(kept), List.of(reservation)));
+    }
+    write(new Change.Held(tunnel("b", 10_001, 2)), new Change.Unreserved(Transport.UDP, 10_053));
+    assertThat(load()).isEqualTo(new Stored(List.of(tunnel("b", 10_001, 2)), 2));
+  }
+
+  @Test
+  void aDatabaseOfTheReleaseBeforeIsBroughtUpToDate() throws Exception {
+    write(new Change.Held(tunnel("a", 10_001, 1)));
+    sql("DROP TABLE kept");
+    sql("DROP TABLE reservation");
+    sql("UPDATE store SET schema_version = 1");
+    var kept = new LeaseStore.KeptPort(id("a"), Transport.TCP, 10_001, 5);
+    write(new Change.Kept(kept));
+    assertThat(load()).isEqualTo(new Stored(List.of(), 1, List.of(kept), List.of()));
+  }
+
+  @Test
   void aWriteIsDoneAsAWholeOrNotAtAll() throws IOException {
     write(new Change.Held(tunnel("a", 10_001, 1)));
     assertThatThrownBy(() ->
@@ -135,11 +159,11 @@ class DatabaseLeaseStoreTest {
   @Test
   void aDatabaseOfANewerGatewayIsLeftAlone() throws Exception {
     write(new Change.Held(tunnel("a", 10_001, 1)));
-    sql("UPDATE store SET schema_version = 2");
+    sql("UPDATE store SET schema_version = 3");
     assertThatThrownBy(this::load)
         .isInstanceOf(DatabaseLeaseStore.Unusable.class)
-        .hasMessageContaining("has schema version 2 (expected: 1); a newer gateway wrote it");
-    sql("UPDATE store SET schema_version = 1");
+        .hasMessageContaining("has schema version 3 (expected: 2); a newer gateway wrote it");
+    sql("UPDATE store SET schema_version = 2");
     assertThat(load().tunnels()).hasSize(1);
   }
 

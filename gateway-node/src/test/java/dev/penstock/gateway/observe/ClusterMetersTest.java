@@ -23,6 +23,7 @@ class ClusterMetersTest {
                     .collect(Collectors.toMap(it -> it.name().toLowerCase(Locale.ROOT), _ -> 1)));
     meters.becameUnreachable();
     meters.joinRefused();
+    Arrays.stream(ControlRejection.values()).forEach(meters::rejected);
     assertThat(MetricsPage.section("Cluster"))
         .containsExactlyInAnyOrderElementsOf(MetricsPage.of(registry));
   }

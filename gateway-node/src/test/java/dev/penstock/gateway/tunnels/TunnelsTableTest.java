@@ -7,8 +7,11 @@ import dev.penstock.access.AccessRules;
 import dev.penstock.gateway.GatewayLab;
 import dev.penstock.gateway.leases.Lease;
 import dev.penstock.gateway.leases.LeaseAuthority;
+import dev.penstock.gateway.leases.LeaseMeters;
 import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.LeaseResult;
+import dev.penstock.gateway.leases.Reservation;
+import dev.penstock.gateway.leases.Reserving;
 import dev.penstock.gateway.leases.TableChange;
 import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
@@ -29,6 +32,7 @@ import java.net.Socket;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -86,6 +90,21 @@ class TunnelsTableTest {
     }
 
     @Override
+    public CompletionStage<Reserving> reserve(Reservation reservation) {
+      return reservations();
+    }
+
+    @Override
+    public CompletionStage<Reserving> unreserve(Transport transport, int port) {
+      return reservations();
+    }
+
+    @Override
+    public CompletionStage<Reserving> reservations() {
+      return CompletableFuture.completedFuture(new Reserving.Done(List.of()));
+    }
+
+    @Override
     public void follow(Consumer<List<TableChange>> follower) {
       this.follower = follower;
     }
@@ -116,6 +135,7 @@ class TunnelsTableTest {
                             new UdpSettings(Duration.ofMinutes(1), 10, 2048, 1 << 17),
                             budget),
                         others,
+                        new LeaseMeters(new PrometheusRegistry()),
                         "127.0.0.1",
                         Duration.ZERO,
                         () -> ready.set(true))),
@@ -183,6 +203,22 @@ class TunnelsTableTest {
     await().atMost(PATIENCE).untilTrue(ready);
     table(new TableChange.Released(record(port, 1).identity(), 6));
     await().atMost(PATIENCE).until(() -> !listens(port));
+  }
+
+  @Test
+  void aSyncOfWhichNothingCouldBeDecidedIsNotAnsweredTunnelByTunnel() throws Exception {
+    table(new TableChange.Complete());
+    var probe = TestProbe.<Tunnels.Synced>create(node.actors());
+    tunnels.tell(new Tunnels.Sync("lab", List.of(registration()), Set.of("other"), probe.getRef()));
+    others
+        .asked
+        .poll(20, TimeUnit.SECONDS)
+        .complete(
+            List.of(
+                new LeaseAuthority.Answer.Unavailable(
+                    new LeaseAuthority.Away("the store is away", Duration.ofSeconds(7)))));
+    assertThat(probe.receiveMessage(PATIENCE))
+        .isEqualTo(new Tunnels.Synced.Unavailable("the store is away", Duration.ofSeconds(7)));
   }
 
   @Test

@@ -6,6 +6,8 @@ import dev.penstock.gateway.leases.LeasePolicy;
 import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.LeaseResult.Change;
 import dev.penstock.gateway.leases.PortWish;
+import dev.penstock.gateway.leases.Reservation;
+import dev.penstock.gateway.leases.Reserving;
 import dev.penstock.gateway.leases.TunnelIdentity;
 import dev.penstock.gateway.leases.TunnelRecord;
 import dev.penstock.gateway.leases.TunnelRecord.Origin;
@@ -49,6 +51,7 @@ final class BlockBook {
   private final Map<TunnelIdentity, Integer> keptFor = new HashMap<>();
   private final Map<String, Long> attempts = new HashMap<>();
   private final Set<Integer> unbindable = new HashSet<>();
+  private final TreeMap<Integer, String> reserved = new TreeMap<>();
   private long highestFencing;
 
   private record KeptPort(TunnelIdentity identity, long since) {}
@@ -66,6 +69,7 @@ final class BlockBook {
         .forEach(one ->
             book.keep(one.port(), new TunnelIdentity(one.cluster(), one.tunnelId()), one.since()));
     book.attempts.putAll(snapshot.attempts());
+    book.reserved.putAll(snapshot.reserved());
     return book;
   }
 
@@ -75,7 +79,7 @@ final class BlockBook {
         ports.add(
             new BlockSnapshot.Kept(
                 one.identity().cluster(), one.identity().tunnelId(), port, one.since())));
-    return new BlockSnapshot(highestFencing, List.copyOf(held.values()), ports, attempts);
+    return new BlockSnapshot(highestFencing, List.copyOf(held.values()), ports, attempts, reserved);
   }
 
   private BlockBook copy() {
@@ -140,7 +144,7 @@ final class BlockBook {
         draft.apply(line);
       }
     }
-    return new Leased(new BlockEvent(cluster, attempt, lines), answers);
+    return new Leased(BlockEvent.of(cluster, attempt, lines), answers);
   }
 
   /// One request against the book as it is.
@@ -183,7 +187,7 @@ final class BlockBook {
           if (!id.contains(wanted)) {
             yield new NotHere(known);
           }
-          if (!policy.allows(cluster, wanted)) {
+          if (!allows(policy, cluster, wanted)) {
             yield new Conflict(policy.refusal(cluster, wanted), known);
           }
           String holder = holder(wanted);
@@ -253,7 +257,7 @@ final class BlockBook {
 
     private @Nullable Integer near(int preferred) {
       Integer own = keptFor.get(request.identity());
-      if (own != null && policy.allows(cluster, own) && !unbindable.contains(own)) {
+      if (own != null && allows(policy, cluster, own) && !unbindable.contains(own)) {
         return own;
       }
       Integer found = firstFree(preferred);
@@ -280,6 +284,7 @@ final class BlockBook {
       KeptPort keptPort = kept.get(port);
       return !byPort.containsKey(port)
           && !unbindable.contains(port)
+          && allows(policy, cluster, port)
           && (keptPort == null || isOver(keptPort));
     }
 
@@ -289,7 +294,7 @@ final class BlockBook {
       for (var entry : kept.entrySet()) {
         int port = entry.getKey();
         if (entry.getValue().since() < since
-            && policy.allows(cluster, port)
+            && allows(policy, cluster, port)
             && !unbindable.contains(port)) {
           oldest = port;
           since = entry.getValue().since();
@@ -297,6 +302,11 @@ final class BlockBook {
       }
       return oldest;
     }
+  }
+
+  /// How many ports are kept for tunnels that have ended.
+  int kept(long now, long retentionMillis) {
+    return (int) kept.values().stream().filter(it -> now - it.since() < retentionMillis).count();
   }
 
   /// What a tenant could still be given here.
@@ -313,7 +323,9 @@ final class BlockBook {
           port <= Math.min(id.last(), ports.last());
           port++) {
         KeptPort keptPort = kept.get(port);
-        if (byPort.containsKey(port) || unbindable.contains(port)) {
+        if (byPort.containsKey(port)
+            || unbindable.contains(port)
+            || !allows(policy, cluster, port)) {
           continue;
         }
         if (keptPort != null && now - keptPort.since() < retentionMillis) {
@@ -329,7 +341,7 @@ final class BlockBook {
   /// Decides on the end of tunnels that are in another block by now. Nobody is told that they have
   /// ended, because they have not.
   BlockEvent forget(String cluster, List<String> tunnelIds, long attempt) {
-    return new BlockEvent(
+    return BlockEvent.of(
         cluster,
         attempt,
         tunnelIds.stream()
@@ -351,7 +363,7 @@ final class BlockBook {
                 : new Released(cluster, tunnelId, now, attempt));
       }
     }
-    return new BlockEvent(cluster, attempt, lines);
+    return BlockEvent.of(cluster, attempt, lines);
   }
 
   /// Decides on the end of a grant that a system refused to bind; without lines when it has ended
@@ -359,10 +371,10 @@ final class BlockBook {
   BlockEvent refuse(TunnelIdentity identity, long fencing, @Nullable Held before, long attempt) {
     Held tunnel = held.get(identity);
     if (tunnel == null || tunnel.port() == null || tunnel.fencing() != fencing) {
-      return new BlockEvent(identity.cluster(), attempt, List.of());
+      return BlockEvent.of(identity.cluster(), attempt, List.of());
     }
     unbindable.add(tunnel.port());
-    return new BlockEvent(
+    return BlockEvent.of(
         identity.cluster(),
         attempt,
         List.of(
@@ -371,8 +383,51 @@ final class BlockBook {
                 : Held.of(before.tunnel(id.transport()), attempt)));
   }
 
+  /// Whether a tenant may be given a port, by the settings and by what operators reserved.
+  private boolean allows(LeasePolicy policy, String cluster, int port) {
+    String only = reserved.get(port);
+    return only == null
+        ? policy.allows(cluster, port)
+        : only.equals(cluster) && policy.range().contains(port);
+  }
+
+  /// Why a port of this block cannot be reserved for a tenant; null when it can.
+  ///
+  /// @param now milliseconds since 1970
+  @Nullable String obstacleTo(
+      String cluster, int port, LeasePolicy policy, long now, long retentionMillis) {
+    TunnelIdentity holder = byPort.get(port);
+    KeptPort keptPort = kept.get(port);
+    boolean isKept = keptPort != null && now - keptPort.since() < retentionMillis;
+    return Reserving.conflict(
+        policy,
+        cluster,
+        port,
+        holder == null ? null : holder.cluster(),
+        isKept ? keptPort.identity().cluster() : null,
+        reserved.get(port));
+  }
+
+  /// Who alone is given which ports, as operators said.
+  List<Reservation> reservations() {
+    return reserved.entrySet().stream()
+        .map(it -> new Reservation(id.transport(), it.getKey(), it.getValue()))
+        .toList();
+  }
+
   /// Puts down what was written down.
   void apply(BlockEvent event) {
+    for (BlockEvent.Reserved reservation : event.reservations()) {
+      String cluster = reservation.cluster();
+      if (cluster == null) {
+        reserved.remove(reservation.port());
+      } else {
+        reserved.put(reservation.port(), cluster);
+      }
+    }
+    if (event.attempt() == 0) {
+      return;
+    }
     attempts.merge(event.cluster(), event.attempt(), Math::max);
     event.lines().forEach(this::apply);
   }

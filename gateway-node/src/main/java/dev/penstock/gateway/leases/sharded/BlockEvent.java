@@ -1,5 +1,6 @@
 package dev.penstock.gateway.leases.sharded;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import dev.penstock.gateway.leases.Lease;
@@ -14,10 +15,34 @@ import org.jspecify.annotations.Nullable;
 /// that the request was answered, and proves that who wrote it owns the block.
 ///
 /// @param attempt the tenant's number of the request
-record BlockEvent(String cluster, long attempt, List<Line> lines) implements Wire {
-  BlockEvent {
-    lines = List.copyOf(lines);
+/// @param reservations changed by an operator; then nothing else is
+record BlockEvent(
+    String cluster,
+    long attempt,
+    List<Line> lines,
+    @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Reserved> reservations)
+    implements Wire {
+  BlockEvent(
+      String cluster, long attempt, List<Line> lines, @Nullable List<Reserved> reservations) {
+    this.cluster = cluster;
+    this.attempt = attempt;
+    this.lines = List.copyOf(lines);
+    // Events of before have none.
+    this.reservations = reservations == null ? List.of() : List.copyOf(reservations);
   }
+
+  static BlockEvent of(String cluster, long attempt, List<Line> lines) {
+    return new BlockEvent(cluster, attempt, lines, List.of());
+  }
+
+  static BlockEvent reserved(Reserved reservation) {
+    return new BlockEvent("", 0, List.of(), List.of(reservation));
+  }
+
+  /// Who alone is given a port from now on.
+  ///
+  /// @param cluster null for all who may have it
+  record Reserved(int port, @Nullable String cluster) {}
 
   /// The change of one tunnel.
   @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "t")

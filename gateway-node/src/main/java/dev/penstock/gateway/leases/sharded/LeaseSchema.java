@@ -34,13 +34,17 @@ final class LeaseSchema {
   /// Nodes that start at the same time may get into each other's way.
   private static final int ATTEMPTS = 5;
 
+  private static final String H2_CONNECTION_BROKEN = "90067";
+
   private LeaseSchema() {}
 
   /// Makes or checks the tables.
   ///
   /// @param cluster what tells this cluster of gateways from others
-  /// @throws StoreRefused when the database is of a newer gateway or of another cluster
-  /// @throws IOException when it cannot be reached or used
+  /// @throws StoreAway when it does not answer
+  /// @throws StoreRefused when the database is of a newer gateway or of another cluster, or refuses
+  ///   this one
+  /// @throws IOException when it cannot be used
   static void prepare(StoreSettings store, String cluster) throws IOException {
     SQLException last = null;
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -48,13 +52,40 @@ final class LeaseSchema {
         prepare(connection, cluster);
         return;
       } catch (SQLException e) {
+        if (isAway(e)) {
+          throw new StoreAway(firstLine(e), e);
+        }
+        if (isRefusal(e)) {
+          throw new StoreRefused("the database refuses this gateway (" + firstLine(e) + ")");
+        }
         last = e;
       }
     }
     throw new IOException("store.url: the database cannot be used (" + firstLine(last) + ")", last);
   }
 
-  private static Connection connect(StoreSettings store) throws SQLException {
+  /// By the SQL standard's classes of states: no connection, too many of them, not to be used now.
+  private static boolean isAway(SQLException e) {
+    String state = String.valueOf(e.getSQLState());
+    return state.startsWith("08")
+        || state.startsWith("53")
+        || state.startsWith("57P")
+        || state.equals(H2_CONNECTION_BROKEN);
+  }
+
+  /// A wrong user or password, or a database that is not there.
+  private static boolean isRefusal(SQLException e) {
+    String state = String.valueOf(e.getSQLState());
+    return state.startsWith("28") || state.equals("3D000");
+  }
+
+  private static Connection connect(StoreSettings store) throws SQLException, StoreRefused {
+    String url = StoreConfig.url(store);
+    try {
+      DriverManager.getDriver(url);
+    } catch (SQLException e) {
+      throw new StoreRefused("no URL that the driver of the database understands");
+    }
     var properties = new Properties();
     String user = store.user();
     if (user != null) {
@@ -64,7 +95,7 @@ final class LeaseSchema {
     if (password != null) {
       properties.setProperty("password", password.reveal());
     }
-    return DriverManager.getConnection(StoreConfig.url(store), properties);
+    return DriverManager.getConnection(url, properties);
   }
 
   private static void prepare(Connection connection, String cluster)
@@ -131,7 +162,7 @@ final class LeaseSchema {
       int version = row.getInt(1);
       if (version > VERSION) {
         throw new StoreRefused(
-            "store.url: the database has schema version "
+            "the database has schema version "
                 + version
                 + " (expected: at most "
                 + VERSION
@@ -139,7 +170,7 @@ final class LeaseSchema {
       }
       if (!row.getString(2).equals(cluster)) {
         throw new StoreRefused(
-            "store.url: the database belongs to another cluster of gateways (expected: one of its"
+            "the database belongs to another cluster of gateways (expected: one of its"
                 + " own for each cluster, or the same cluster name and secret on all nodes)");
       }
       return version;

@@ -37,6 +37,7 @@ public final class LeaseSerializer extends SerializerWithStringManifest {
           "tenant-snapshot", TenantSnapshot.class,
           "tenant-command", TenantTunnels.OfNode.class,
           "tenant-reply", TenantReply.class,
+          "reservation-reply", ReservationReply.class,
           "table-update", TableUpdate.class);
 
   private final ObjectMapper mapper;

@@ -222,7 +222,8 @@ final class Placement extends Errand {
     String cluster = request.identity().cluster();
     switch (request.wish()) {
       case PortWish.Exactly(int port) -> {
-        if (!policy.allows(cluster, port)) {
+        // Whether it is for this tenant the block knows, where operators have reserved ports.
+        if (!policy.range().contains(port)) {
           item.answer = new TenantAnswer.Refused(Refusal.CONFLICT, policy.refusal(cluster, port));
           return null;
         }

@@ -10,16 +10,20 @@ import java.util.List;
 import java.util.Map;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.PreRestart;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.cluster.sharding.typed.javadsl.EntityTypeKey;
 import org.apache.pekko.persistence.typed.PersistenceId;
+import org.apache.pekko.persistence.typed.RecoveryCompleted;
 import org.apache.pekko.persistence.typed.SnapshotAdapter;
 import org.apache.pekko.persistence.typed.javadsl.CommandHandler;
 import org.apache.pekko.persistence.typed.javadsl.Effect;
 import org.apache.pekko.persistence.typed.javadsl.EventHandler;
 import org.apache.pekko.persistence.typed.javadsl.EventSourcedBehavior;
 import org.apache.pekko.persistence.typed.javadsl.RetentionCriteria;
+import org.apache.pekko.persistence.typed.javadsl.SignalHandler;
 import org.jspecify.annotations.Nullable;
 
 /// A [BlockBook] that lasts and is in one place of the cluster: the owner of 256 ports. Tells those
@@ -46,7 +50,9 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
     @JsonSubTypes.Type(value = LeaseAll.class, name = "lease"),
     @JsonSubTypes.Type(value = Release.class, name = "release"),
     @JsonSubTypes.Type(value = Refuse.class, name = "refuse"),
-    @JsonSubTypes.Type(value = Follow.class, name = "follow")
+    @JsonSubTypes.Type(value = Follow.class, name = "follow"),
+    @JsonSubTypes.Type(value = Reserve.class, name = "reserve"),
+    @JsonSubTypes.Type(value = ListReserved.class, name = "reserved")
   })
   sealed interface Command extends Wire {}
 
@@ -89,6 +95,15 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
   /// @param revision that the follower has; -1 for none
   record Follow(long revision, ActorRef<TableUpdate> replyTo) implements Command {}
 
+  /// An operator's wish.
+  ///
+  /// @param cluster null to end the reservation
+  record Reserve(int port, @Nullable String cluster, ActorRef<ReservationReply> replyTo)
+      implements Command {}
+
+  /// Asks what operators have reserved.
+  record ListReserved(ActorRef<ReservationReply> replyTo) implements Command {}
+
   private final BlockId id;
   private final Rules rules;
   private final ActorContext<Command> context;
@@ -120,9 +135,16 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
                   ? answer(book, request)
                   : Effect()
                       .none()
-                      .thenRun(
-                          () -> request.replyTo().tell(new BlockReply.Stale(request.attempt())));
+                      .thenRun(() -> {
+                        rules.meters().overtaken();
+                        request.replyTo().tell(new BlockReply.Stale(request.attempt()));
+                      });
           case Follow(long revision, var replyTo) -> follow(book, revision, replyTo);
+          case Reserve(int port, var cluster, var replyTo) -> reserve(book, port, cluster, replyTo);
+          case ListReserved(var replyTo) ->
+              Effect()
+                  .none()
+                  .thenRun(() -> replyTo.tell(new ReservationReply(null, book.reservations())));
         };
   }
 
@@ -178,11 +200,42 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
     long asked = System.nanoTime();
     return Effect()
         .persist(event)
-        .thenRun(() -> {
+        .thenRun((BlockBook book) -> {
           confirmedAt = asked;
+          retains(book);
           publish(event);
           reply.run();
         });
+  }
+
+  private Effect<BlockEvent, BlockBook> reserve(
+      BlockBook book, int port, @Nullable String cluster, ActorRef<ReservationReply> replyTo) {
+    long now = rules.clock().millis();
+    String conflict =
+        cluster == null
+            ? null
+            : book.obstacleTo(cluster, port, rules.policy(), now, rules.retention().toMillis());
+    if (conflict != null) {
+      return Effect().none().thenRun(() -> replyTo.tell(new ReservationReply(conflict, List.of())));
+    }
+    return write(
+        BlockEvent.reserved(new BlockEvent.Reserved(port, cluster)),
+        () -> replyTo.tell(new ReservationReply(null, book.reservations())));
+  }
+
+  private void retains(BlockBook book) {
+    rules
+        .meters()
+        .retained(id.toString(), book.kept(rules.clock().millis(), rules.retention().toMillis()));
+  }
+
+  @Override
+  public SignalHandler<BlockBook> signalHandler() {
+    return newSignalHandlerBuilder()
+        .onSignal(RecoveryCompleted.instance(), this::retains)
+        .onSignal(PreRestart.instance(), _ -> rules.meters().retainsNoMore(id.toString()))
+        .onSignal(PostStop.instance(), _ -> rules.meters().retainsNoMore(id.toString()))
+        .build();
   }
 
   // --- followers ---

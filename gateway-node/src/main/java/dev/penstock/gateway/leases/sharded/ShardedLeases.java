@@ -3,11 +3,15 @@ package dev.penstock.gateway.leases.sharded;
 import com.typesafe.config.Config;
 import dev.penstock.gateway.leases.Lease;
 import dev.penstock.gateway.leases.LeaseAuthority;
+import dev.penstock.gateway.leases.LeaseMeters;
 import dev.penstock.gateway.leases.LeasePolicy;
 import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.LeaseResult;
+import dev.penstock.gateway.leases.Reservation;
+import dev.penstock.gateway.leases.Reserving;
 import dev.penstock.gateway.leases.StoreSettings;
 import dev.penstock.gateway.leases.TableChange;
+import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
 import dev.penstock.gateway.leases.TunnelRecord;
 import java.io.IOException;
@@ -70,8 +74,10 @@ public final class ShardedLeases implements LeaseAuthority {
   ///
   /// @param cluster what tells this cluster of gateways from others, up to 255 characters; a digest
   ///   when it is made of a secret
-  /// @throws StoreRefused when the database is of a newer gateway or of another cluster
-  /// @throws IOException when it cannot be reached or used
+  /// @throws StoreAway when it does not answer
+  /// @throws StoreRefused when the database is of a newer gateway or of another cluster, or refuses
+  ///   this one
+  /// @throws IOException when it cannot be used
   public static void prepare(StoreSettings store, String cluster) throws IOException {
     LeaseSchema.prepare(store, cluster);
   }
@@ -88,18 +94,24 @@ public final class ShardedLeases implements LeaseAuthority {
   /// @param leaving whether the node at an address is about to leave, which every node is to hear
   ///   of before this one's [#handOver]; any thread, quick
   public static ShardedLeases start(
-      ActorSystem<?> system, LeasePolicy policy, Duration retention, Predicate<Address> leaving) {
-    return start(system, policy, retention, leaving, InstantSource.system());
+      ActorSystem<?> system,
+      LeasePolicy policy,
+      Duration retention,
+      Predicate<Address> leaving,
+      LeaseMeters meters) {
+    return start(system, policy, retention, leaving, meters, InstantSource.system());
   }
 
-  /// As [#start(ActorSystem, LeasePolicy, Duration, Predicate)], with a clock for the retention.
+  /// As [#start(ActorSystem, LeasePolicy, Duration, Predicate, LeaseMeters)], with a clock for the
+  /// retention.
   static ShardedLeases start(
       ActorSystem<?> system,
       LeasePolicy policy,
       Duration retention,
       Predicate<Address> leaving,
+      LeaseMeters meters,
       InstantSource clock) {
-    var rules = new Rules(policy, retention, clock);
+    var rules = new Rules(policy, retention, clock, meters);
     var sharding = ClusterSharding.get(system);
     var usual = sharding.defaultShardAllocationStrategy(ClusterShardingSettings.create(system));
     sharding.init(
@@ -245,6 +257,60 @@ public final class ShardedLeases implements LeaseAuthority {
           }
           return new Release.Unavailable(AWAY);
         });
+  }
+
+  @Override
+  public CompletionStage<Reserving> reserve(Reservation reservation) {
+    int port = reservation.port();
+    if (!policy.range().contains(port)) {
+      return CompletableFuture.completedFuture(
+          new Reserving.Conflict(policy.refusal(reservation.cluster(), port)));
+    }
+    return reserving(
+        BlockId.of(reservation.transport(), port),
+        replyTo -> new PortBlock.Reserve(port, reservation.cluster(), replyTo));
+  }
+
+  @Override
+  public CompletionStage<Reserving> unreserve(Transport transport, int port) {
+    return policy.range().contains(port)
+        ? reserving(
+            BlockId.of(transport, port), replyTo -> new PortBlock.Reserve(port, null, replyTo))
+        : CompletableFuture.completedFuture(new Reserving.Done(List.of()));
+  }
+
+  /// Of all blocks at once; the answer is whole or none.
+  @Override
+  public CompletionStage<Reserving> reservations() {
+    CompletionStage<Reserving> all =
+        CompletableFuture.completedFuture(new Reserving.Done(List.of()));
+    for (BlockId block : BlockId.all(policy.range())) {
+      all = all.thenCombine(reserving(block, PortBlock.ListReserved::new), ShardedLeases::both);
+    }
+    return all;
+  }
+
+  private static Reserving both(Reserving one, Reserving other) {
+    if (one instanceof Reserving.Done(var some) && other instanceof Reserving.Done(var more)) {
+      var all = new ArrayList<>(some);
+      all.addAll(more);
+      return new Reserving.Done(all);
+    }
+    return one instanceof Reserving.Done ? other : one;
+  }
+
+  private CompletionStage<Reserving> reserving(
+      BlockId block, Function<ActorRef<ReservationReply>, PortBlock.Command> command) {
+    return sharding
+        .entityRefFor(PortBlock.KEY, block.toString())
+        .ask(command::apply, ANSWER_TIMEOUT)
+        .<Reserving>thenApply(reply -> {
+          String conflict = reply.conflict();
+          return conflict == null
+              ? new Reserving.Done(reply.reservations())
+              : new Reserving.Conflict(conflict);
+        })
+        .exceptionally(_ -> new Reserving.Unavailable(AWAY));
   }
 
   @Override

@@ -4,6 +4,7 @@ import com.typesafe.config.ConfigFactory;
 import dev.penstock.config.PortRange;
 import dev.penstock.gateway.leases.LeaseAuthority.Answer;
 import dev.penstock.gateway.leases.LeaseAuthority.Release;
+import dev.penstock.gateway.leases.LeaseMeters;
 import dev.penstock.gateway.leases.LeasePolicy;
 import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.LeaseResult;
@@ -15,6 +16,7 @@ import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
 import dev.penstock.gateway.leases.TunnelRecord;
 import dev.penstock.gateway.leases.TunnelRecord.Origin;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -114,6 +116,7 @@ final class LeaseCluster implements AutoCloseable {
               policy,
               RETENTION,
               address -> leaving.contains(address.getPort().orElseThrow()),
+              new LeaseMeters(new PrometheusRegistry()),
               clock);
     }
 

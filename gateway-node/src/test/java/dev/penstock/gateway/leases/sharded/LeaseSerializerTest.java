@@ -45,7 +45,7 @@ class LeaseSerializerTest {
         new BlockAnswer.Granted(16_379, 3, Origin.SYNC, 7, Change.NEW, new BlockAnswer.Fresh(HELD));
     var request = new Request("redis", Transport.TCP, 6379, 0, Origin.SYNC, "{}");
     return Stream.of(
-        new BlockEvent(
+        BlockEvent.of(
             "lab",
             7,
             List.of(
@@ -57,7 +57,8 @@ class LeaseSerializerTest {
             3,
             List.of(HELD),
             List.of(new BlockSnapshot.Kept("lab", "a", 16_380, 1_000)),
-            Map.of("lab", 7L)),
+            Map.of("lab", 7L),
+            Map.of(16_381, "lab")),
         new TenantEvent.Opened(2),
         new TenantEvent.Changed(
             List.of(new TenantEvent.Entry("redis", BLOCK, new BlockId(Transport.TCP, 1), 2, 0)),
@@ -109,7 +110,7 @@ class LeaseSerializerTest {
 
   @Test
   void theBytesInTheDatabaseStayWhatTheyAre() throws Exception {
-    var event = new BlockEvent("lab", 7, List.of(HELD, new BlockEvent.Released("lab", "a", 1, 7)));
+    var event = BlockEvent.of("lab", 7, List.of(HELD, new BlockEvent.Released("lab", "a", 1, 7)));
     assertThat(SERIALIZER.manifest(event)).isEqualTo("block-event");
     assertThat(CBOR.readTree(SERIALIZER.toBinary(event)).toString())
         .isEqualTo(

@@ -15,7 +15,10 @@ import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.LeaseResult;
 import dev.penstock.gateway.leases.PortWish;
 import dev.penstock.gateway.leases.Quota;
+import dev.penstock.gateway.leases.Reservation;
+import dev.penstock.gateway.leases.Reserving;
 import dev.penstock.gateway.leases.StoreSettings;
+import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
 import java.nio.file.Path;
 import java.sql.DriverManager;
@@ -23,6 +26,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 import org.h2.tools.Server;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -154,6 +159,49 @@ class ShardedLeasesTest {
           .asString()
           .doesNotContain("shop");
     }
+  }
+
+  @Test
+  void aPortThatAnOperatorReservesIsForOneTenantOnlyAtEveryNodeAndLasts() throws Exception {
+    var policy =
+        new LeasePolicy(
+            LeaseCluster.RANGE,
+            Quota.ofTunnels(100),
+            List.of(new LeasePolicy.Tenant("lab", List.of(new PortRange(20_000, 20_002)), 3)),
+            List.of(new LeasePolicy.Reservation("shop", new PortRange(16_380, 16_380))));
+    var reservation = new Reservation(Transport.TCP, 16_379, "lab");
+    try (var cluster = new LeaseCluster(file(), policy)) {
+      var one = cluster.start();
+      var two = cluster.start();
+      assertThat(reserving(one.leases.reserve(reservation))).isInstanceOf(Reserving.Done.class);
+      assertThat(two.decided(exactly("shop", "redis", 16_379)))
+          .isInstanceOf(LeaseResult.Conflict.class);
+      assertThat(two.port(near("other", "redis", 6379))).isEqualTo(16_381);
+      assertThat(reserving(two.leases.reserve(new Reservation(Transport.TCP, 16_381, "lab"))))
+          .isEqualTo(
+              new Reserving.Conflict(
+                  "public port: 16381 is taken by another cluster's tunnel (expected: a port that"
+                      + " nobody else has, or that is released first)"));
+      assertThat(reserving(two.leases.reserve(new Reservation(Transport.TCP, 16_380, "lab"))))
+          .isInstanceOf(Reserving.Conflict.class);
+      assertThat(reserving(two.leases.reserve(new Reservation(Transport.UDP, 80, "lab"))))
+          .isInstanceOf(Reserving.Conflict.class);
+      assertThat(one.port(exactly("lab", "redis", 16_379))).isEqualTo(16_379);
+    }
+    try (var cluster = new LeaseCluster(file(), policy)) {
+      var node = cluster.start();
+      assertThat(reserving(node.leases.reservations()))
+          .isEqualTo(new Reserving.Done(List.of(reservation)));
+      assertThat(reserving(node.leases.unreserve(Transport.TCP, 16_379)))
+          .isEqualTo(new Reserving.Done(List.of()));
+      node.release(new TunnelIdentity("lab", "redis"));
+      cluster.pass(LeaseCluster.RETENTION);
+      assertThat(node.port(exactly("shop", "redis", 16_379))).isEqualTo(16_379);
+    }
+  }
+
+  private static Reserving reserving(CompletionStage<Reserving> answer) throws Exception {
+    return answer.toCompletableFuture().get(20, TimeUnit.SECONDS);
   }
 
   @Test
