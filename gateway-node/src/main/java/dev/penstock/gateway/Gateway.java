@@ -6,6 +6,8 @@ import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.cluster.ClusterNode;
 import dev.penstock.gateway.cluster.NodeState;
 import dev.penstock.gateway.drain.Drain;
+import dev.penstock.gateway.leases.LeaseMeters;
+import dev.penstock.gateway.leases.MeteredLeases;
 import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.Handshakes;
@@ -14,9 +16,7 @@ import dev.penstock.gateway.links.LinkSupervisor;
 import dev.penstock.gateway.links.Links;
 import dev.penstock.gateway.links.NodeDirectory;
 import dev.penstock.gateway.observe.BadPeers;
-import dev.penstock.gateway.leases.MeteredLeases;
 import dev.penstock.gateway.observe.GatewayMeters;
-import dev.penstock.gateway.leases.LeaseMeters;
 import dev.penstock.gateway.observe.Rejection;
 import dev.penstock.gateway.observe.RelayMeters;
 import dev.penstock.gateway.relay.Relay;
@@ -312,9 +312,7 @@ public final class Gateway implements RunningNode.Drainable {
                   node.actors(),
                   settings.management().resolve(),
                   registry,
-                  () ->
-                      notReadyBecause(
-                          leases, clusterNode, restored, listening, draining.get()),
+                  () -> notReadyBecause(leases, clusterNode, restored, listening, draining.get()),
                   clusterNode == null ? Map.of() : Map.of("/cluster", clusterNode::status),
                   Map.of(
                       "/drain",

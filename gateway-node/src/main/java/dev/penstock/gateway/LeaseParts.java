@@ -6,13 +6,13 @@ import com.typesafe.config.Config;
 import dev.penstock.gateway.cluster.ClusterSettings;
 import dev.penstock.gateway.leases.DatabaseLeaseStore;
 import dev.penstock.gateway.leases.LeaseAuthority;
+import dev.penstock.gateway.leases.LeaseMeters;
 import dev.penstock.gateway.leases.LeaseStore;
 import dev.penstock.gateway.leases.Leases;
 import dev.penstock.gateway.leases.LocalLeases;
 import dev.penstock.gateway.leases.sharded.ShardedLeases;
 import dev.penstock.gateway.leases.sharded.StoreAway;
 import dev.penstock.gateway.leases.sharded.StoreRefused;
-import dev.penstock.gateway.leases.LeaseMeters;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -63,7 +63,8 @@ sealed interface LeaseParts extends Closeable {
     private static LeaseParts open(GatewaySettings settings) throws IOException {
       LeaseStore store = DatabaseLeaseStore.open(settings.dataDir());
       try {
-        var leases = Leases.open(
+        var leases =
+            Leases.open(
                 store,
                 settings.leasePolicy(),
                 settings.leases().retention(),

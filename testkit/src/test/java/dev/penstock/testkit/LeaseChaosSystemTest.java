@@ -92,7 +92,9 @@ class LeaseChaosSystemTest {
       await().atMost(PATIENCE).until(() -> cluster.selfMember().status().equals(MemberStatus.up()));
       leases =
           ShardedLeases.start(
-              system, LeasePolicy.open(RANGE, Quota.ofTunnels(1_000)), Duration.ofHours(1),
+              system,
+              LeasePolicy.open(RANGE, Quota.ofTunnels(1_000)),
+              Duration.ofHours(1),
               new LeaseMeters(new PrometheusRegistry()));
       leases.follow(this::told);
     }

@@ -64,18 +64,18 @@ public record MeteredLeases(LeaseAuthority authority, LeaseMeters meters)
   }
 
   /// @param isAway whether the store was
-  private <T> CompletionStage<T> timed(
-      Supplier<CompletionStage<T>> call, Predicate<T> isAway) {
+  private <T> CompletionStage<T> timed(Supplier<CompletionStage<T>> call, Predicate<T> isAway) {
     // Before the call, which may block.
     long began = System.nanoTime();
-    return call.get().thenApply(answer -> {
-      if (isAway.test(answer)) {
-        meters.storeUnavailable();
-      } else {
-        meters.stored(Duration.ofNanos(System.nanoTime() - began));
-      }
-      return answer;
-    });
+    return call.get()
+        .thenApply(answer -> {
+          if (isAway.test(answer)) {
+            meters.storeUnavailable();
+          } else {
+            meters.stored(Duration.ofNanos(System.nanoTime() - began));
+          }
+          return answer;
+        });
   }
 
   @Override

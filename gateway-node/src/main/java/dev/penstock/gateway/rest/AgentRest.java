@@ -326,8 +326,7 @@ public final class AgentRest {
         .thenApplyAsync(
             synced ->
                 switch (synced) {
-                  case Tunnels.Synced.Done(var answers) ->
-                      synced(caller, taken, answers, rejected);
+                  case Tunnels.Synced.Done(var answers) -> synced(caller, taken, answers, rejected);
                   case Tunnels.Synced.Unavailable(var text, var retryAfter) ->
                       unavailable(text, retryAfter);
                 },

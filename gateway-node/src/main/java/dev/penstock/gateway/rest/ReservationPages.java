@@ -124,7 +124,7 @@ public final class ReservationPages implements ManagementServer.Items {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     var reservations = json.putArray("reservations");
     found.reservations().stream()
-        .sorted(Comparator.comparing(Reservation::transport).thenComparing(Reservation::port))
+        .sorted(Comparator.comparing(Reservation::transport).thenComparingInt(Reservation::port))
         .forEach(it ->
             reservations
                 .addObject()
@@ -135,10 +135,7 @@ public final class ReservationPages implements ManagementServer.Items {
     policy
         .reservations()
         .forEach(it ->
-            settings
-                .addObject()
-                .put("ports", it.ports().toString())
-                .put("cluster", it.cluster()));
+            settings.addObject().put("ports", it.ports().toString()).put("cluster", it.cluster()));
     try {
       return new Answer.Done(JSON.writeValueAsString(json));
     } catch (JsonProcessingException e) {

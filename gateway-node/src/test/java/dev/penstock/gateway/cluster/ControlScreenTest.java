@@ -18,8 +18,7 @@ class ControlScreenTest {
   private static Optional<Refusal> read(ControlScreen screen, String hex, int chunk) {
     byte[] bytes = HexFormat.of().parseHex(hex.replace(" ", ""));
     for (int from = 0; from < bytes.length; from += chunk) {
-      var refusal =
-          screen.read(ByteBuffer.wrap(bytes, from, Math.min(chunk, bytes.length - from)));
+      var refusal = screen.read(ByteBuffer.wrap(bytes, from, Math.min(chunk, bytes.length - from)));
       if (refusal.isPresent()) {
         return refusal;
       }

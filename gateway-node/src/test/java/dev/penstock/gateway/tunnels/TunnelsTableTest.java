@@ -7,6 +7,7 @@ import dev.penstock.access.AccessRules;
 import dev.penstock.gateway.GatewayLab;
 import dev.penstock.gateway.leases.Lease;
 import dev.penstock.gateway.leases.LeaseAuthority;
+import dev.penstock.gateway.leases.LeaseMeters;
 import dev.penstock.gateway.leases.LeaseRequest;
 import dev.penstock.gateway.leases.LeaseResult;
 import dev.penstock.gateway.leases.Reservation;
@@ -19,7 +20,6 @@ import dev.penstock.gateway.leases.TunnelRecord.Origin;
 import dev.penstock.gateway.links.Links;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
-import dev.penstock.gateway.leases.LeaseMeters;
 import dev.penstock.node.Admission;
 import dev.penstock.node.NodeSystem;
 import dev.penstock.protocol.control.TunnelRegistration;
@@ -204,8 +204,7 @@ class TunnelsTableTest {
   void aSyncOfWhichNothingCouldBeDecidedIsNotAnsweredTunnelByTunnel() throws Exception {
     table(new TableChange.Complete());
     var probe = TestProbe.<Tunnels.Synced>create(node.actors());
-    tunnels.tell(
-        new Tunnels.Sync("lab", List.of(registration()), Set.of("other"), probe.getRef()));
+    tunnels.tell(new Tunnels.Sync("lab", List.of(registration()), Set.of("other"), probe.getRef()));
     others
         .asked
         .poll(20, TimeUnit.SECONDS)

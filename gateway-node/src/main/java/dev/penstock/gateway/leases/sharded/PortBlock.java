@@ -216,9 +216,7 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
             ? null
             : book.obstacleTo(cluster, port, rules.policy(), now, rules.retention().toMillis());
     if (conflict != null) {
-      return Effect()
-          .none()
-          .thenRun(() -> replyTo.tell(new ReservationReply(conflict, List.of())));
+      return Effect().none().thenRun(() -> replyTo.tell(new ReservationReply(conflict, List.of())));
     }
     return write(
         BlockEvent.reserved(new BlockEvent.Reserved(port, cluster)),
@@ -228,8 +226,7 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
   private void retains(BlockBook book) {
     rules
         .meters()
-        .retained(
-            id.toString(), book.kept(rules.clock().millis(), rules.retention().toMillis()));
+        .retained(id.toString(), book.kept(rules.clock().millis(), rules.retention().toMillis()));
   }
 
   @Override

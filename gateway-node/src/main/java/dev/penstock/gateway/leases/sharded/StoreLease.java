@@ -49,14 +49,15 @@ public final class StoreLease extends Lease {
   @Override
   public CompletionStage<Boolean> acquire() {
     long asked = System.nanoTime();
-    return inDatabase(connection -> {
-          try (Statement create = connection.createStatement()) {
-            create.execute(
-                "CREATE TABLE IF NOT EXISTS penstock_lease (name VARCHAR(255) PRIMARY KEY, owner"
-                    + " VARCHAR(255) NOT NULL, until TIMESTAMP WITH TIME ZONE NOT NULL)");
-          }
-          return take(connection) || insert(connection);
-        })
+    return inDatabase(
+            connection -> {
+              try (Statement create = connection.createStatement()) {
+                create.execute(
+                    "CREATE TABLE IF NOT EXISTS penstock_lease (name VARCHAR(255) PRIMARY KEY, owner"
+                        + " VARCHAR(255) NOT NULL, until TIMESTAMP WITH TIME ZONE NOT NULL)");
+              }
+              return take(connection) || insert(connection);
+            })
         .thenApply(taken -> {
           if (taken) {
             heldUntil = asked + validity.toNanos();

@@ -99,7 +99,8 @@ final class LeaseCluster implements AutoCloseable {
       Awaitility.await()
           .atMost(Duration.ofSeconds(60))
           .until(() -> cluster.selfMember().status().equals(MemberStatus.up()));
-      leases = ShardedLeases.start(
+      leases =
+          ShardedLeases.start(
               system, policy, RETENTION, new LeaseMeters(new PrometheusRegistry()), clock);
     }
 
