@@ -11,6 +11,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.DriverManager;
@@ -38,10 +39,10 @@ class ClusterGuardSystemTest {
   @Test
   void whatIsNotOfTheClusterIsRefusedWithAReasonAndHarmsNobody() throws Exception {
     try (var lab =
-            ClusterLab.in(directory, 2)
-                .with("leases: {tenants: [{cluster: lab, ports: [10000-65535]}]}")
-                .expose("echo", EchoService.start(EchoService.Behaviour.echo()))
-                .start()) {
+        ClusterLab.in(directory, 2)
+            .with("leases: {tenants: [{cluster: lab, ports: [10000-65535]}]}")
+            .expose("echo", EchoService.start(EchoService.Behaviour.echo()))
+            .start()) {
       lab.startAgent(0);
       await().atMost(PATIENCE).until(() -> lab.echoes(0, "echo") && lab.echoes(1, "echo"));
 
@@ -58,7 +59,7 @@ class ClusterGuardSystemTest {
 
   private static void strangersAtThePortsOfNodesAreCountedAndLogged(ClusterLab lab)
       throws IOException {
-    String http = HexFormat.of().formatHex("GET / HTTP/1.1\r\nHost: x\r\n\r\n".getBytes());
+    String http = HexFormat.of().formatHex("GET / HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
     say(lab.controlAddress(0), http);
     say(lab.controlAddress(0), "16030100c8010000c40303");
     say(lab.controlAddress(0), "de3f9a00112233445566778899aabbcc");
@@ -66,7 +67,8 @@ class ClusterGuardSystemTest {
     awaitCount(lab, CONTROL, "foreign", 3);
     awaitCount(lab, CONTROL, "too_long", 1);
     assertThat(lab.node(0).log())
-        .anyMatch(line -> line.contains("refused a peer of the control port") && line.contains("47 45 54 20"));
+        .anyMatch(line ->
+            line.contains("refused a peer of the control port") && line.contains("47 45 54 20"));
     say(lab.relayAddress(0), http);
     say(lab.relayAddress(0), "16030100c8010000c40303");
     say(lab.relayAddress(0), "de3f9a00112233445566778899aabbcc");
@@ -81,19 +83,17 @@ class ClusterGuardSystemTest {
     try (var other = lab.startStranger(yaml -> yaml.replace("name: lab\n", "name: other\n"))) {
       assertThat(other.awaitExit()).as(other::report).isEqualTo(BAD_CONFIGURATION);
       assertThat(other.log())
-          .anyMatch(
-              line ->
-                  line.contains("store.url")
-                      && line.contains("belongs to another cluster of gateways (expected: "));
+          .anyMatch(line ->
+              line.contains("store.url")
+                  && line.contains("belongs to another cluster of gateways (expected: "));
     }
   }
 
   private static void aNodeWithAnotherSecretIsNotLetIn(ClusterLab lab) {
     try (var other =
-        lab.startStranger(
-            yaml ->
-                yaml.replace("secret: the-", "secret: another-")
-                    .replaceAll("store: .*", "store: {url: \"jdbc:h2:mem:other\"}"))) {
+        lab.startStranger(yaml ->
+            yaml.replace("secret: the-", "secret: another-")
+                .replaceAll("store: .*", "store: {url: \"jdbc:h2:mem:other\"}"))) {
       assertThat(other.awaitExit()).as(other::report).isEqualTo(BAD_CONFIGURATION);
       assertThat(other.log())
           .anyMatch(line -> line.contains("the cluster refused this node: it has another"));
@@ -141,12 +141,11 @@ class ClusterGuardSystemTest {
     try (var late = lab.startStranger(yaml -> yaml)) {
       assertThat(late.awaitExit()).as(late::report).isEqualTo(BAD_CONFIGURATION);
       assertThat(late.log())
-          .anyMatch(
-              line ->
-                  line.contains(".yaml:")
-                      && line.contains("store.url")
-                      && line.contains("has schema version 7 (expected: at most 1)")
-                      && line.contains("run that one, or give this one another database"));
+          .anyMatch(line ->
+              line.contains(".yaml:")
+                  && line.contains("store.url")
+                  && line.contains("has schema version 7 (expected: at most 1)")
+                  && line.contains("run that one, or give this one another database"));
     }
   }
 
@@ -252,7 +251,7 @@ class ClusterGuardSystemTest {
   private static void awaitCount(ClusterLab lab, String series, String reason, int count) {
     await()
         .atMost(PATIENCE)
-        .untilAsserted(() ->
-            assertThat(lab.node(0).metric(series, '"' + reason + '"')).isEqualTo(count));
+        .untilAsserted(
+            () -> assertThat(lab.node(0).metric(series, '"' + reason + '"')).isEqualTo(count));
   }
 }

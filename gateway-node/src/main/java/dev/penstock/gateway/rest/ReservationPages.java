@@ -124,7 +124,7 @@ public final class ReservationPages implements ManagementServer.Items {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     var reservations = json.putArray("reservations");
     found.reservations().stream()
-        .sorted(Comparator.comparing(Reservation::transport).thenComparing(Reservation::port))
+        .sorted(Comparator.comparing(Reservation::transport).thenComparingInt(Reservation::port))
         .forEach(it ->
             reservations
                 .addObject()

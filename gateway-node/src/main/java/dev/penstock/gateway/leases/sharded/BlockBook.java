@@ -398,13 +398,14 @@ final class BlockBook {
       String cluster, int port, LeasePolicy policy, long now, long retentionMillis) {
     TunnelIdentity holder = byPort.get(port);
     KeptPort keptPort = kept.get(port);
-    boolean isKept = keptPort != null && now - keptPort.since() < retentionMillis;
     return Reserving.conflict(
         policy,
         cluster,
         port,
         holder == null ? null : holder.cluster(),
-        isKept ? keptPort.identity().cluster() : null,
+        keptPort != null && now - keptPort.since() < retentionMillis
+            ? keptPort.identity().cluster()
+            : null,
         reserved.get(port));
   }
 
