@@ -65,6 +65,7 @@ class KeyEffectsTest {
       gateway.windows.session_budget                WindowTest#growthBeyondTheBudgetIsDeniedAndNothingElseHappens
       gateway.drain.grace                           DrainPlanTest#whatRunsEndsByItselfOrWithTheGraceTime
       gateway.drain.listener_pause                  DrainPlanTest#clientsAreTakenUntilBalancersHaveHadTimeToLook
+      gateway.drain.udp_quiet                       UdpTunnelTest#aDrainEndsAFlowOnWhichNothingGoesAndLetsTheOthersGoOn
       gateway.udp.session_timeout                   UdpTunnelTest#aFlowEndsWhenNothingGoesForTheTimeoutAndTheNextDatagramBeginsAnother
       gateway.udp.max_sessions                      UdpTunnelTest#newFlowsAboveTheLimitAreRefusedAndCountedAndTheOldOnesGoOn
       gateway.udp.buffer_size                       UdpTunnelTest#datagramsThatAreTooLargeAreDroppedAndCounted
