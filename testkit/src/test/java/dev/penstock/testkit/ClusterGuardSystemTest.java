@@ -59,7 +59,9 @@ class ClusterGuardSystemTest {
 
   private static void strangersAtThePortsOfNodesAreCountedAndLogged(ClusterLab lab)
       throws IOException {
-    String http = HexFormat.of().formatHex("GET / HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+    String http =
+        HexFormat.of()
+            .formatHex("GET / HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
     say(lab.controlAddress(0), http);
     say(lab.controlAddress(0), "16030100c8010000c40303");
     say(lab.controlAddress(0), "de3f9a00112233445566778899aabbcc");
