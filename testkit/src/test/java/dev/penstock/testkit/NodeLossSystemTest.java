@@ -18,6 +18,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// them: the connections that it carried, those of its own clients and those that another node had
 /// given it, and nothing else.
 @Timeout(value = 240, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Tag("alone")
 class NodeLossSystemTest {
   private static final Duration PATIENCE = Limits.time(Duration.ofSeconds(30));
   private static final Duration LINK_BACK = Limits.time(Duration.ofSeconds(1));

@@ -32,6 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// A connection through two nodes is what it is through one: every client here comes to a node
 /// without a link, which gives it to the node that has the agent's only one.
 @Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Tag("alone")
 class RelayedSystemTest {
   private static final Duration PATIENCE = Limits.time(Duration.ofSeconds(20));
   private static final Duration RESET = Limits.time(Duration.ofMillis(100));
