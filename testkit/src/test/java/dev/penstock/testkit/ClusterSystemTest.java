@@ -67,11 +67,7 @@ class ClusterSystemTest {
 
   @Test
   void aNodeThatIsGivenUpBeforeItIsReadyEndsToo() throws Exception {
-    try (var lab =
-        ClusterLab.in(directory, 3)
-            .withCluster("unreachable_after: 1s")
-            .withCluster("down_after: 1s")
-            .start()) {
+    try (var lab = ClusterLab.in(directory, 3).withCluster("down_after: 2s").start()) {
       awaitSeen(lab, 0, "ready", 3);
       lab.node(2).kill();
       awaitSeen(lab, 0, "ready", 2);
