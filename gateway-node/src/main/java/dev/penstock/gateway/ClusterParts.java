@@ -97,16 +97,22 @@ final class ClusterParts {
 
   /// Returns when the node is a full member. Without a limit: a node that finds no cluster keeps
   /// looking, and says so when it is asked.
+  ///
+  /// @throws dev.penstock.config.ConfigException the cluster refuses it
+  /// @throws IOException the cluster has given it up meanwhile
   void awaitMembership() throws IOException {
     try {
       node.up().toCompletableFuture().get();
     } catch (ExecutionException e) {
-      throw settings
-          .origins()
-          .refuse(
-              "cluster.listen",
-              membership.listen(),
-              "a node that its cluster takes: " + requireNonNull(e.getCause()).getMessage());
+      String why = String.valueOf(requireNonNull(e.getCause()).getMessage());
+      if (node.isRefused()) {
+        throw settings
+            .origins()
+            .refuse(
+                "cluster.listen", membership.listen(), "a node that its cluster takes: " + why);
+      }
+      // Given up while it was joining: the next start may well succeed.
+      throw new IOException(why, e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted", e);

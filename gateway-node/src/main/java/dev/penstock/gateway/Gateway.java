@@ -328,6 +328,11 @@ public final class Gateway implements RunningNode.Drainable {
       leases.awaitStore();
       if (cluster != null) {
         cluster.awaitMembership();
+        // Whoever is given up now will not be told the rest of the table: its actors have ended.
+        cluster
+            .node()
+            .ended()
+            .thenAccept(why -> restored.completeExceptionally(new IOException(why)));
       }
       LeaseAuthority authority =
           new MeteredLeases(

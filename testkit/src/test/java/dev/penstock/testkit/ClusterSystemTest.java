@@ -65,6 +65,22 @@ class ClusterSystemTest {
     }
   }
 
+  @Test
+  void aNodeThatIsGivenUpBeforeItIsReadyEndsToo() throws Exception {
+    try (var lab = ClusterLab.in(directory, 3).withCluster("down_after: 2s").start()) {
+      awaitSeen(lab, 0, "ready", 3);
+      lab.node(2).kill();
+      awaitSeen(lab, 0, "ready", 2);
+      var node = lab.startNode(2);
+      await("node 2 is a member, and not yet ready if that was seen in time")
+          .atMost(PATIENCE)
+          .pollInterval(Duration.ofMillis(10))
+          .until(() -> lab.sees(0, "starting") == 1 || node.isReady());
+      lab.isolate(2);
+      assertThat(node.awaitExit()).as(lab::report).isEqualTo(1);
+    }
+  }
+
   private static void awaitSeen(ClusterLab lab, int node, String state, int count) {
     await("node " + node + " sees " + count + " " + state)
         .atMost(PATIENCE)

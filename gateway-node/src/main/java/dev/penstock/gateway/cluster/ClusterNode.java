@@ -127,6 +127,15 @@ public final class ClusterNode implements AutoCloseable {
     return system.getWhenTerminated().thenApply(_ -> whyEnded());
   }
 
+  /// Whether the cluster has refused this node for what its settings say, which no other start will
+  /// change.
+  public boolean isRefused() {
+    return CoordinatedShutdown.get(system)
+        .getShutdownReason()
+        .filter(CoordinatedShutdown.IncompatibleConfigurationDetectedReason$.class::isInstance)
+        .isPresent();
+  }
+
   /// The nodes of the cluster.
   public Nodes nodes() {
     return view;
@@ -205,7 +214,7 @@ public final class ClusterNode implements AutoCloseable {
     return CoordinatedShutdown.get(system)
         .getShutdownReason()
         .map(reason -> {
-          if (reason instanceof CoordinatedShutdown.IncompatibleConfigurationDetectedReason$) {
+          if (isRefused()) {
             return "the cluster refused this node: it has another cluster.name or"
                 + " cluster.secret, or speaks no version that this one speaks; the log of the"
                 + " node that was asked says which";

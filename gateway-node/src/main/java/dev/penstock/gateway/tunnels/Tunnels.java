@@ -358,10 +358,11 @@ public final class Tunnels {
               .ifPresent(registration -> {
                 Known known = hold(tunnel, registration, revision);
                 if (known.needsPort()) {
-                  if (!tableComplete) {
+                  listen(known);
+                  // One that listens already, because it was told before, has nothing to wait for.
+                  if (!tableComplete && known.phase == Phase.BINDING) {
                     restoring.add(identity);
                   }
-                  listen(known);
                 } else {
                   unbind(known, () -> {});
                 }

@@ -22,6 +22,7 @@ import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.node.Admission;
 import dev.penstock.node.NodeSystem;
+import dev.penstock.protocol.control.RegisteredTunnel;
 import dev.penstock.protocol.control.TunnelRegistration;
 import dev.penstock.protocol.net.ProxyFront;
 import dev.penstock.protocol.yamux.ByteBudget;
@@ -203,6 +204,22 @@ class TunnelsTableTest {
     await().atMost(PATIENCE).untilTrue(ready);
     table(new TableChange.Released(record(port, 1).identity(), 6));
     await().atMost(PATIENCE).until(() -> !listens(port));
+  }
+
+  private boolean isToldAsListening() {
+    var probe = TestProbe.<Tunnels.Listed>create(node.actors());
+    tunnels.tell(new Tunnels.ListAll("lab", probe.getRef()));
+    return probe.receiveMessage(PATIENCE).tunnels().stream()
+        .anyMatch(it -> it.state() == RegisteredTunnel.State.LISTENING);
+  }
+
+  @Test
+  void aTunnelThatIsChangedBeforeTheTableIsCompleteKeepsTheNodeFromNothing() throws Exception {
+    int port = GatewayLab.freePort();
+    table(new TableChange.Held(record(port, 1), 5));
+    await().atMost(PATIENCE).until(this::isToldAsListening);
+    table(new TableChange.Held(record(port, 1), 6), new TableChange.Complete());
+    await().atMost(PATIENCE).untilTrue(ready);
   }
 
   @Test
