@@ -91,8 +91,7 @@ final class ClusterParts {
       if (node.isRefused()) {
         throw settings
             .origins()
-            .refuse(
-                "cluster.listen", membership.listen(), "a node that its cluster takes: " + why);
+            .refuse("cluster.listen", membership.listen(), "a node that its cluster takes: " + why);
       }
       // Given up while it was joining: the next start may well succeed.
       throw new IOException(why, e);
