@@ -130,6 +130,17 @@ final class ClusterLab implements AutoCloseable {
 
   /// Starts the nodes, all at once; returns when every one is ready.
   ClusterLab start() throws IOException, InterruptedException {
+    try {
+      startAll();
+    } catch (IOException | InterruptedException | RuntimeException | AssertionError e) {
+      // Nobody has the lab yet who could close it.
+      close();
+      throw e;
+    }
+    return this;
+  }
+
+  private void startAll() throws IOException, InterruptedException {
     if (databaseUrl.isEmpty()) {
       startDatabase();
     }
@@ -151,7 +162,6 @@ final class ClusterLab implements AutoCloseable {
     for (int i = 0; i < nodes.length(); i++) {
       nodes.get(i).awaitReady();
     }
-    return this;
   }
 
   private void startDatabase() throws IOException, InterruptedException {
