@@ -9,6 +9,7 @@ import dev.penstock.protocol.control.TunnelRegistered;
 import dev.penstock.protocol.control.TunnelRegistration;
 import java.io.Closeable;
 import java.io.IOException;
+import java.net.BindException;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -32,6 +33,9 @@ import java.util.stream.Collectors;
 /// A gateway in this process, on ports of the system's choice, and the means to be its agents,
 /// clients and operators. Tokens are `s3cret` of cluster `lab` and `other` of cluster `shop`.
 public final class GatewayLab implements AutoCloseable {
+  /// Which of the JVMs this is that run tests side by side.
+  private static final int FORK = Integer.getInteger("test.fork", 1);
+
   public static final String TOKEN = "s3cret";
   public static final String OTHER_TOKEN = "other";
 
@@ -157,9 +161,15 @@ public final class GatewayLab implements AutoCloseable {
 
   /// A port that was free a moment ago, whose listener port is 10000 less.
   public static int freePort() throws IOException {
-    try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
+    for (int attempt = 0; attempt < 1_000; attempt++) {
+      int port = ThreadLocalRandom.current().nextInt(10_000, 16_000) * 2 + FORK % 2;
+      try (var socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+        return socket.getLocalPort();
+      } catch (BindException _) {
+        // Somebody has it.
+      }
     }
+    throw new IOException("no free port was found in 20000 to 32000");
   }
 
   // --- agents ---

@@ -73,7 +73,7 @@ class KeyEffectsTest {
       gateway.event_loops                           GatewayKeysTest#asManyThreadsCarryBytesAsAreAskedFor
       cluster.{enabled,listen,seeds,relay}          ClusterSystemTest#threeNodesFormOneClusterAndGoOnWithoutAKilledOne
       cluster.name                                  ClusterNodeTest#anotherClusterNameIsRefused
-      cluster.bind                                  ClusterConfigTest#aNodeBindsWhereItIsToldAndIsKnownByItsOwnAddress
+      cluster.bind                                  ClusterSystemTest#theSmallerPartEndsAndTheOtherGoesOn
       cluster.relay_bind                            ClusterTunnelsSystemTest#bulkThroughEachNodeArrivesWholeAndIsAnsweredAfterItsEnd
       cluster.bootstrap                             ClusterSettingsTest#theOtherWaysToFindTheCluster
       cluster.min_nodes                             FormationTest#tooFewNodesFormNone

@@ -53,14 +53,15 @@ class ClusterConfigTest {
   }
 
   @Test
-  void aNodeBindsWhereItIsToldAndIsKnownByItsOwnAddress() throws Exception {
+  void aNodeIsKnownByItsOwnAddressAndArteryItselfHearsThisMachineOnly() throws Exception {
     Config artery =
         config("secret: 0123456789abcdef, listen: \"127.0.0.1:7355\", bind: \"127.0.0.2:7455\"")
             .getConfig("pekko.remote.artery");
     assertThat(artery.getString("canonical.hostname")).isEqualTo("127.0.0.1");
     assertThat(artery.getInt("canonical.port")).isEqualTo(7355);
-    assertThat(artery.getString("bind.hostname")).isEqualTo("127.0.0.2");
-    assertThat(artery.getInt("bind.port")).isEqualTo(7455);
+    assertThat(artery.getString("bind.hostname")).isEqualTo("127.0.0.1");
+    assertThat(artery.getInt("bind.port")).isZero();
+    assertThat(artery.getString("advanced.tcp.outbound-client-hostname")).isEqualTo("127.0.0.2");
   }
 
   @Test

@@ -2,12 +2,11 @@ package dev.penstock.gateway.cluster;
 
 import dev.penstock.config.HostPort;
 import dev.penstock.config.Secret;
+import dev.penstock.gateway.GatewayLab;
 import dev.penstock.node.NodeSystem;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
@@ -74,8 +73,8 @@ final class TestNode implements AutoCloseable, LinkSource {
   }
 
   private static int freePort() {
-    try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
+    try {
+      return GatewayLab.freePort();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
