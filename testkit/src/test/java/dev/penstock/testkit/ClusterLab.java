@@ -432,6 +432,8 @@ final class ClusterLab implements AutoCloseable {
     }
     var all = new ArrayList<AutoCloseable>(proxies);
     all.addAll(owned);
+    proxies.clear();
+    owned.clear();
     for (AutoCloseable closeable : all) {
       try {
         closeable.close();

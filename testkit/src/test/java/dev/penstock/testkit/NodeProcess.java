@@ -32,7 +32,7 @@ import org.awaitility.core.ConditionTimeoutException;
 final class NodeProcess implements AutoCloseable {
   private static final Path HOME =
       Path.of(System.getProperty("penstock.home", "..")).toAbsolutePath().normalize();
-  private static final Duration START = Duration.ofMinutes(1);
+  private static final Duration START = Limits.time(Duration.ofMinutes(1));
   private static final Duration STOP = Duration.ofSeconds(20);
   private static final int LINES_IN_REPORT = 60;
   private static final Set<Process> RUNNING = ConcurrentHashMap.newKeySet();
