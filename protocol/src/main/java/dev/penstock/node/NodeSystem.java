@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.apache.pekko.actor.BootstrapSetup;
+import org.apache.pekko.actor.setup.ActorSystemSetup;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.SpawnProtocol;
 
@@ -34,6 +36,8 @@ public final class NodeSystem implements AutoCloseable {
   public static NodeSystem start(String name, int loopCount, List<Config> more) {
     var loops =
         EventLoops.start(loopCount > 0 ? loopCount : Runtime.getRuntime().availableProcessors());
+    ClassLoader usual = NodeSystem.class.getClassLoader();
+    ClassLoader libraries = more.isEmpty() ? new LocalLibraries(usual) : usual;
     try {
       Config config = loops.dispatchers();
       for (Config part : more) {
@@ -42,9 +46,10 @@ public final class NodeSystem implements AutoCloseable {
       config =
           config
               .withFallback(ConfigFactory.parseResources(NodeSystem.class, "node.conf"))
-              .withFallback(ConfigFactory.load())
+              .withFallback(ConfigFactory.load(libraries))
               .resolve();
-      return new NodeSystem(loops, ActorSystem.create(SpawnProtocol.create(), name, config));
+      var setup = ActorSystemSetup.create(BootstrapSetup.create(config).withClassloader(libraries));
+      return new NodeSystem(loops, ActorSystem.create(SpawnProtocol.create(), name, setup));
     } catch (RuntimeException e) {
       loops.close();
       throw e;

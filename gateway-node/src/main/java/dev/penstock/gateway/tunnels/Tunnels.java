@@ -27,6 +27,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -193,11 +194,13 @@ public final class Tunnels {
   private final Map<TunnelIdentity, Known> tunnels = new HashMap<>();
   private final Set<TunnelIdentity> restoring = new HashSet<>();
 
-  /// Ports whose listener is about to be closed, and what is to happen then.
-  private final Map<Port, List<Runnable>> closing = new HashMap<>();
+  /// Listeners that are about to end, and how many of them a port has.
+  private final Map<ActorRef<Tunnel.Command>, Closing> closing = new HashMap<>();
 
-  /// Tunnels whose listener waits until the one before it on its port is closed.
-  private final Map<Port, TunnelIdentity> waitingForPort = new HashMap<>();
+  private final Map<Port, Integer> closingAt = new HashMap<>();
+
+  /// Tunnels whose listener waits until those before it on its port are closed.
+  private final Map<Port, Set<TunnelIdentity>> waitingForPort = new HashMap<>();
 
   /// Questions to the authority that are not answered, by their number, and tunnels that have ended
   /// since the oldest of them was asked: an answer may be older than that.
@@ -208,6 +211,9 @@ public final class Tunnels {
   private boolean tableComplete;
 
   private record Port(Transport transport, int number) {}
+
+  /// @param then runs when the port is free
+  private record Closing(Port port, Runnable then) {}
 
   /// @param asked questions asked before the end
   private record End(long revision, long asked) {}
@@ -324,8 +330,7 @@ public final class Tunnels {
       case Bound(Tunnel.Bound.Listens(var listener, var identity, _)) ->
           listens(listener, identity);
       case Bound(Tunnel.Bound.Failed failed) -> failed(failed);
-      case Bound(Tunnel.Bound.Closed(_, _, var transport, int port)) ->
-          closed(new Port(transport, port));
+      case Bound(Tunnel.Bound.Closed(var listener, _, _, _)) -> closed(listener);
       case Answered(var then) -> then.run();
       case Changed(var changes) -> changes.forEach(this::changed);
       case ListenerGone(var listener, var identity) -> listenerGone(listener, identity);
@@ -728,8 +733,10 @@ public final class Tunnels {
 
   private void bind(Known known) {
     known.phase = Phase.BINDING;
-    if (closing.containsKey(port(known))) {
-      waitingForPort.put(port(known), known.tunnel.identity());
+    if (closingAt.containsKey(port(known))) {
+      waitingForPort
+          .computeIfAbsent(port(known), _ -> new LinkedHashSet<>())
+          .add(known.tunnel.identity());
       return;
     }
     known.listener = listener(known);
@@ -753,6 +760,7 @@ public final class Tunnels {
 
   /// One that is still the tunnel's listener ended without a word: by a fault of ours.
   private void listenerGone(ActorRef<Tunnel.Command> listener, TunnelIdentity identity) {
+    closed(listener);
     Known known = tunnels.get(identity);
     if (known != null && listener.equals(known.listener)) {
       setup.shared().meters().tunnelCrashed();
@@ -794,28 +802,44 @@ public final class Tunnels {
     known.phase = Phase.IDLE;
     known.exchangeable = false;
     timers.cancel(known.tunnel.identity());
-    waitingForPort.remove(port(known), known.tunnel.identity());
+    Set<TunnelIdentity> waiting = waitingForPort.get(port(known));
+    if (waiting != null) {
+      waiting.remove(known.tunnel.identity());
+    }
     answer(known, CHANGED);
     ActorRef<Tunnel.Command> listener = known.listener;
     if (listener == null) {
       then.run();
     } else {
       known.listener = null;
-      closing.computeIfAbsent(port(known), _ -> new ArrayList<>()).add(then);
+      closing.put(listener, new Closing(port(known), then));
+      closingAt.merge(port(known), 1, Integer::sum);
       listener.tell(new Tunnel.End());
     }
     restored(known.tunnel.identity());
   }
 
-  private void closed(Port port) {
-    List<Runnable> then = closing.remove(port);
-    if (then != null) {
-      then.forEach(Runnable::run);
+  /// A listener has let go of its port. One that was told to end when it had just failed says only
+  /// that, so this is called for every sign of its end.
+  private void closed(ActorRef<Tunnel.Command> listener) {
+    Closing ended = closing.remove(listener);
+    if (ended == null) {
+      return;
     }
-    TunnelIdentity next = waitingForPort.remove(port);
-    Known known = next == null ? null : tunnels.get(next);
-    if (known != null && known.phase == Phase.BINDING && known.listener == null) {
-      bind(known);
+    ended.then().run();
+    Port port = ended.port();
+    if (closingAt.merge(port, -1, (count, one) -> count + one == 0 ? null : count + one) != null) {
+      return;
+    }
+    Set<TunnelIdentity> waiting = waitingForPort.remove(port);
+    for (TunnelIdentity next : waiting == null ? Set.<TunnelIdentity>of() : waiting) {
+      Known known = tunnels.get(next);
+      if (known != null
+          && known.phase == Phase.BINDING
+          && known.listener == null
+          && port(known).equals(port)) {
+        bind(known);
+      }
     }
   }
 
@@ -844,13 +868,17 @@ public final class Tunnels {
   }
 
   private void failed(Tunnel.Bound.Failed failed) {
+    closed(failed.tunnel());
     var identity = failed.identity();
     Known known = tunnels.get(identity);
     if (known == null || !failed.tunnel().equals(known.listener)) {
       return;
     }
     known.listener = null;
-    boolean passedOver = known.exchangeable && failed.obstacle() == Tunnel.Obstacle.IN_USE;
+    boolean passedOver =
+        known.exchangeable
+            && failed.obstacle() == Tunnel.Obstacle.IN_USE
+            && !isOfAnotherTunnel(port(known), identity);
     if (known.failures == 0) {
       log.atLevel(passedOver ? Level.DEBUG : Level.WARN)
           .addKeyValue("cluster", identity.cluster())
@@ -861,18 +889,33 @@ public final class Tunnels {
     if (passedOver) {
       exchange(known, port(known).number());
     } else {
-      blocked(known, known.failures + 1);
-      known.phase = Phase.BLOCKED;
-      known.exchangeable = false;
-      known.obstacle = failed.why();
-      timers.startSingleTimer(identity, new Retry(identity), BindBackoff.after(known.failures));
+      retryLater(known, failed.why());
       answer(known, blocked(known));
     }
     restored(identity);
   }
 
+  /// Whether this node still listens there for a tunnel of whose end it has not heard: no program
+  /// of others is in the way then, and the port is free soon.
+  private boolean isOfAnotherTunnel(Port port, TunnelIdentity identity) {
+    return tunnels.values().stream()
+        .anyMatch(other ->
+            other.listener != null
+                && port(other).equals(port)
+                && !other.tunnel.identity().equals(identity));
+  }
+
+  private void retryLater(Known known, String why) {
+    var identity = known.tunnel.identity();
+    blocked(known, known.failures + 1);
+    known.phase = Phase.BLOCKED;
+    known.exchangeable = false;
+    known.obstacle = why;
+    timers.startSingleTimer(identity, new Retry(identity), BindBackoff.after(known.failures));
+  }
+
   /// Another program has a port that was just granted: a tunnel that asked for this one is told so,
-  /// any other gets the next one.
+  /// any other gets the next one. Where the grant cannot be taken back, the tunnel keeps it.
   private void exchange(Known known, int port) {
     var identity = known.tunnel.identity();
     var registration = known.registration;
@@ -887,8 +930,13 @@ public final class Tunnels {
         LeaseAuthority.Release.Unavailable::new,
         release -> {
           switch (release) {
-            case LeaseAuthority.Release.Unavailable(var away) ->
-                waiting.forEach(waiter -> waiter.accept(unavailable(away)));
+            case LeaseAuthority.Release.Unavailable(var away) -> {
+              Known kept = tunnels.get(identity);
+              if (kept != null && kept.phase == Phase.IDLE && kept.needsPort()) {
+                retryLater(kept, "another program has it");
+              }
+              waiting.forEach(waiter -> waiter.accept(unavailable(away)));
+            }
             case LeaseAuthority.Release.Done(var revisions) -> {
               goBack(identity, before, revisions.getOrDefault(identity, 0L));
               refused(identity, registration, origin, port, waiting);

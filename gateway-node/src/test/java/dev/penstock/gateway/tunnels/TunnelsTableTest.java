@@ -29,16 +29,19 @@ import dev.penstock.protocol.yamux.ByteBudget;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.net.Socket;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -293,5 +296,36 @@ class TunnelsTableTest {
         .isEqualTo(
             new Tunnels.Deregistered.Unavailable("the store is away", Duration.ofSeconds(7)));
     assertThat(listens(port)).isTrue();
+  }
+
+  @Test
+  void aGrantThatCannotBeTakenBackIsListenedForOnceTheOtherProgramIsGone() throws Exception {
+    table(new TableChange.Complete());
+    int port = GatewayLab.freePort();
+    var probe = register();
+    try (var other = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+      answer(record(other.getLocalPort(), 1), 5);
+      assertThat(probe.receiveMessage(PATIENCE)).isInstanceOf(Tunnels.Answer.Unavailable.class);
+    }
+    await().atMost(PATIENCE).until(this::isToldAsListening);
+    assertThat(listens(port)).isTrue();
+  }
+
+  @Test
+  void anEndThatMeetsAFailedAttemptToBindKeepsThePortFromNobody() throws Exception {
+    table(new TableChange.Complete());
+    var random = new SplittableRandom(7);
+    int port = GatewayLab.freePort();
+    int revision = 0;
+    try (var other = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+      for (int i = 0; i < 300; i++) {
+        table(new TableChange.Held(record(other.getLocalPort(), i), ++revision));
+        // From before the attempt to after it has failed.
+        LockSupport.parkNanos(random.nextInt(1_500_000));
+        table(new TableChange.Released(record(port, i).identity(), ++revision));
+      }
+    }
+    table(new TableChange.Held(record(port, 1_000), ++revision));
+    await().atMost(PATIENCE).until(this::isToldAsListening);
   }
 }
