@@ -1,7 +1,6 @@
 package dev.penstock.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import dev.penstock.protocol.control.Carrier;
 import dev.penstock.testkit.EchoService.Behaviour;
@@ -11,7 +10,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -42,7 +40,7 @@ class SlowReadersSystemTest {
   @Parameter Carrier carrier;
 
   private final List<Socket> clients = new ArrayList<>();
-  private final AtomicLong pushed = new AtomicLong();
+  private final Pushers pushers = new Pushers();
   private Lab lab;
   private long gatewayBefore;
   private long agentBefore;
@@ -82,9 +80,9 @@ class SlowReadersSystemTest {
     for (int i = 0; i < READERS; i++) {
       Socket client = lab.connect("deaf");
       clients.add(client);
-      Thread.ofVirtual().start(() -> push(client));
+      Thread.ofVirtual().start(() -> pushers.push(client));
     }
-    awaitStanding();
+    pushers.awaitStanding();
     assertOthersAreServed();
   }
 
@@ -100,28 +98,6 @@ class SlowReadersSystemTest {
       assertThat(p99).as(lab::report).isLessThan(P99);
       assertThat(gateway).isLessThan(LARGEST_GROWTH);
       assertThat(agent).isLessThan(LARGEST_GROWTH);
-    }
-  }
-
-  /// Waits until no client gets rid of another byte.
-  private void awaitStanding() {
-    var last = new AtomicLong(-1);
-    await()
-        .atMost(Duration.ofMinutes(1))
-        .pollInterval(Duration.ofMillis(500))
-        .until(() -> last.getAndSet(pushed.get()) == pushed.get());
-  }
-
-  private void push(Socket client) {
-    byte[] block = new byte[16 * 1_024];
-    try {
-      var out = client.getOutputStream();
-      while (!client.isClosed()) {
-        out.write(block);
-        pushed.addAndGet(block.length);
-      }
-    } catch (IOException closed) {
-      // The test is over.
     }
   }
 }
