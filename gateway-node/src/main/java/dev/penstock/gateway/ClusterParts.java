@@ -143,9 +143,8 @@ final class ClusterParts {
             relayTls(),
             link,
             RelaySettings.Limits.defaults());
-    // The node leaves the cluster when its actor system ends: as long as it drains, others may
-    // still
-    // give it what it alone has links for.
+    // The node leaves when its actor system ends: as long as it drains, others may still give it
+    // what it alone has links for.
     return new Gateway.Surroundings(
         new ToldToAgents(node.nodes()), handOver, new Gateway.RelayPart(relay, this::withLinks));
   }

@@ -1,7 +1,10 @@
 package dev.penstock.testkit;
 
 import java.io.IOException;
+import java.net.ConnectException;
+import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketException;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -40,6 +43,17 @@ final class Clients implements AutoCloseable {
       } catch (IOException e) {
         // It is gone already.
       }
+    }
+  }
+
+  /// Fails unless somebody listens there; that nothing serves the connection is no matter.
+  static void assertListens(InetSocketAddress address) throws IOException {
+    try (var client = new Socket()) {
+      client.connect(address, 5_000);
+    } catch (ConnectException e) {
+      throw new AssertionError(address + ": " + e.getMessage(), e);
+    } catch (SocketException reset) {
+      // Nothing serves it, but somebody listens.
     }
   }
 }

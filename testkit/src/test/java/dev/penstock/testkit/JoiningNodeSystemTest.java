@@ -4,10 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
-import java.net.ConnectException;
 import java.net.InetSocketAddress;
-import java.net.Socket;
-import java.net.SocketException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -70,19 +67,9 @@ class JoiningNodeSystemTest {
           empty >> 20,
           lab.node(0).residentBytes() >> 20);
       for (int port : ports) {
-        assertListens(new InetSocketAddress(lab.listenAddress(2).getAddress(), port));
+        Clients.assertListens(new InetSocketAddress(lab.listenAddress(2).getAddress(), port));
       }
       assertThat(converged).isLessThan(BOUND);
-    }
-  }
-
-  private static void assertListens(InetSocketAddress address) throws IOException {
-    try (var socket = new Socket()) {
-      socket.connect(address, 5_000);
-    } catch (ConnectException e) {
-      throw new AssertionError(address + ": " + e.getMessage(), e);
-    } catch (SocketException reset) {
-      // Nothing serves it, but somebody listens.
     }
   }
 

@@ -4,11 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
-import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.Socket;
-import java.net.SocketException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -226,13 +223,7 @@ class ManyTunnelsSystemTest {
 
   private static void assertAllListen(Map<String, Integer> ports) throws IOException {
     for (int port : ports.values()) {
-      try (var client = new Socket()) {
-        client.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 5_000);
-      } catch (ConnectException e) {
-        throw new AssertionError("port " + port + ": " + e.getMessage(), e);
-      } catch (SocketException reset) {
-        // Nothing serves it, but somebody listens.
-      }
+      Clients.assertListens(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
     }
   }
 
