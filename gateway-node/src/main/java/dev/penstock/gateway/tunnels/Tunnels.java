@@ -375,6 +375,10 @@ public final class Tunnels {
         }
       }
       case TableChange.Released(var identity, long revision) -> end(identity, revision, () -> {});
+      case TableChange.Whole whole ->
+          List.copyOf(tunnels.values()).stream()
+              .filter(known -> whole.ends(known.tunnel, known.revision))
+              .forEach(known -> end(known.tunnel.identity(), known.revision, () -> {}));
       case TableChange.Complete() -> {
         tableComplete = true;
         restored(null);

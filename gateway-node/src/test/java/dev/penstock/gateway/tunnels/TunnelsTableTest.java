@@ -34,6 +34,7 @@ import java.net.Socket;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
@@ -327,5 +328,30 @@ class TunnelsTableTest {
     }
     table(new TableChange.Held(record(port, 1_000), ++revision));
     await().atMost(PATIENCE).until(this::isToldAsListening);
+  }
+
+  private static TableChange.Whole nothingAt(int first, int last, long upTo) {
+    return new TableChange.Whole(Transport.TCP, first, last, Set.of(), Map.of("lab", upTo));
+  }
+
+  @Test
+  void aTunnelOfWhoseGrantAndEndTheTableNeverToldEndsWithTheNextWholeTable() throws Exception {
+    int port = GatewayLab.freePort();
+    table(new TableChange.Complete());
+    var probe = register();
+    answer(record(port, 1), 5);
+    assertThat(probe.receiveMessage(PATIENCE)).isInstanceOf(Tunnels.Answer.Registered.class);
+    table(
+        nothingAt(port, port, 4),
+        nothingAt(1, port - 1, 9),
+        nothingAt(port + 1, 65_535, 9),
+        new TableChange.Whole(Transport.UDP, port, port, Set.of(), Map.of("lab", 9L)),
+        new TableChange.Whole(Transport.TCP, port, port, Set.of(), Map.of("other", 9L)),
+        new TableChange.Whole(
+            Transport.TCP, port, port, Set.of(record(port, 1).identity()), Map.of("lab", 9L)));
+    assertThat(isToldAsListening()).isTrue();
+    table(nothingAt(port, port, 5));
+    await().atMost(PATIENCE).until(() -> !listens(port));
+    assertThat(isToldAsListening()).isFalse();
   }
 }

@@ -93,6 +93,11 @@ final class BlockBook {
     return List.copyOf(held.values());
   }
 
+  /// The highest number of a request that was seen, by tenant.
+  Map<String, Long> attempts() {
+    return Map.copyOf(attempts);
+  }
+
   /// Whether the request is newer than all that were seen of its tenant; from now on they are
   /// older.
   boolean isNewest(String cluster, long attempt) {

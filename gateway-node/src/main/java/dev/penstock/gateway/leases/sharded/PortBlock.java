@@ -261,19 +261,39 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
   }
 
   private void tellAll(BlockBook book, long revision, ActorRef<TableUpdate> replyTo) {
-    var pages = new ArrayList<List<BlockEvent.Held>>();
-    pages.add(new ArrayList<>());
-    int characters = 0;
+    var pages = new ArrayList<Part>();
+    var part = new Part();
     for (BlockEvent.Held tunnel : book.tunnels()) {
-      if (characters > PAGE_CHARACTERS) {
-        pages.add(new ArrayList<>());
-        characters = 0;
-      }
-      pages.getLast().add(tunnel);
-      characters += tunnel.registration().length() + tunnel.tunnelId().length();
+      part = part.withRoom(pages, tunnel.registration().length() + tunnel.tunnelId().length());
+      part.tunnels.add(tunnel);
     }
-    for (int part = 0; part < pages.size(); part++) {
-      replyTo.tell(new TableUpdate.Page(id, revision, part, pages.size(), pages.get(part)));
+    for (var attempt : book.attempts().entrySet()) {
+      part = part.withRoom(pages, attempt.getKey().length());
+      part.attempts.put(attempt.getKey(), attempt.getValue());
+    }
+    pages.add(part);
+    for (int at = 0; at < pages.size(); at++) {
+      Part page = pages.get(at);
+      replyTo.tell(
+          new TableUpdate.Page(id, revision, at, pages.size(), page.tunnels, page.attempts));
+    }
+  }
+
+  /// A page in the making.
+  private static final class Part {
+    final List<BlockEvent.Held> tunnels = new ArrayList<>();
+    final Map<String, Long> attempts = new HashMap<>();
+    private int characters;
+
+    /// This page, or when it is full the next one, for something of so many characters.
+    Part withRoom(List<Part> full, int more) {
+      Part part = this;
+      if (characters > PAGE_CHARACTERS) {
+        full.add(this);
+        part = new Part();
+      }
+      part.characters += more;
+      return part;
     }
   }
 

@@ -176,7 +176,8 @@ final class TableFollower {
 
   private void whole(View view, long revision) {
     var tunnels = new HashMap<TunnelIdentity, BlockEvent.Held>();
-    view.pages.forEach(page -> page.tunnels().forEach(held -> tunnels.put(held.identity(), held)));
+    var pages = List.copyOf(view.pages);
+    pages.forEach(page -> page.tunnels().forEach(held -> tunnels.put(held.identity(), held)));
     view.pages.clear();
     var changes = new ArrayList<TableChange>();
     view.tunnels.forEach((identity, held) -> {
@@ -190,6 +191,12 @@ final class TableFollower {
         changes.add(held(view, held));
       }
     });
+    var upTo = new HashMap<String, Long>();
+    pages.forEach(page -> upTo.putAll(page.attempts()));
+    BlockId block = view.block;
+    changes.add(
+        new TableChange.Whole(
+            block.transport(), block.first(), block.last(), tunnels.keySet(), upTo));
     if (!view.isLoaded()) {
       loaded++;
       if (loaded == views.size()) {

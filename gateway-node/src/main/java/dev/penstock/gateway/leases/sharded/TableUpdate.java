@@ -3,6 +3,8 @@ package dev.penstock.gateway.leases.sharded;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// What a block tells those who follow its table. The revision of a table is the number of the last
 /// event in it, so that whoever lags behind, a follower or an owner of before, is known to.
@@ -26,10 +28,29 @@ sealed interface TableUpdate extends Wire {
   ///
   /// @param part from 0
   /// @param parts how many there are, at least 1
-  record Page(BlockId block, long revision, int part, int parts, List<BlockEvent.Held> tunnels)
+  /// @param attempts the highest number of a request that is in the table, by tenant
+  record Page(
+      BlockId block,
+      long revision,
+      int part,
+      int parts,
+      List<BlockEvent.Held> tunnels,
+      Map<String, Long> attempts)
       implements TableUpdate {
-    public Page {
-      tunnels = List.copyOf(tunnels);
+    public Page(
+        BlockId block,
+        long revision,
+        int part,
+        int parts,
+        List<BlockEvent.Held> tunnels,
+        @Nullable Map<String, Long> attempts) {
+      this.block = block;
+      this.revision = revision;
+      this.part = part;
+      this.parts = parts;
+      this.tunnels = List.copyOf(tunnels);
+      // Nodes of before tell none.
+      this.attempts = attempts == null ? Map.of() : Map.copyOf(attempts);
     }
   }
 }

@@ -24,9 +24,11 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.pekko.actor.typed.ActorSystem;
@@ -92,6 +94,7 @@ final class LeaseCluster implements AutoCloseable {
     /// The table as this node was told, by the rule of [TableChange].
     final Map<TunnelIdentity, TableChange.Held> table = new ConcurrentHashMap<>();
 
+    final Queue<TableChange.Whole> wholes = new ConcurrentLinkedQueue<>();
     volatile boolean complete;
 
     private Node() {
@@ -132,6 +135,10 @@ final class LeaseCluster implements AutoCloseable {
             case TableChange.Released(var identity, long revision) ->
                 table.computeIfPresent(
                     identity, (_, held) -> held.revision() > revision ? held : null);
+            case TableChange.Whole whole -> {
+              wholes.add(whole);
+              table.values().removeIf(held -> whole.ends(held.tunnel(), held.revision()));
+            }
             case TableChange.Complete() -> complete = true;
           }
         }

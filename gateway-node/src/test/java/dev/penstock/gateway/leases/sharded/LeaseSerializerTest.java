@@ -89,7 +89,7 @@ class LeaseSerializerTest {
         new TenantReply.Ended(Map.of("redis", 8L)),
         new TenantReply.Unavailable(),
         new TableUpdate.Delta(BLOCK, 1, 2, List.of(HELD)),
-        new TableUpdate.Page(BLOCK, 2, 0, 1, List.of(HELD)));
+        new TableUpdate.Page(BLOCK, 2, 0, 1, List.of(HELD), Map.of("lab", 7L)));
   }
 
   @ParameterizedTest

@@ -71,6 +71,24 @@ class ShardedLeasesTest {
   }
 
   @Test
+  void aNodeIsToldOfTunnelsThatItMissedTheBeginningAndTheEndOf() throws Exception {
+    try (var cluster = new LeaseCluster(memory("missed"))) {
+      var node = cluster.start();
+      node.port(near("lab", "kept", 6380));
+      var answer = (Answer.Decided) node.lease(near("lab", "redis", 6379));
+      var tunnel = ((LeaseResult.Granted) answer.result()).tunnel();
+      node.follow();
+      await().atMost(PATIENCE).until(() -> node.complete);
+      assertThat(node.wholes).noneMatch(whole -> whole.ends(tunnel, answer.revision()));
+      assertThat(node.release(tunnel.identity())).isInstanceOf(Release.Done.class);
+      var late = cluster.start().follow();
+      await().atMost(PATIENCE).until(() -> late.complete);
+      assertThat(late.wholes).anyMatch(whole -> whole.ends(tunnel, answer.revision()));
+      assertThat(late.table.keySet()).containsExactly(new TunnelIdentity("lab", "kept"));
+    }
+  }
+
+  @Test
   void aNodeThatIsAboutToLeaveDecidesNothingMoreAndGoesOnAsking() throws Exception {
     try (var cluster = new LeaseCluster(memory("leaving"))) {
       var leaving = cluster.start().follow();
