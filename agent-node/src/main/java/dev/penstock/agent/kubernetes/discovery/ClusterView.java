@@ -11,6 +11,7 @@ import dev.penstock.agent.kubernetes.objects.Route;
 import dev.penstock.agent.kubernetes.objects.Service;
 import dev.penstock.agent.kubernetes.objects.TunnelEndpoint;
 import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.EnumMap;
@@ -39,9 +40,7 @@ public final class ClusterView {
     objects.stream()
         .sorted(Comparator.comparing(KubernetesObject::ref))
         .forEach(object ->
-            this.objects
-                .computeIfAbsent(object.kind(), _ -> new java.util.ArrayList<>())
-                .add(object));
+            this.objects.computeIfAbsent(object.kind(), _ -> new ArrayList<>()).add(object));
     this.unreadable = unreadable.stream().sorted(Comparator.comparing(Unreadable::ref)).toList();
   }
 

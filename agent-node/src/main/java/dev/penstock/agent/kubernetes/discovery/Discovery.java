@@ -21,7 +21,12 @@ public final class Discovery {
   /// @param gateway what the gateway cluster has said so far
   /// @param now the time, for what is written and for what waits
   public Discovered look(ClusterView cluster, GatewayState gateway, Instant now) {
-    return new Discovered(
-        List.of(), List.of(), List.of(), List.of(), List.of(), 0, Optional.empty());
+    var notices =
+        cluster.unreadable().stream()
+            .filter(one -> options.isWatched(one.ref().namespace()))
+            .map(one ->
+                new Notice(one.ref(), one.uid(), Notice.Level.WARNING, "Unreadable", one.problem()))
+            .toList();
+    return new Discovered(List.of(), List.of(), List.of(), List.of(), notices, 0, Optional.empty());
   }
 }
