@@ -267,11 +267,7 @@ final class Endpoints {
     if (grant.isPresent() && grant.get() instanceof Grant.Refused(var cause, var message)) {
       return Verdict.no(
           "Ready",
-          switch (cause) {
-            case PORT -> "PortUnavailable";
-            case IDENTITY -> "IdentityTaken";
-            case OTHER -> "Refused";
-          },
+           cause.reason(),
           message);
     }
     if (tunnel.backends().stream().noneMatch(Endpoints::takesConnections)) {

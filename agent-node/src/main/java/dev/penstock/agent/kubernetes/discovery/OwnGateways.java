@@ -287,12 +287,7 @@ final class OwnGateways {
         gateway.listenerStatus(name).flatMap(one -> one.condition("Programmed"));
     return switch (grant.orElse(new Grant.Known())) {
       case Refused(var cause, var message) -> {
-        String reason =
-            switch (cause) {
-              case PORT -> "PortUnavailable";
-              case IDENTITY -> "IdentityTaken";
-              case OTHER -> "Refused";
-            };
+        String reason = cause.reason();
         look.tell(gateway, Level.WARNING, reason, "listener " + name + ": " + message);
         yield new ListenerState(
             checked,
@@ -492,12 +487,24 @@ final class OwnGateways {
         checked.routes().stream()
             .map(kind -> new RouteGroupKind(kind.group(), kind.label()))
             .toList(),
-        served.of(checked).size(),
+        attached(gateway, checked, served),
         Conditions.merge(
             gateway.listenerStatus(name).map(ListenerStatus::conditions).orElse(List.of()),
             List.of(state.accepted(), conflicted, resolvedRefs, state.programmed()),
             gateway.meta().generation(),
             look.now()));
+  }
+
+  /// Routes that were never read are not told as gone.
+  private int attached(Gateway gateway, CheckedListener checked, ServedRoutes served) {
+    boolean isKnown =
+        checked.routes().stream().allMatch(kind -> look.unread(kind).isEmpty());
+    return isKnown
+        ? served.of(checked).size()
+        : gateway
+            .listenerStatus(checked.listener().name())
+            .map(ListenerStatus::attachedRoutes)
+            .orElse(0);
   }
 
   private static String expectedKind(CheckedListener checked) {

@@ -9,6 +9,7 @@ import static dev.penstock.agent.kubernetes.discovery.Samples.TUNNEL;
 import static dev.penstock.agent.kubernetes.discovery.Samples.route;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import org.assertj.core.groups.Tuple;
 import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.DualMode;
 import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.ForceTunnel;
 import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.GrantPolicy;
@@ -424,10 +425,10 @@ class ForeignGatewayTest {
     assertThat(world.look().notices())
         .extracting(Notice::reason, Notice::message)
         .contains(
-            org.assertj.core.groups.Tuple.tuple(
+            Tuple.tuple(
                 "InvalidAnnotation",
                 "pipeops.io/routing-mode: both (expected: direct, tunnel or dual)"),
-            org.assertj.core.groups.Tuple.tuple(
+            Tuple.tuple(
                 "InvalidAnnotation",
                 "pipeops.io/idle-timeout: x (expected: a duration from 100ms to 24h, such as 10m)"));
   }

@@ -9,6 +9,10 @@ import static dev.penstock.agent.kubernetes.discovery.Samples.TUNNEL;
 import static dev.penstock.agent.kubernetes.discovery.Samples.gateway;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Map;
+import java.util.Set;
+import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.Dialling;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.penstock.agent.kubernetes.objects.Kind;
 import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.PortPolicy;
@@ -403,7 +407,7 @@ class OwnGatewayTest {
   @Test
   void gatewaysOfOtherNamespacesThanTheWatchedOnesAreNotTouched() {
     var world = World.of(CLASS, GATEWAY, SERVICE, ROUTE);
-    world.namespaces = java.util.Set.of("elsewhere");
+    world.namespaces = Set.of("elsewhere");
 
     assertThat(world.look().tunnels()).isEmpty();
     assertThat(world.look().statuses())
@@ -428,7 +432,7 @@ class OwnGatewayTest {
     var world = World.of(CLASS, GATEWAY).settle();
     JsonNode status = world.gatewayStatus("db").deepCopy();
     world.later(1000).apply(GATEWAY.replace("name: db", "name: db, generation: 7"));
-    ((com.fasterxml.jackson.databind.node.ObjectNode) world.get(Kind.GATEWAY, "default", "db"))
+    ((ObjectNode) world.get(Kind.GATEWAY, "default", "db"))
         .set("status", status);
 
     world.settle();
@@ -493,7 +497,7 @@ class OwnGatewayTest {
             .settle();
     JsonNode status = world.gatewayStatus("db").deepCopy();
     world.apply(GATEWAY);
-    ((com.fasterxml.jackson.databind.node.ObjectNode) world.get(Kind.GATEWAY, "default", "db"))
+    ((ObjectNode) world.get(Kind.GATEWAY, "default", "db"))
         .set("status", status);
 
     world.settle();
@@ -536,7 +540,7 @@ class OwnGatewayTest {
     assertThat(tunnel.idleTimeout()).contains(Duration.ofHours(1));
     assertThat(tunnel.dialling())
         .isEqualTo(
-            dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.Dialling.CLUSTER_IP);
+            Dialling.CLUSTER_IP);
   }
 
   @Test
@@ -635,6 +639,16 @@ class OwnGatewayTest {
   }
 
   @Test
+  void routesThatWereNeverReadAreNotToldAsGone() {
+    var world = World.of(CLASS, GATEWAY, SERVICE, ROUTE).settle();
+    assertThat(world.listener("db", "pg").path("attachedRoutes").asInt()).isEqualTo(1);
+
+    world.kindIs(Kind.TCP_ROUTE, new Availability.Unread("list tcproutes is forbidden"));
+
+    assertThat(world.look().statuses()).isEmpty();
+  }
+
+  @Test
   void aGatewayThatCannotBeReadIsToldAndSpoilsNoOther() {
     var world =
         World.of(
@@ -666,7 +680,7 @@ class OwnGatewayTest {
                 "name: db, annotations: {penstock.dev/max-connections: \"7\", other: \"1\"}"));
 
     assertThat(world.look().tunnels().getFirst().annotations())
-        .containsExactly(java.util.Map.entry("penstock.dev/max-connections", "7"));
+        .containsExactly(Map.entry("penstock.dev/max-connections", "7"));
   }
 
   private static List<String> finalizers(World world) {

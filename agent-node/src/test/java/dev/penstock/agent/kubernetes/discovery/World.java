@@ -1,5 +1,7 @@
 package dev.penstock.agent.kubernetes.discovery;
 
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MappingIterator;
@@ -175,7 +177,7 @@ final class World {
   /// A look at the same objects in another order.
   Discovered lookShuffled(RandomGenerator random) {
     var shuffled = new ArrayList<>(objects.values());
-    Collections.shuffle(shuffled, new java.util.Random(random.nextLong()));
+    Collections.shuffle(shuffled, new Random(random.nextLong()));
     return look(shuffled);
   }
 
@@ -244,7 +246,7 @@ final class World {
     return found;
   }
 
-  private ObjectNode stored(ObjectRef ref, @org.jspecify.annotations.Nullable String version) {
+  private ObjectNode stored(ObjectRef ref, @Nullable String version) {
     ObjectNode object = objects.get(ref);
     if (object == null) {
       throw new AssertionError(ref + " is not there");

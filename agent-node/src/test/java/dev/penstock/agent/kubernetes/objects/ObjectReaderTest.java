@@ -2,6 +2,8 @@ package dev.penstock.agent.kubernetes.objects;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -82,7 +84,7 @@ class ObjectReaderTest {
   void aListOfAbsurdLengthIsRefused() {
     var object = json("{metadata: {name: g}, spec: {gatewayClassName: c, listeners: []}}");
     for (int i = 0; i < 5000; i++) {
-      ((com.fasterxml.jackson.databind.node.ArrayNode) object.at("/spec/listeners")).addObject();
+      ((ArrayNode) object.at("/spec/listeners")).addObject();
     }
 
     assertThat(ObjectReader.read(Kind.GATEWAY, object))
@@ -195,7 +197,7 @@ class ObjectReaderTest {
   void aHeadlessServiceHasNoAddress(String spec, String expected) {
     assertThat(service(spec).clusterIps())
         .isEqualTo(
-            expected == null ? java.util.List.of() : java.util.List.of(expected.split(" ", -1)));
+            expected == null ? List.of() : List.of(expected.split(" ", -1)));
   }
 
   @Test
