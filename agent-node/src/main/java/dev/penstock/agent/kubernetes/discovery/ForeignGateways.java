@@ -260,7 +260,8 @@ final class ForeignGateways {
       String message = "listener " + checked.listener().name() + ": clients connect to " + endpoint;
       look.tell(gateway, Level.NORMAL, "Tunnelled", message);
       look.tell(routes.getFirst(), Level.NORMAL, "Tunnelled", gateway.ref() + ", " + message);
-    } else if (look.gateway().grants().get(key.id()) instanceof Grant.Refused(var cause, var message)) {
+    } else if (look.gateway().grants().get(key.id())
+        instanceof Grant.Refused(var cause, var message)) {
       warn(gateway, cause.reason(), "listener " + checked.listener().name() + ": " + message);
     }
   }

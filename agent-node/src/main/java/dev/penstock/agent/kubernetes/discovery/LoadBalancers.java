@@ -60,7 +60,8 @@ final class LoadBalancers {
             Level.WARNING,
             UNSUPPORTED,
             "port " + port.port() + ": " + port.protocol() + " (expected: TCP or UDP)");
-        failed.add(new LoadBalancerIngress.Port(port.port(), port.protocol(), DOMAIN + UNSUPPORTED));
+        failed.add(
+            new LoadBalancerIngress.Port(port.port(), port.protocol(), DOMAIN + UNSUPPORTED));
         continue;
       }
       DesiredTunnel tunnel = tunnel(service, port, protocol.get(), policy, idle);
@@ -82,14 +83,9 @@ final class LoadBalancers {
               "port " + port.port() + ": clients connect to " + endpoint);
         }
         case Grant.Refused(var cause, var message) -> {
-          look.tell(
-              service,
-              Level.WARNING,
-              cause.reason(),
-              "port " + port.port() + ": " + message);
+          look.tell(service, Level.WARNING, cause.reason(), "port " + port.port() + ": " + message);
           failed.add(
-              new LoadBalancerIngress.Port(
-                  port.port(), port.protocol(), DOMAIN + cause.reason()));
+              new LoadBalancerIngress.Port(port.port(), port.protocol(), DOMAIN + cause.reason()));
         }
         case null, default -> isKept |= !service.ingress().isEmpty() && look.isHeld();
       }

@@ -497,8 +497,7 @@ final class OwnGateways {
 
   /// Routes that were never read are not told as gone.
   private int attached(Gateway gateway, CheckedListener checked, ServedRoutes served) {
-    boolean isKnown =
-        checked.routes().stream().allMatch(kind -> look.unread(kind).isEmpty());
+    boolean isKnown = checked.routes().stream().allMatch(kind -> look.unread(kind).isEmpty());
     return isKnown
         ? served.of(checked).size()
         : gateway

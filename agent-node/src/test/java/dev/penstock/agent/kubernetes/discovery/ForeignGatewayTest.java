@@ -9,7 +9,6 @@ import static dev.penstock.agent.kubernetes.discovery.Samples.TUNNEL;
 import static dev.penstock.agent.kubernetes.discovery.Samples.route;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import org.assertj.core.groups.Tuple;
 import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.DualMode;
 import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.ForceTunnel;
 import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.GrantPolicy;
@@ -20,6 +19,7 @@ import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.PortPolicy;
 import dev.penstock.protocol.control.RoutingMode;
 import java.time.Duration;
 import java.util.Optional;
+import org.assertj.core.groups.Tuple;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

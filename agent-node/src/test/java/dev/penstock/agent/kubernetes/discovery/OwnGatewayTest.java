@@ -9,15 +9,15 @@ import static dev.penstock.agent.kubernetes.discovery.Samples.TUNNEL;
 import static dev.penstock.agent.kubernetes.discovery.Samples.gateway;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.Map;
-import java.util.Set;
-import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.Dialling;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.penstock.agent.kubernetes.objects.Kind;
+import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.Dialling;
 import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.PortPolicy;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -432,8 +432,7 @@ class OwnGatewayTest {
     var world = World.of(CLASS, GATEWAY).settle();
     JsonNode status = world.gatewayStatus("db").deepCopy();
     world.later(1000).apply(GATEWAY.replace("name: db", "name: db, generation: 7"));
-    ((ObjectNode) world.get(Kind.GATEWAY, "default", "db"))
-        .set("status", status);
+    ((ObjectNode) world.get(Kind.GATEWAY, "default", "db")).set("status", status);
 
     world.settle();
 
@@ -497,8 +496,7 @@ class OwnGatewayTest {
             .settle();
     JsonNode status = world.gatewayStatus("db").deepCopy();
     world.apply(GATEWAY);
-    ((ObjectNode) world.get(Kind.GATEWAY, "default", "db"))
-        .set("status", status);
+    ((ObjectNode) world.get(Kind.GATEWAY, "default", "db")).set("status", status);
 
     world.settle();
 
@@ -538,9 +536,7 @@ class OwnGatewayTest {
 
     assertThat(tunnel.policy()).isEqualTo(PortPolicy.ALLOCATE);
     assertThat(tunnel.idleTimeout()).contains(Duration.ofHours(1));
-    assertThat(tunnel.dialling())
-        .isEqualTo(
-            Dialling.CLUSTER_IP);
+    assertThat(tunnel.dialling()).isEqualTo(Dialling.CLUSTER_IP);
   }
 
   @Test

@@ -12,8 +12,8 @@ import static dev.penstock.agent.kubernetes.discovery.Samples.routeTo;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.penstock.agent.kubernetes.objects.Kind;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,7 +1,5 @@
 package dev.penstock.agent.kubernetes.discovery;
 
-import java.util.Random;
-import org.jspecify.annotations.Nullable;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MappingIterator;
@@ -32,8 +30,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
 import java.util.Set;
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 
 /// A cluster in memory for tests: objects in YAML, a gateway that answers, a clock that is set by
 /// hand, and an API server that stores what discovery wants written.

@@ -2,17 +2,17 @@ package dev.penstock.agent.kubernetes.objects;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.List;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.penstock.agent.kubernetes.objects.EndpointSlice.Readiness;
 import dev.penstock.agent.kubernetes.objects.ObjectReader.Read;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -196,8 +196,7 @@ class ObjectReaderTest {
       })
   void aHeadlessServiceHasNoAddress(String spec, String expected) {
     assertThat(service(spec).clusterIps())
-        .isEqualTo(
-            expected == null ? List.of() : List.of(expected.split(" ", -1)));
+        .isEqualTo(expected == null ? List.of() : List.of(expected.split(" ", -1)));
   }
 
   @Test
