@@ -20,7 +20,9 @@ import dev.penstock.agent.kubernetes.objects.ListenerStatus;
 import dev.penstock.agent.kubernetes.objects.ObjectRef;
 import dev.penstock.agent.kubernetes.objects.Route;
 import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.PortPolicy;
+import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.RoutingMode;
+import dev.penstock.protocol.net.ProxyHeader;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -265,7 +267,7 @@ final class OwnGateways {
                 ServedRoutes.refs(routes),
                 routes.isEmpty() ? List.of() : backends(routes.getFirst()).backends(),
                 parameters.dialling(),
-                parameters.proxyProtocol(),
+                proxyProtocol(key.protocol(), parameters),
                 parameters.idleTimeout().or(() -> Annotations.idleTimeout(look, gateway)),
                 Annotations.forGateway(gateway.meta())),
             gateway,
@@ -274,6 +276,13 @@ final class OwnGateways {
     ServedRoutes.tellLosers(look, gateway, checked, routes);
     return granted(
         gateway, checked, parameters, Optional.ofNullable(look.gateway().grants().get(key.id())));
+  }
+
+  /// The header's first version knows no UDP; a Gateway may have listeners of both kinds.
+  private static ProxyHeader proxyProtocol(Protocol protocol, Parameters.Known parameters) {
+    return protocol == Protocol.UDP && parameters.proxyProtocol() == ProxyHeader.V1
+        ? ProxyHeader.NONE
+        : parameters.proxyProtocol();
   }
 
   private ListenerState granted(

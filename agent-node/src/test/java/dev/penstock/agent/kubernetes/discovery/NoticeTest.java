@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.penstock.agent.kubernetes.objects.Kind;
 import dev.penstock.agent.kubernetes.objects.ObjectRef;
+import dev.penstock.agent.kubernetes.objects.ObjectReader.Read;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class NoticeTest {
@@ -16,6 +20,25 @@ class NoticeTest {
   @Test
   void aMessageIsAsLongAsTheApiTakes() {
     assertThat(notice("x".repeat(5000)).message()).hasSize(Notice.MAX_MESSAGE);
+  }
+
+  @Test
+  void oneLookHasManyNoticesAndNotMore() {
+    var unreadable = new ArrayList<Read.Unreadable>();
+    for (int i = 0; i < Discovery.MAX_NOTICES + 7; i++) {
+      unreadable.add(
+          new Read.Unreadable(new ObjectRef(Kind.GATEWAY, "default", "g" + i), "uid" + i, "x"));
+    }
+
+    Discovered found =
+        new Discovery(new World().options())
+            .look(
+                new ClusterView(Map.of(), List.of(), unreadable),
+                new World().gatewayState(),
+                World.START);
+
+    assertThat(found.notices()).hasSize(Discovery.MAX_NOTICES);
+    assertThat(found.noticesLeftOut()).isEqualTo(7);
   }
 
   private static Notice notice(String message) {

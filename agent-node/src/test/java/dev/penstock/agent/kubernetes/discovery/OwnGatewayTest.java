@@ -14,6 +14,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.penstock.agent.kubernetes.objects.Kind;
 import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.Dialling;
 import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.PortPolicy;
+import dev.penstock.protocol.net.ProxyHeader;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -537,6 +538,35 @@ class OwnGatewayTest {
     assertThat(tunnel.policy()).isEqualTo(PortPolicy.ALLOCATE);
     assertThat(tunnel.idleTimeout()).contains(Duration.ofHours(1));
     assertThat(tunnel.dialling()).isEqualTo(Dialling.CLUSTER_IP);
+  }
+
+  @ParameterizedTest(name = "{0}: {1} for TCP, {2} for UDP")
+  @CsvSource({"None, NONE, NONE", "V1, V1, NONE", "V2, V2, V2"})
+  void theFirstVersionOfTheProxyProtocolIsForTcpOnly(
+      String proxyProtocol, ProxyHeader tcp, ProxyHeader udp) {
+    var world =
+        World.of(
+            CLASS,
+            """
+            kind: TunnelGatewayParameters
+            metadata: {name: mine}
+            spec: {proxyProtocol: "%s"}
+            ---
+            kind: Gateway
+            metadata: {name: db}
+            spec:
+              gatewayClassName: penstock
+              infrastructure:
+                parametersRef: {group: penstock.dev, kind: TunnelGatewayParameters, name: mine}
+              listeners:
+              - {name: dns, port: 53, protocol: UDP}
+              - {name: pg, port: 5432, protocol: TCP}
+            """
+                .formatted(proxyProtocol));
+
+    assertThat(world.look().tunnels())
+        .extracting(DesiredTunnel::proxyProtocol)
+        .containsExactly(udp, tcp);
   }
 
   @Test
