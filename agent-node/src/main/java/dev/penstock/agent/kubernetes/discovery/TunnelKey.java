@@ -28,8 +28,8 @@ public record TunnelKey(String cluster, Protocol protocol, ObjectRef owner, Stri
   private static final int MAX_ID = 253;
   private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9._-]+");
 
-  /// The tunnel id at the gateway, such as `tcp-lab:gateway:databases:postgres:pg`. What would be too
-  /// long, or has a part that no name of Kubernetes has, is a digest instead.
+  /// The tunnel id at the gateway, such as `tcp-lab:gateway:databases:postgres:pg`. What would be
+  /// too long, or has a part that no name of Kubernetes has, is a digest instead.
   public String id() {
     String[] parts = {
       protocol.label() + "-" + cluster,
