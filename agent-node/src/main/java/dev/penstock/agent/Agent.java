@@ -5,6 +5,7 @@ import static java.util.stream.Collectors.joining;
 import dev.penstock.agent.connect.ApiAddresses;
 import dev.penstock.agent.connect.Outbound;
 import dev.penstock.agent.observe.AgentMeters;
+import dev.penstock.agent.serve.Grants;
 import dev.penstock.agent.settings.AgentSettings;
 import dev.penstock.management.JvmMeters;
 import dev.penstock.management.ManagementServer;
@@ -90,7 +91,7 @@ public final class Agent implements RunningNode.Drainable {
     JvmMeters.register(registry);
     var notReady = new AtomicReference<>(List.of("not registered at the gateway"));
     ActorRef<Supervisor.Command> supervisor =
-        supervise(settings, node, tls, budget, meters, announcements, notReady::set);
+        supervise(settings, node, tls, budget, meters, announcements, notReady::set, _ -> {});
     ManagementServer management;
     try {
       management =
@@ -123,7 +124,8 @@ public final class Agent implements RunningNode.Drainable {
       ByteBudget budget,
       AgentMeters meters,
       Announcements announcements,
-      Consumer<List<String>> notReady) {
+      Consumer<List<String>> notReady,
+      Consumer<Grants> granted) {
     var outbound =
         new Outbound(
             settings,
@@ -139,7 +141,7 @@ public final class Agent implements RunningNode.Drainable {
             node.actors(),
             replyTo ->
                 new SpawnProtocol.Spawn<>(
-                    Supervisor.create(outbound, meters, announcements, notReady),
+                    Supervisor.create(outbound, meters, announcements, notReady, granted),
                     "supervisor",
                     DispatcherSelector.defaultDispatcher(),
                     replyTo),
@@ -157,7 +159,7 @@ public final class Agent implements RunningNode.Drainable {
       ByteBudget budget,
       AgentMeters meters,
       Announcements announcements) {
-    supervise(settings, node, tls(settings), budget, meters, announcements, _ -> {});
+    supervise(settings, node, tls(settings), budget, meters, announcements, _ -> {}, _ -> {});
   }
 
   private static @Nullable Tls tls(AgentSettings settings) {
