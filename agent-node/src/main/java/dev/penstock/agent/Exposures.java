@@ -4,8 +4,8 @@ import dev.penstock.agent.connect.Backoff;
 import dev.penstock.agent.connect.Outbound;
 import dev.penstock.agent.connect.TunnelClient;
 import dev.penstock.agent.observe.AgentMeters;
-import dev.penstock.agent.serve.Discovered;
 import dev.penstock.agent.serve.Exposure;
+import dev.penstock.agent.serve.Found;
 import dev.penstock.agent.serve.Grants;
 import dev.penstock.agent.serve.Target;
 import dev.penstock.agent.serve.Targets;
@@ -94,7 +94,7 @@ final class Exposures {
   private final Targets targets = new Targets();
   private final Map<String, Entry> entries = new LinkedHashMap<>();
   private final Queue<Entry> waiting = new ArrayDeque<>();
-  private Discovered.@Nullable Duty duty;
+  private Found.@Nullable Duty duty;
   private String cluster = "";
   private boolean linked;
   private int calls;
@@ -160,6 +160,7 @@ final class Exposures {
     cluster = name;
     entries.values().forEach(this::serve);
     registerAll();
+    grantsChanged();
   }
 
   /// There is a link, after there was none.
@@ -186,9 +187,9 @@ final class Exposures {
   }
 
   /// What is to be exposed beside the settings' services, from now on.
-  void discovered(Discovered now) {
-    boolean registered = duty == Discovered.Duty.REGISTER;
-    boolean registers = now.duty() == Discovered.Duty.REGISTER;
+  void discovered(Found now) {
+    boolean registered = duty == Found.Duty.REGISTER;
+    boolean registers = now.duty() == Found.Duty.REGISTER;
     duty = now.duty();
     var changed = new ArrayList<Entry>();
     var found = new HashSet<String>();
@@ -335,7 +336,7 @@ final class Exposures {
   // --- telling the gateway ---
 
   private boolean isTold(Entry entry) {
-    return !entry.found || duty == Discovered.Duty.REGISTER;
+    return !entry.found || duty == Found.Duty.REGISTER;
   }
 
   private List<Entry> told() {
@@ -359,7 +360,7 @@ final class Exposures {
   /// longer is forgotten by the gateway because syncs do not name it.
   private boolean isForSync(int count) {
     return TunnelClient.isForSync(count)
-        || (duty == Discovered.Duty.REGISTER && count <= TunnelSync.MAX_ENTRIES);
+        || (duty == Found.Duty.REGISTER && count <= TunnelSync.MAX_ENTRIES);
   }
 
   private void tell(Collection<Entry> changed) {
@@ -369,7 +370,7 @@ final class Exposures {
       changed.stream().filter(entry -> entry.gone).forEach(this::ask);
     } else {
       changed.forEach(this::ask);
-      if (duty == Discovered.Duty.REGISTER) {
+      if (duty == Found.Duty.REGISTER) {
         owner.later("sync", new SyncAgain(round), SYNC_INTERVAL);
       }
     }
@@ -580,7 +581,7 @@ final class Exposures {
   }
 
   private void grantsChanged() {
-    if (!grantsToTell && duty != null) {
+    if (!grantsToTell) {
       grantsToTell = true;
       owner.later("grants", new TellGrants(), COALESCED);
     }
@@ -594,9 +595,9 @@ final class Exposures {
         continue;
       }
       if (entry.confirmed != null) {
-        grants.put(entry.key, new Grants.Grant.Given(entry.confirmed));
+        grants.put(entry.exposure.id(cluster), new Grants.Grant.Given(entry.confirmed));
       } else if (entry.refusal != null) {
-        grants.put(entry.key, new Grants.Grant.Refused(entry.refusal));
+        grants.put(entry.exposure.id(cluster), new Grants.Grant.Refused(entry.refusal));
       }
     }
     owner.granted(

@@ -7,10 +7,11 @@ import dev.penstock.agent.connect.Registrar;
 import dev.penstock.agent.connect.Spread;
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.observe.HeartbeatMeters;
-import dev.penstock.agent.serve.Discovered;
+import dev.penstock.agent.serve.Found;
 import dev.penstock.agent.serve.Grants;
 import dev.penstock.agent.serve.TargetFlow;
 import dev.penstock.agent.serve.TargetStream;
+import dev.penstock.agent.settings.KubernetesSettings;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.net.Loop;
@@ -19,6 +20,7 @@ import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -55,12 +57,26 @@ final class Supervisor {
   /// All links are closed; what the gateway is to read is on its way.
   record Ended() {}
 
+  /// This agent's part among those of its cluster.
+  ///
+  /// @param granted gets what the gateway says about what was found, whenever that changes
+  record Part(Set<KubernetesSettings.Role> roles, Consumer<Grants> granted) {
+    /// That of an agent outside of Kubernetes.
+    static Part alone() {
+      return new Part(EnumSet.allOf(KubernetesSettings.Role.class), _ -> {});
+    }
+
+    boolean carries() {
+      return roles.contains(KubernetesSettings.Role.DATA);
+    }
+  }
+
   private record Registered(Registrar.Result result) implements Command {}
 
   private record Reported(AgentLink.Report report) implements Command {}
 
   /// What was found to expose beside the settings' services.
-  record Discover(Discovered found) implements Command {}
+  record Discover(Found found) implements Command {}
 
   private record Happened(Exposures.Event event) implements Command {}
 
@@ -77,6 +93,7 @@ final class Supervisor {
   private final AgentMeters meters;
   private final Agent.Announcements announcements;
   private final Consumer<List<String>> notReady;
+  private final Part part;
   private final Exposures exposures;
   private final Map<Long, ActorRef<AgentLink.Command>> links = new HashMap<>();
   private String clusterId = "";
@@ -98,24 +115,19 @@ final class Supervisor {
       AgentMeters meters,
       Agent.Announcements announcements,
       Consumer<List<String>> notReady,
-      Consumer<Grants> granted) {
+      Part part) {
+    this.part = part;
     this.context = context;
     this.timers = timers;
     this.outbound = outbound;
     this.meters = meters;
     this.announcements = announcements;
     this.notReady = notReady;
-    this.exposures = new Exposures(outbound, meters, new ForExposures(granted));
+    this.exposures = new Exposures(outbound, meters, new ForExposures());
   }
 
   /// The parts of this actor that its tunnels need.
   private final class ForExposures implements Exposures.Owner {
-    private final Consumer<Grants> granted;
-
-    ForExposures(Consumer<Grants> granted) {
-      this.granted = granted;
-    }
-
     @Override
     public <T> void whenDone(
         CompletionStage<T> call, BiFunction<T, Throwable, Exposures.Event> event) {
@@ -136,24 +148,23 @@ final class Supervisor {
 
     @Override
     public void granted(Grants grants) {
-      granted.accept(grants);
+      part.granted().accept(grants);
     }
   }
 
   /// An agent that registers at once.
   ///
   /// @param notReady gets the reasons why the agent is not ready, whenever they change
-  /// @param granted gets what the gateway says about what was found, whenever that changes
   static Behavior<Command> create(
       Outbound outbound,
       AgentMeters meters,
       Agent.Announcements announcements,
       Consumer<List<String>> notReady,
-      Consumer<Grants> granted) {
+      Part part) {
     return Behaviors.setup(context ->
         Behaviors.withTimers(timers -> {
           var self =
-              new Supervisor(context, timers, outbound, meters, announcements, notReady, granted);
+              new Supervisor(context, timers, outbound, meters, announcements, notReady, part);
           self.register();
           self.tellReadiness();
           return Behaviors.receiveMessage(self::on);
@@ -179,6 +190,10 @@ final class Supervisor {
         log.atInfo().addKeyValue("cluster", id).log("registered at the gateway");
         linking = linking(gatewayUrls);
         exposures.registeredAs(id);
+        if (!part.carries()) {
+          // Others have the links.
+          exposures.linkUp();
+        }
       }
       case Registered(Registrar.Result.Refused(var why)) -> announcements.refused().accept(why);
       case Reported(var report) -> {
@@ -282,7 +297,7 @@ final class Supervisor {
   /// Does what follows from what has happened.
   private void follow() {
     Linking all = linking;
-    if (all == null) {
+    if (all == null || !part.carries()) {
       return;
     }
     long now = System.nanoTime();
@@ -372,7 +387,7 @@ final class Supervisor {
     var reasons = new ArrayList<String>();
     if (clusterId.isEmpty()) {
       reasons.add("not registered at the gateway");
-    } else if (linksUp.isEmpty()) {
+    } else if (linksUp.isEmpty() && part.carries()) {
       reasons.add("no link to the gateway");
     }
     reasons.addAll(exposures.missing());

@@ -62,6 +62,7 @@ public final class AgentMeters {
   private final LinkMeters linkMeters;
   private final YamuxMeters yamux;
   private final DiscoveryMeters discovery;
+  private final KubernetesMeters kubernetes;
   private final HeartbeatMeters heartbeats;
 
   public AgentMeters(PrometheusRegistry registry, ByteBudget budget) {
@@ -191,6 +192,7 @@ public final class AgentMeters {
     linkMeters = new LinkMeters(registry, "penstock_agent", budget);
     yamux = new YamuxMeters(registry, traffic);
     discovery = new DiscoveryMeters(registry);
+    kubernetes = new KubernetesMeters(registry);
     heartbeats = new HeartbeatMeters(registry);
   }
 
@@ -205,6 +207,10 @@ public final class AgentMeters {
 
   public DiscoveryMeters discovery() {
     return discovery;
+  }
+
+  public KubernetesMeters kubernetes() {
+    return kubernetes;
   }
 
   public HeartbeatMeters heartbeats() {

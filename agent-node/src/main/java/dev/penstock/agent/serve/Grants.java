@@ -3,11 +3,11 @@ package dev.penstock.agent.serve;
 import dev.penstock.protocol.control.TunnelRegistered;
 import java.util.Map;
 
-/// What the gateway says about exposures that were found, by their keys; those that it was not
-/// asked for, or has not answered for, are left out.
+/// What the gateway says about exposures that were found, by their tunnel ids; those that it was
+/// not asked for, or has not answered for, are left out.
 ///
 /// @param cluster the name that the gateway has for this agent's cluster, `""` before it is known
-public record Grants(String cluster, Carriage carriage, Map<String, Grant> byKey) {
+public record Grants(String cluster, Carriage carriage, Map<String, Grant> byId) {
   /// Whether clients can be carried at all.
   public enum Carriage {
     LINKED,
@@ -24,7 +24,7 @@ public record Grants(String cluster, Carriage carriage, Map<String, Grant> byKey
   }
 
   public Grants {
-    byKey = Map.copyOf(byKey);
+    byId = Map.copyOf(byId);
   }
 
   /// Before the gateway has said anything.

@@ -1,5 +1,6 @@
 package dev.penstock.agent.settings;
 
+import dev.penstock.access.Cidr;
 import dev.penstock.config.Kind;
 import dev.penstock.config.Section;
 import java.nio.file.Files;
@@ -29,6 +30,9 @@ import java.util.regex.Pattern;
 ///   status is written; default true
 /// @param node `node`: the name of the node that this agent runs on; empty when it is not known
 /// @param zone `zone`: the zone of that node; empty when it is not known
+/// @param allowedBackends `allowed_backends`: blocks of loopback and link-local addresses that
+///   endpoint slices may name, at most 64; default none, because whoever may write a slice could
+///   else reach what listens on the agent's own machine
 /// @param lease `lease`: who writes
 /// @param resync `resync`: how often everything is looked at again, 10 s to 24 h; default 10 min
 /// @param apiPoll `api_poll`: how often is asked which kinds there are, 100 ms to 1 h; default 60 s
@@ -43,10 +47,12 @@ public record KubernetesSettings(
     GatewayClass gatewayClass,
     String node,
     String zone,
+    List<Cidr> allowedBackends,
     Lease lease,
     Duration resync,
     Duration apiPoll) {
   private static final int MAX_NAMESPACES = 64;
+  private static final int MAX_BLOCKS = 64;
   private static final Path ACCOUNT = Path.of("/var/run/secrets/kubernetes.io/serviceaccount");
   private static final String LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
   private static final Kind<String> NAMESPACE =
@@ -59,6 +65,7 @@ public record KubernetesSettings(
           Pattern.compile("(?=.{1,253}$)" + LABEL + "(\\." + LABEL + ")*"),
           "lower case letters, digits, \"-\" and \".\", at most 253, such as penstock-agent",
           "penstock-agent");
+
   /// Whether there is a cluster to take part in.
   public enum Presence {
     AUTO,
@@ -136,6 +143,7 @@ public record KubernetesSettings(
 
   public KubernetesSettings {
     watchNamespaces = Set.copyOf(watchNamespaces);
+    allowedBackends = List.copyOf(allowedBackends);
     roles = roles.isEmpty() ? EnumSet.allOf(Role.class) : Set.copyOf(roles);
   }
 
@@ -154,6 +162,7 @@ public record KubernetesSettings(
         section.get("gateway_class", Kind.flag(), true) ? GatewayClass.ON : GatewayClass.OFF,
         section.find("node", NAME).orElse(""),
         section.find("zone", NAME).orElse(""),
+        section.list("allowed_backends", Cidr.kind(), MAX_BLOCKS),
         Lease.of(section.section("lease")),
         section.get(
             "resync",

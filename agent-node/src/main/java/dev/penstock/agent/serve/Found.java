@@ -5,7 +5,7 @@ import java.util.List;
 /// All that was found to expose beside the settings' services.
 ///
 /// @param exposures no two with one key
-public record Discovered(List<Exposure> exposures, Duty duty) {
+public record Found(List<Exposure> exposures, Duty duty) {
   /// What this agent has to do for them. All agents of a cluster find the same, and one of them
   /// speaks to the gateway.
   public enum Duty {
@@ -15,7 +15,7 @@ public record Discovered(List<Exposure> exposures, Duty duty) {
     REGISTER
   }
 
-  public Discovered {
+  public Found {
     exposures = List.copyOf(exposures);
   }
 }
