@@ -7,7 +7,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /// Durations and byte sizes as people write them: `500ms`, `30s`, `1h30m`, `16MiB`.
-final class Units {
+public final class Units {
   private static final Pattern PART = Pattern.compile("([0-9]{1,9})\\s*(ms|s|m|h)");
   private static final List<String> DURATION_UNITS = List.of("h", "m", "s", "ms");
   private static final Pattern BYTES = Pattern.compile("([0-9]{1,15})\\s*(B|KiB|MiB|GiB)?");
@@ -15,7 +15,7 @@ final class Units {
   private Units() {}
 
   /// Parts from hours down to milliseconds, none twice: `1h30m`.
-  static Optional<Duration> duration(String text) {
+  public static Optional<Duration> duration(String text) {
     Matcher part = PART.matcher(text);
     Duration sum = Duration.ZERO;
     int unit = -1;

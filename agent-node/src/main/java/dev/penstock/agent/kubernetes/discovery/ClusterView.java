@@ -17,6 +17,7 @@ import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// All objects of a cluster that discovery looks at, as of some moment, in a fixed order.
 /// Immutable. Endpoint slices are none of them: they change nothing about which tunnels there are.
@@ -86,6 +87,13 @@ public final class ClusterView {
 
   List<TunnelEndpoint> endpoints() {
     return of(Kind.TUNNEL_ENDPOINT, TunnelEndpoint.class);
+  }
+
+  /// Whether nothing may be concluded from the absence of objects of this kind; why, for people.
+  Optional<String> unread(Kind kind) {
+    return availability(kind) instanceof Availability.Unread(var why)
+        ? Optional.of(why)
+        : Optional.empty();
   }
 
   private <T extends KubernetesObject> List<T> of(Kind kind, Class<T> type) {

@@ -1,14 +1,25 @@
 package dev.penstock.agent.kubernetes.discovery;
 
+import dev.penstock.agent.kubernetes.discovery.Notice.Level;
+import dev.penstock.agent.kubernetes.objects.ObjectReader.Read.Unreadable;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
+import java.util.TreeMap;
 
 /// Looks at a cluster and says which tunnels there should be and what is to be written. A pure
 /// function: the same view, state and time give the same answer. Any thread.
 public final class Discovery {
-  /// Notices of one look.
-  public static final int MAX_NOTICES = 1000;
+  /// Notices of one look. More than these are left out, warnings last.
+  public static final int MAX_NOTICES = 20_000;
+
+  private static final Comparator<Notice> WARNINGS_FIRST =
+      Comparator.comparing(Notice::level)
+          .reversed()
+          .thenComparing(Notice::regarding)
+          .thenComparing(Notice::reason)
+          .thenComparing(Notice::message);
 
   private final DiscoveryOptions options;
 
@@ -21,12 +32,41 @@ public final class Discovery {
   /// @param gateway what the gateway cluster has said so far
   /// @param now the time, for what is written and for what waits
   public Discovered look(ClusterView cluster, GatewayState gateway, Instant now) {
-    var notices =
-        cluster.unreadable().stream()
-            .filter(one -> options.isWatched(one.ref().namespace()))
-            .map(one ->
-                new Notice(one.ref(), one.uid(), Notice.Level.WARNING, "Unreadable", one.problem()))
+    var look = new Look(cluster, options, gateway, now);
+    OwnGateways.Result own = OwnGateways.of(look);
+    LoadBalancers.Result balancers = LoadBalancers.of(look);
+    var exposures = new ArrayList<>(own.exposures());
+    exposures.addAll(ForeignGateways.of(look));
+    exposures.addAll(balancers.exposures());
+    var tunnels = new TreeMap<TunnelKey, DesiredTunnel>();
+    // The API server refuses a Service with the same port twice; so would the gateway.
+    exposures.removeIf(one -> tunnels.putIfAbsent(one.tunnel().key(), one.tunnel()) != null);
+    var statuses = new ArrayList<>(own.statuses());
+    statuses.addAll(balancers.statuses());
+    statuses.sort(Comparator.comparing(StatusWrite::ref));
+    List<EndpointWrite> endpoints =
+        Endpoints.of(look, exposures).stream()
+            .sorted(Comparator.comparing(EndpointWrite::ref))
             .toList();
-    return new Discovered(List.of(), List.of(), List.of(), List.of(), notices, 0, Optional.empty());
+    unreadable(look);
+    List<Notice> notices = look.notices().stream().sorted(WARNINGS_FIRST).toList();
+    return new Discovered(
+        List.copyOf(tunnels.values()),
+        statuses,
+        own.finalizers(),
+        endpoints,
+        notices.subList(0, Math.min(notices.size(), MAX_NOTICES)),
+        Math.max(0, notices.size() - MAX_NOTICES),
+        look.nextLook());
+  }
+
+  private static void unreadable(Look look) {
+    for (Unreadable one : look.view().unreadable()) {
+      // An Event needs an object to be about.
+      if (look.options().isWatched(one.ref().namespace()) && !one.uid().isEmpty()) {
+        look.tell(
+            new Notice(one.ref(), one.uid(), Level.WARNING, "Unreadable", one.problem()));
+      }
+    }
   }
 }

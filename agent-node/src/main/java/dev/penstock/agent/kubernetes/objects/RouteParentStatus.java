@@ -6,7 +6,7 @@ import java.util.Optional;
 
 /// What one controller wrote about a route at one parent.
 ///
-/// @param parent null-free; a foreign entry that cannot be read has none
+/// @param parent empty when it cannot be read
 /// @param controllerName whose entry it is; empty when it cannot be read
 /// @param raw the entry as it came, so that a foreign one is written back as it was. Not to be
 ///   changed

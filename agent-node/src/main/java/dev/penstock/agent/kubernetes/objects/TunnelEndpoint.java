@@ -1,23 +1,34 @@
 package dev.penstock.agent.kubernetes.objects;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
 
-/// What users see of a tunnel, as it is in the cluster: `TunnelEndpoint` in `penstock.dev`. We
-/// write these; they are read to know what has to be written.
+/// What users see of a tunnel, as it is in the cluster: `TunnelEndpoint` in `penstock.dev`. We write
+/// these; they are read to know what has to be written.
 ///
-/// @param cluster `spec.cluster`: the agents' cluster of which the tunnel is
+/// @param conditions those of its status
 /// @param spec as it came. Not to be changed
 /// @param status as it came; missing when there is none. Not to be changed
-public record TunnelEndpoint(Meta meta, String cluster, JsonNode spec, JsonNode status)
+public record TunnelEndpoint(Meta meta, List<Condition> conditions, JsonNode spec, JsonNode status)
     implements KubernetesObject {
+  /// The label that says by the agents of which cluster it was written.
+  public static final String CLUSTER_LABEL = "penstock.dev/cluster";
+
+  public TunnelEndpoint {
+    conditions = List.copyOf(conditions);
+  }
+
   @Override
   public Kind kind() {
     return Kind.TUNNEL_ENDPOINT;
   }
 
   static TunnelEndpoint of(Fields object) throws Malformed {
-    Fields spec = object.object("spec");
+    Fields status = object.object("status");
     return new TunnelEndpoint(
-        Meta.of(object), spec.text("cluster"), spec.json(), object.object("status").json());
+        Meta.of(object),
+        status.list("conditions", Condition::of),
+        object.object("spec").json(),
+        status.json());
   }
 }

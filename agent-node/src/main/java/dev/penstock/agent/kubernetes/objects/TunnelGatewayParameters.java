@@ -7,7 +7,7 @@ import java.util.Optional;
 /// What is absent falls back, from the Gateway's to the class's to the default.
 ///
 /// @param portPolicy `spec.portPolicy`: `Exact` or `Allocate`
-/// @param dialling `spec.backends`: `Endpoints` or `ClusterIP`
+/// @param dialling `spec.backendMode`: `Direct` or `ClusterIP`
 /// @param proxyProtocol `spec.proxyProtocol`: `None`, `V1` or `V2`
 /// @param idleTimeout `spec.idleTimeout`: a duration such as `10m`
 public record TunnelGatewayParameters(
@@ -58,11 +58,11 @@ public record TunnelGatewayParameters(
   }
 
   private static Optional<Dialling> dialling(Fields spec) throws Malformed {
-    return switch (spec.text("backends")) {
+    return switch (spec.text("backendMode")) {
       case "" -> Optional.empty();
-      case "Endpoints" -> Optional.of(Dialling.ENDPOINTS);
+      case "Direct" -> Optional.of(Dialling.ENDPOINTS);
       case "ClusterIP" -> Optional.of(Dialling.CLUSTER_IP);
-      default -> throw spec.malformed("backends", "Endpoints or ClusterIP");
+      default -> throw spec.malformed("backendMode", "Direct or ClusterIP");
     };
   }
 

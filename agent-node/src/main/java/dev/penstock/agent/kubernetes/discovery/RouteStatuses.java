@@ -1,0 +1,106 @@
+package dev.penstock.agent.kubernetes.discovery;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.penstock.agent.kubernetes.objects.Condition;
+import dev.penstock.agent.kubernetes.objects.ParentRef;
+import dev.penstock.agent.kubernetes.objects.Route;
+import dev.penstock.agent.kubernetes.objects.RouteParentStatus;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/// The status of a route: our entries among those of others, which stay as and where they are.
+final class RouteStatuses {
+  /// Says in the last of our entries that some had no place.
+  static final String AGGREGATED = "penstock.dev/Aggregated";
+
+  /// The most that the API takes.
+  static final int MAX_PARENTS = 32;
+
+  private RouteStatuses() {}
+
+  /// What we say of a route at one parent.
+  record Entry(ParentRef parent, List<Verdict> verdicts) {}
+
+  /// The status to store; empty when it is stored already, or when what we know is older than what
+  /// was written.
+  ///
+  /// @param entries ours, all of them, in the order of the route's references
+  static Optional<ObjectNode> of(Route route, List<Entry> entries, Instant now) {
+    long generation = route.meta().generation();
+    List<RouteParentStatus> stored = route.parentStatuses();
+    if (stored.stream()
+        .filter(RouteStatuses::isOurs)
+        .anyMatch(one -> Conditions.areAhead(one.conditions(), generation))) {
+      return Optional.empty();
+    }
+    long foreign = stored.stream().filter(one -> !isOurs(one)).count();
+    var left = new ArrayList<>(shortened(entries, (int) Math.max(0, MAX_PARENTS - foreign)));
+    ObjectNode status = Json.copy(route.status());
+    ArrayNode parents = status.putArray("parents");
+    boolean changed = false;
+    for (RouteParentStatus one : stored) {
+      Optional<Entry> entry =
+          isOurs(one) ? take(left, one, route.meta().namespace()) : Optional.empty();
+      if (!isOurs(one)) {
+        parents.add(one.raw().deepCopy());
+      } else if (entry.isEmpty()) {
+        changed = true;
+      } else {
+        List<Condition> conditions =
+            Conditions.merge(one.conditions(), entry.get().verdicts(), generation, now);
+        changed |= !conditions.equals(one.conditions());
+        parents.add(json(entry.get().parent(), conditions));
+      }
+    }
+    for (Entry entry : left) {
+      changed = true;
+      parents.add(
+          json(entry.parent(), Conditions.merge(List.of(), entry.verdicts(), generation, now)));
+    }
+    return changed ? Optional.of(status) : Optional.empty();
+  }
+
+  private static boolean isOurs(RouteParentStatus one) {
+    return one.controllerName().equals(DiscoveryOptions.CONTROLLER);
+  }
+
+  private static Optional<Entry> take(List<Entry> left, RouteParentStatus one, String namespace) {
+    for (Entry entry : left) {
+      if (one.parent().map(parent -> entry.parent().isSame(parent, namespace)).orElse(false)) {
+        left.remove(entry);
+        return Optional.of(entry);
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static List<Entry> shortened(List<Entry> entries, int room) {
+    if (entries.size() <= room || room == 0) {
+      return entries.stream().limit(room).toList();
+    }
+    var kept = new ArrayList<>(entries.subList(0, room));
+    Entry last = kept.removeLast();
+    var verdicts = new ArrayList<>(last.verdicts());
+    verdicts.add(
+        Verdict.yes(
+            AGGREGATED,
+            "TooManyParents",
+            (entries.size() - room)
+                + " more parents have no entry: "
+                + MAX_PARENTS
+                + " is the most that a route's status takes"));
+    kept.add(new Entry(last.parent(), verdicts));
+    return kept;
+  }
+
+  private static ObjectNode json(ParentRef parent, List<Condition> conditions) {
+    ObjectNode node = Json.object();
+    node.set("parentRef", parent.toJson());
+    node.put("controllerName", DiscoveryOptions.CONTROLLER);
+    node.set("conditions", Conditions.toJson(conditions));
+    return node;
+  }
+}
