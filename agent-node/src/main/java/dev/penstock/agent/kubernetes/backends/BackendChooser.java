@@ -16,9 +16,10 @@ import java.util.random.RandomGenerator;
 
 /// Chooses where the connections of a tunnel go. Holds no state; any thread.
 ///
-/// First a backend is chosen by the weights; one that is invalid keeps its share, and its connections
-/// are refused. Then one of its Service's endpoints: near ones before far ones, by chance among those
-/// that are equally near, or by the client's address where the Service wants its clients to stay.
+/// First a backend is chosen by the weights; one that is invalid keeps its share, and its
+/// connections are refused. Then one of its Service's endpoints: near ones before far ones, by
+/// chance among those that are equally near, or by the client's address where the Service wants its
+/// clients to stay.
 public final class BackendChooser {
   /// Addresses that are tried for one connection.
   public static final int MAX_CANDIDATES = 3;
@@ -114,10 +115,7 @@ public final class BackendChooser {
   }
 
   private List<Target> ordered(
-      Service service,
-      List<Target> targets,
-      Optional<InetAddress> client,
-      RandomGenerator random) {
+      Service service, List<Target> targets, Optional<InetAddress> client, RandomGenerator random) {
     List<Target> allowed =
         service.traffic() == Service.InternalTraffic.LOCAL
             ? targets.stream().filter(this::isOnThisNode).toList()

@@ -62,11 +62,12 @@ final class Annotations {
   /// Those that the gateway understands: it refuses a tunnel whose limits it cannot read.
   static Map<String, String> forGateway(Meta meta) {
     var ours = new TreeMap<String, String>();
-    meta.annotations().forEach((key, value) -> {
-      if (key.startsWith(OURS) && !key.equals(PORT_POLICY)) {
-        ours.put(key, value);
-      }
-    });
+    meta.annotations()
+        .forEach((key, value) -> {
+          if (key.startsWith(OURS) && !key.equals(PORT_POLICY)) {
+            ours.put(key, value);
+          }
+        });
     return ours;
   }
 

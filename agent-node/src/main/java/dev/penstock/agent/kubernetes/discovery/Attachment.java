@@ -18,10 +18,10 @@ record Attachment(Verdict accepted, List<CheckedListener> listeners) {
   private static final String TYPE = "Accepted";
 
   static Attachment of(Look look, Gateway gateway, List<CheckedListener> all, Claim claim) {
-    List<CheckedListener> meant =
-        all.stream().filter(one -> isMeant(claim.parent(), one)).toList();
+    List<CheckedListener> meant = all.stream().filter(one -> isMeant(claim.parent(), one)).toList();
     if (meant.isEmpty()) {
-      return refused("NoMatchingParent", "no listener of " + gateway.ref() + wanted(claim.parent()));
+      return refused(
+          "NoMatchingParent", "no listener of " + gateway.ref() + wanted(claim.parent()));
     }
     List<CheckedListener> ofKind =
         meant.stream().filter(one -> one.routes().contains(claim.route().kind())).toList();
@@ -55,8 +55,7 @@ record Attachment(Verdict accepted, List<CheckedListener> listeners) {
         && (parent.port().isEmpty() || parent.port().getAsInt() == one.listener().port());
   }
 
-  private static boolean allows(
-      Look look, Gateway gateway, CheckedListener one, String namespace) {
+  private static boolean allows(Look look, Gateway gateway, CheckedListener one, String namespace) {
     AllowedRoutes allowed = one.listener().allowed();
     return switch (allowed.from()) {
       case ALL -> true;

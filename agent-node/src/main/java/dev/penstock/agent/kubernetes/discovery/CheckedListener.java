@@ -93,8 +93,8 @@ record CheckedListener(
 
   private static List<RouteGroupKind> unknown(Listener listener, Set<Kind> kinds) {
     return listener.allowed().kinds().stream()
-        .filter(one -> kinds.stream()
-            .noneMatch(kind -> one.equals(new RouteGroupKind(GROUP, kind.label()))))
+        .filter(one ->
+            kinds.stream().noneMatch(kind -> one.equals(new RouteGroupKind(GROUP, kind.label()))))
         .toList();
   }
 
@@ -119,8 +119,11 @@ record CheckedListener(
     }
     if (listener.tls() == Listener.Tls.CONFIGURED) {
       return Optional.of(
-          new Flaw("UnsupportedValue", "tls: found with protocol " + listener.protocol()
-              + " (expected: none, the bytes are carried as they are)"));
+          new Flaw(
+              "UnsupportedValue",
+              "tls: found with protocol "
+                  + listener.protocol()
+                  + " (expected: none, the bytes are carried as they are)"));
     }
     return conflict.map(with -> new Flaw("PortUnavailable", with));
   }
@@ -130,10 +133,11 @@ record CheckedListener(
   private static Optional<String> conflict(Listener listener, List<Listener> all) {
     List<String> others =
         all.stream()
-            .filter(other -> other != listener
-                && other.port() == listener.port()
-                && isUdp(other) == isUdp(listener)
-                && (protocol(other).isPresent() || protocol(listener).isPresent()))
+            .filter(other ->
+                !other.name().equals(listener.name())
+                    && other.port() == listener.port()
+                    && isUdp(other) == isUdp(listener)
+                    && (protocol(other).isPresent() || protocol(listener).isPresent()))
             .map(other -> other.name() + " (" + shown(other.protocol()) + ")")
             .toList();
     return others.isEmpty()

@@ -64,8 +64,7 @@ public final class Discovery {
     for (Unreadable one : look.view().unreadable()) {
       // An Event needs an object to be about.
       if (look.options().isWatched(one.ref().namespace()) && !one.uid().isEmpty()) {
-        look.tell(
-            new Notice(one.ref(), one.uid(), Level.WARNING, "Unreadable", one.problem()));
+        look.tell(new Notice(one.ref(), one.uid(), Level.WARNING, "Unreadable", one.problem()));
       }
     }
   }

@@ -61,8 +61,8 @@ final class Endpoints {
         .orElse(false);
   }
 
-  /// Named after the owner and its section. With the uid in the digest an owner that is made anew gets
-  /// one of its own, and the garbage collector may take the old one.
+  /// Named after the owner and its section. With the uid in the digest an owner that is made anew
+  /// gets one of its own, and the garbage collector may take the old one.
   private static ObjectRef ref(KubernetesObject owner, TunnelKey key) {
     String readable = key.owner().name() + "-" + key.section();
     String digest = TunnelKey.digest(owner.meta().uid() + "\0" + key.id(), 5);
@@ -78,9 +78,7 @@ final class Endpoints {
     wanted.add(ref);
     Optional<TunnelEndpoint> stored = look.endpoint(ref);
     if (stored.isEmpty()) {
-      writes.add(
-          new EndpointWrite.Create(
-              ref, object(exposure, ref, version, Optional.empty())));
+      writes.add(new EndpointWrite.Create(ref, object(exposure, ref, version, Optional.empty())));
       return;
     }
     Meta meta = stored.get().meta();
@@ -137,20 +135,21 @@ final class Endpoints {
             .put("kind", Kind.TUNNEL_ENDPOINT.label());
     ObjectNode meta = object.putObject("metadata");
     meta.put("namespace", ref.namespace()).put("name", ref.name());
-    stored.map(TunnelEndpoint::meta).ifPresent(before -> {
-      meta.put("uid", before.uid()).put("resourceVersion", before.resourceVersion());
-      if (!before.annotations().isEmpty()) {
-        ObjectNode annotations = meta.putObject("annotations");
-        new TreeMap<>(before.annotations()).forEach(annotations::put);
-      }
-      if (!before.finalizers().isEmpty()) {
-        ArrayNode finalizers = meta.putArray("finalizers");
-        before.finalizers().forEach(finalizers::add);
-      }
-    });
+    stored
+        .map(TunnelEndpoint::meta)
+        .ifPresent(before -> {
+          meta.put("uid", before.uid()).put("resourceVersion", before.resourceVersion());
+          if (!before.annotations().isEmpty()) {
+            ObjectNode annotations = meta.putObject("annotations");
+            new TreeMap<>(before.annotations()).forEach(annotations::put);
+          }
+          if (!before.finalizers().isEmpty()) {
+            ArrayNode finalizers = meta.putArray("finalizers");
+            before.finalizers().forEach(finalizers::add);
+          }
+        });
     var allLabels =
-        new TreeMap<String, String>(
-            stored.map(one -> one.meta().labels()).orElse(new HashMap<>()));
+        new TreeMap<String, String>(stored.map(one -> one.meta().labels()).orElse(new HashMap<>()));
     allLabels.putAll(labels());
     ObjectNode labels = meta.putObject("labels");
     allLabels.forEach(labels::put);

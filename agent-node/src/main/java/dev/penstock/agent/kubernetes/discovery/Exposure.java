@@ -8,8 +8,7 @@ import java.util.List;
 /// @param owner the Gateway or Service that it belongs to
 /// @param section the listener's name, or the Service port's
 /// @param direct where clients reach the owner without us
-record Exposure(
-    DesiredTunnel tunnel, KubernetesObject owner, String section, List<String> direct) {
+record Exposure(DesiredTunnel tunnel, KubernetesObject owner, String section, List<String> direct) {
   Exposure {
     direct = List.copyOf(direct);
   }

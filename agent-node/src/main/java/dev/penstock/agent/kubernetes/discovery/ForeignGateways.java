@@ -79,8 +79,8 @@ final class ForeignGateways {
     return label.map(one -> one.marks(gateway.meta().labels())).orElse(false);
   }
 
-  /// Its owner's refusal of the Gateway as it is now. `Programmed` says nothing here: a Gateway whose
-  /// load balancer never gets an address is just what a tunnel is for.
+  /// Its owner's refusal of the Gateway as it is now. `Programmed` says nothing here: a Gateway
+  /// whose load balancer never gets an address is just what a tunnel is for.
   private Optional<Condition> refusal(Gateway gateway) {
     return look.options().trust() == TrustOwner.NEVER
         ? Optional.empty()
@@ -211,9 +211,10 @@ final class ForeignGateways {
     return claim.route().parentStatuses().stream()
         .filter(one -> !one.controllerName().equals(DiscoveryOptions.CONTROLLER))
         .filter(one -> controller.map(one.controllerName()::equals).orElse(true))
-        .filter(one -> one.parent()
-            .map(parent -> parent.isSame(claim.parent(), claim.route().meta().namespace()))
-            .orElse(false))
+        .filter(one ->
+            one.parent()
+                .map(parent -> parent.isSame(claim.parent(), claim.route().meta().namespace()))
+                .orElse(false))
         .findFirst();
   }
 
@@ -256,8 +257,7 @@ final class ForeignGateways {
             checked.listener().name(),
             isDirectTold ? direct.stream().map(HostPort::toString).toList() : List.of()));
     if (look.gateway().grants().get(key.id()) instanceof Grant.Granted(var endpoint)) {
-      String message =
-          "listener " + checked.listener().name() + ": clients connect to " + endpoint;
+      String message = "listener " + checked.listener().name() + ": clients connect to " + endpoint;
       look.tell(gateway, Level.NORMAL, "Tunnelled", message);
       look.tell(routes.getFirst(), Level.NORMAL, "Tunnelled", gateway.ref() + ", " + message);
     } else if (look.gateway().grants().get(key.id()) instanceof Grant.Refused(_, var message)) {
@@ -297,14 +297,14 @@ final class ForeignGateways {
         look.gateway().grants().get(key.id()) instanceof Grant.Granted
             || Endpoints.isTunnelled(look, gateway, key);
     if (isPublic) {
-      // Clients may have learnt the tunnel's address: it is taken away only by the Gateway's author.
+      // Clients may have learnt the tunnel's address: it is taken away only by the Gateway's
+      // author.
       return Optional.of(isTunnelled ? RoutingMode.DUAL : RoutingMode.DIRECT);
     }
     return isTunnelled || hasWaited(gateway) ? Optional.of(RoutingMode.TUNNEL) : Optional.empty();
   }
 
-  private Optional<RoutingMode> asked(
-      Gateway gateway, RoutingMode wanted, List<HostPort> direct) {
+  private Optional<RoutingMode> asked(Gateway gateway, RoutingMode wanted, List<HostPort> direct) {
     if (wanted == RoutingMode.TUNNEL || !direct.isEmpty()) {
       return Optional.of(wanted);
     }
@@ -345,10 +345,7 @@ final class ForeignGateways {
     return backends.backends();
   }
 
-  private void warn(
-      KubernetesObject object,
-      String reason,
-      String message) {
+  private void warn(KubernetesObject object, String reason, String message) {
     look.tell(object, Level.WARNING, reason, message);
   }
 }

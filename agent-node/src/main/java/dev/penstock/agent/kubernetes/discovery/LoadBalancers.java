@@ -37,9 +37,10 @@ final class LoadBalancers {
   static Result of(Look look) {
     var balancers = new LoadBalancers(look);
     look.services()
-        .filter(one -> one.type().equals(Service.LOAD_BALANCER)
-            && one.loadBalancerClass().equals(DiscoveryOptions.LOAD_BALANCER_CLASS)
-            && !one.meta().isDeleting())
+        .filter(one ->
+            one.type().equals(Service.LOAD_BALANCER)
+                && one.loadBalancerClass().equals(DiscoveryOptions.LOAD_BALANCER_CLASS)
+                && !one.meta().isDeleting())
         .forEach(balancers::service);
     return new Result(balancers.exposures, balancers.statuses);
   }
@@ -87,9 +88,7 @@ final class LoadBalancers {
               "port " + port.port() + ": " + message);
           failed.add(
               new LoadBalancerIngress.Port(
-                  port.port(),
-                  port.protocol(),
-                  cause == Grant.Cause.PORT ? UNAVAILABLE : REFUSED));
+                  port.port(), port.protocol(), cause == Grant.Cause.PORT ? UNAVAILABLE : REFUSED));
         }
         case null, default -> isKept |= !service.ingress().isEmpty() && look.isHeld();
       }
@@ -128,11 +127,10 @@ final class LoadBalancers {
         Annotations.forGateway(service.meta()));
   }
 
-  /// An entry per public address. Without one nothing is told: an entry that names only failures would
-  /// look like a load balancer.
+  /// An entry per public address. Without one nothing is told: an entry that names only failures
+  /// would look like a load balancer.
   private static List<LoadBalancerIngress> ingress(
-      Map<String, List<LoadBalancerIngress.Port>> byHost,
-      List<LoadBalancerIngress.Port> failed) {
+      Map<String, List<LoadBalancerIngress.Port>> byHost, List<LoadBalancerIngress.Port> failed) {
     var ingress = new ArrayList<LoadBalancerIngress>();
     byHost.forEach((host, ports) -> {
       var all = new ArrayList<>(ports);

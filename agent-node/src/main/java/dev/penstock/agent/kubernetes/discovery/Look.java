@@ -24,8 +24,8 @@ import java.util.Optional;
 import java.util.SequencedSet;
 import java.util.stream.Stream;
 
-/// One look at a cluster: what is known, by what it is asked for, and what was found out so far. One
-/// thread; used once.
+/// One look at a cluster: what is known, by what it is asked for, and what was found out so far.
+/// One thread; used once.
 final class Look {
   /// Older first; of the same second, by name.
   private static final Comparator<Route> BY_AGE =
@@ -66,16 +66,14 @@ final class Look {
         .sorted(BY_AGE)
         .forEach(this::add);
     view.grants()
-        .forEach(one ->
-            grants.computeIfAbsent(one.meta().namespace(), _ -> new ArrayList<>()).add(one));
+        .forEach(
+            one -> grants.computeIfAbsent(one.meta().namespace(), _ -> new ArrayList<>()).add(one));
     view.services().forEach(one -> services.put(one.ref(), one));
     for (Namespace one : view.namespaces()) {
       namespaceLabels.put(one.meta().name(), one.meta().labels());
     }
     view.parameters().forEach(one -> parameters.put(one.ref(), one));
-    view.endpoints().stream()
-        .filter(this::isWatched)
-        .forEach(one -> endpoints.put(one.ref(), one));
+    view.endpoints().stream().filter(this::isWatched).forEach(one -> endpoints.put(one.ref(), one));
   }
 
   private void add(Route route) {

@@ -165,8 +165,7 @@ final class OwnGateways {
       ResolvedBackends backends = backends(claim.route());
       entries
           .computeIfAbsent(claim.route().ref(), _ -> new ArrayList<>())
-          .add(
-              new Entry(claim.parent(), List.of(attachment.accepted(), backends.verdict())));
+          .add(new Entry(claim.parent(), List.of(attachment.accepted(), backends.verdict())));
       tellProblem(claim.route(), attachment.accepted());
       tellProblem(claim.route(), backends.verdict());
     }
@@ -267,15 +266,14 @@ final class OwnGateways {
                 routes.isEmpty() ? List.of() : backends(routes.getFirst()).backends(),
                 parameters.dialling(),
                 parameters.proxyProtocol(),
-                parameters
-                    .idleTimeout()
-                    .or(() -> Annotations.idleTimeout(look, gateway)),
+                parameters.idleTimeout().or(() -> Annotations.idleTimeout(look, gateway)),
                 Annotations.forGateway(gateway.meta())),
             gateway,
             checked.listener().name(),
             List.of()));
     ServedRoutes.tellLosers(look, gateway, checked, routes);
-    return granted(gateway, checked, parameters, Optional.ofNullable(look.gateway().grants().get(key.id())));
+    return granted(
+        gateway, checked, parameters, Optional.ofNullable(look.gateway().grants().get(key.id())));
   }
 
   private ListenerState granted(
@@ -325,11 +323,11 @@ final class OwnGateways {
               "Programmed",
               "listener " + name + ": clients connect to " + endpoint);
         }
-        yield new ListenerState(
-            checked, accepted, programmed, Optional.of(endpoint.host()), false);
+        yield new ListenerState(checked, accepted, programmed, Optional.of(endpoint.host()), false);
       }
       case Grant.Known _ -> {
-        // After a start nothing was said yet; that is no reason to tell users that they are cut off.
+        // After a start nothing was said yet; that is no reason to tell users that they are cut
+        // off.
         boolean isKept =
             stored.map(one -> one.status() == Condition.Status.TRUE).orElse(false) && look.isHeld();
         yield new ListenerState(
@@ -387,8 +385,8 @@ final class OwnGateways {
     }
     ObjectNode status = Json.copy(gateway.status());
     ArrayNode addressList = status.putArray("addresses");
-    addresses.forEach(one ->
-        addressList.addObject().put("type", one.type()).put("value", one.value()));
+    addresses.forEach(
+        one -> addressList.addObject().put("type", one.type()).put("value", one.value()));
     status.set("conditions", Conditions.toJson(conditions));
     ArrayNode listenerList = status.putArray("listeners");
     listeners.forEach(one -> listenerList.add(json(one)));
@@ -396,8 +394,8 @@ final class OwnGateways {
         write(gateway.ref(), gateway.meta().uid(), gateway.meta().resourceVersion(), status));
   }
 
-  /// A Gateway none of whose valid listeners got its port is as little accepted as one without valid
-  /// listeners.
+  /// A Gateway none of whose valid listeners got its port is as little accepted as one without
+  /// valid listeners.
   private static Verdict acceptedAfterPorts(Verdict accepted, List<ListenerState> states) {
     List<String> refused =
         states.stream()
@@ -426,9 +424,10 @@ final class OwnGateways {
     states.forEach(state ->
         state
             .host()
-            .map(host -> new GatewayAddress(
-                Addresses.isLiteral(host) ? GatewayAddress.IP_ADDRESS : GatewayAddress.HOSTNAME,
-                host))
+            .map(host ->
+                new GatewayAddress(
+                    Addresses.isLiteral(host) ? GatewayAddress.IP_ADDRESS : GatewayAddress.HOSTNAME,
+                    host))
             .ifPresent(addresses::add));
     if (states.stream().anyMatch(ListenerState::keepsAddresses)) {
       addresses.addAll(gateway.addresses());
@@ -466,8 +465,7 @@ final class OwnGateways {
         "Programmed", "Programmed", programmed + " of " + states.size() + " listeners are served");
   }
 
-  private ListenerStatus listenerStatus(
-      Gateway gateway, ListenerState state, ServedRoutes served) {
+  private ListenerStatus listenerStatus(Gateway gateway, ListenerState state, ServedRoutes served) {
     CheckedListener checked = state.listener();
     String name = checked.listener().name();
     Verdict conflicted =
@@ -535,10 +533,12 @@ final class OwnGateways {
     var ordered = new ArrayList<Entry>();
     for (var parent : route.parents()) {
       boolean isNew =
-          ordered.stream()
-              .noneMatch(one -> one.parent().isSame(parent, route.meta().namespace()));
+          ordered.stream().noneMatch(one -> one.parent().isSame(parent, route.meta().namespace()));
       if (isNew) {
-        found.stream().filter(one -> one.parent().equals(parent)).findFirst().ifPresent(ordered::add);
+        found.stream()
+            .filter(one -> one.parent().equals(parent))
+            .findFirst()
+            .ifPresent(ordered::add);
       }
     }
     return ordered;

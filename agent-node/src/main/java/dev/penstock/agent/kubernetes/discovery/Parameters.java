@@ -12,7 +12,8 @@ import dev.penstock.protocol.net.ProxyHeader;
 import java.time.Duration;
 import java.util.Optional;
 
-/// What holds for one of our Gateways: its own parameters over those of its class over the defaults.
+/// What holds for one of our Gateways: its own parameters over those of its class over the
+/// defaults.
 sealed interface Parameters {
   /// Everything could be found.
   ///

@@ -27,7 +27,8 @@ record ResolvedBackends(Verdict verdict, List<Backend> backends, List<ObjectRef>
     var backends = new ArrayList<Backend>();
     var problems = new ArrayList<Verdict>();
     var tolerated = new ArrayList<ObjectRef>();
-    List<BackendRef> refs = route.rules().isEmpty() ? List.of() : route.rules().getFirst().backends();
+    List<BackendRef> refs =
+        route.rules().isEmpty() ? List.of() : route.rules().getFirst().backends();
     for (BackendRef ref : refs) {
       One one = resolve(look, route, ref, policy, tolerated);
       backends.add(one.backend());
@@ -67,8 +68,7 @@ record ResolvedBackends(Verdict verdict, List<Backend> backends, List<ObjectRef>
               + " (expected: Service)");
     }
     var target =
-        new ObjectRef(
-            Kind.SERVICE, ref.namespace().orElse(route.meta().namespace()), ref.name());
+        new ObjectRef(Kind.SERVICE, ref.namespace().orElse(route.meta().namespace()), ref.name());
     if (!look.isGranted(route.ref(), target)) {
       if (policy == GrantPolicy.ENFORCE) {
         return invalid(ref, "RefNotPermitted", notGranted(look, route, target));
@@ -82,8 +82,7 @@ record ResolvedBackends(Verdict verdict, List<Backend> backends, List<ObjectRef>
           ? new One(
               new Backend.Invalid(ref.weight(), "Services are not known: " + unread.get()),
               Optional.of(
-                  Verdict.unknown(
-                      TYPE, "Pending", "Services are not known: " + unread.get())))
+                  Verdict.unknown(TYPE, "Pending", "Services are not known: " + unread.get())))
           : invalid(
               ref,
               "BackendNotFound",
@@ -144,7 +143,6 @@ record ResolvedBackends(Verdict verdict, List<Backend> backends, List<ObjectRef>
 
   private static One invalid(BackendRef ref, String reason, String message) {
     return new One(
-        new Backend.Invalid(ref.weight(), message),
-        Optional.of(Verdict.no(TYPE, reason, message)));
+        new Backend.Invalid(ref.weight(), message), Optional.of(Verdict.no(TYPE, reason, message)));
   }
 }

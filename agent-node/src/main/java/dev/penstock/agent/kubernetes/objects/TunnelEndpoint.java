@@ -3,8 +3,8 @@ package dev.penstock.agent.kubernetes.objects;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 
-/// What users see of a tunnel, as it is in the cluster: `TunnelEndpoint` in `penstock.dev`. We write
-/// these; they are read to know what has to be written.
+/// What users see of a tunnel, as it is in the cluster: `TunnelEndpoint` in `penstock.dev`. We
+/// write these; they are read to know what has to be written.
 ///
 /// @param conditions those of its status
 /// @param spec as it came. Not to be changed
