@@ -194,7 +194,7 @@ final class FakeKubernetesApi implements AutoCloseable {
         return status(404);
       }
       for (Served kind : withoutKinds) {
-        if (request.path().startsWith(kind.path())
+        if (request.path().startsWith(kind.path() + "/")
             && request.path().contains("/" + kind.plural())) {
           return status(404);
         }

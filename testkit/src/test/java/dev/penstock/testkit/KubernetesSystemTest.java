@@ -14,11 +14,14 @@ import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,6 +36,10 @@ class KubernetesSystemTest {
   /// From what a user does until clients notice.
   private static final Duration SOON = Limits.time(Duration.ofSeconds(2));
 
+  /// From a writer's death until another one writes; its lease lasts 3 s.
+  private static final Duration TAKEOVER = Limits.time(Duration.ofSeconds(10));
+
+  private static final int CLIENTS = 12;
   private static final Duration OFTEN = Duration.ofMillis(20);
   private static final String ROUTES = "/apis/gateway.networking.k8s.io/v1/namespaces/";
 
@@ -320,8 +327,11 @@ class KubernetesSystemTest {
 
   @Test
   void aKindThatMayNotBeReadIsToldAndTheOthersAreServed() throws Exception {
-    FakeKubernetesApi server = fake();
-    server.forbid(request -> request.path().contains("/udproutes"));
+    withoutTheRightToReadUdpRoutes();
+  }
+
+  private Agent withoutTheRightToReadUdpRoutes() throws Exception {
+    fake().forbid(request -> request.path().contains("/udproutes"));
     Agent agent = lab.startAgent("agent-1", "");
     lab.service(namespace, "red");
     ownGateway();
@@ -329,7 +339,15 @@ class KubernetesSystemTest {
     awaitServed("red");
     assertThat(KubernetesLab.page(agent, "/metrics"))
         .contains("penstock_agent_kubernetes_watches_broken 1.0");
-    server.forgive();
+    return agent;
+  }
+
+  /// The client asks ever less often, down to every 16 s.
+  @Test
+  @Tag("long")
+  void aKindThatMayBeReadAgainIsWatchedWithoutARestart() throws Exception {
+    Agent agent = withoutTheRightToReadUdpRoutes();
+    fake().forgive();
     await("all are watched")
         .atMost(PATIENCE)
         .until(() ->
@@ -369,5 +387,49 @@ class KubernetesSystemTest {
         .atMost(PATIENCE)
         .until(() ->
             condition(routePath(), "/status/parents/0/conditions", "ResolvedRefs").equals("False"));
+  }
+
+  @Test
+  void aKilledWriterIsFollowedByTheOtherAgentWhoseClientsNoticeNothing() throws Exception {
+    Map<String, NodeProcess> agents =
+        Map.of(
+            "agent-1", lab.startAgentProcess("agent-1", ""),
+            "agent-2", lab.startAgentProcess("agent-2", ""));
+    agents.values().forEach(NodeProcess::awaitReady);
+    lab.service(namespace, "red");
+    lab.service(namespace, "blue");
+    ownGateway();
+    route("red");
+    await("served").atMost(PATIENCE).until(() -> served(port).equals("red"));
+    String writer = writer();
+    NodeProcess killed = agents.get(writer);
+    NodeProcess other = agents.get(writer.equals("agent-1") ? "agent-2" : "agent-1");
+    assertThat(other.metric("penstock_agent_kubernetes_leader")).isZero();
+    var clients = new ArrayList<Client>();
+    for (int i = 0; i < CLIENTS; i++) {
+      await("a client").atMost(PATIENCE).until(() -> clients.add(KubernetesLab.connect(port)));
+    }
+    double carried = other.metric("pipeops_agent_tcp_tunnel_active_connections");
+    assertThat(carried).isBetween(1.0, CLIENTS - 1.0);
+    killed.kill();
+    await("the other one writes").atMost(TAKEOVER).until(() -> !writer().equals(writer));
+    assertThat(clients.stream().filter(Client::isServed).count()).isEqualTo((long) carried);
+    clients.forEach(Client::close);
+    route("blue");
+    await("a change").atMost(PATIENCE).until(() -> served(port).equals("blue"));
+    await("its status")
+        .atMost(PATIENCE)
+        .until(() -> {
+          JsonNode route = lab.api().get(routePath());
+          return route.at("/status/parents/0/conditions/0/observedGeneration").asLong()
+              == route.at("/metadata/generation").asLong();
+        });
+  }
+
+  private String writer() {
+    return lab.api()
+        .get("/apis/coordination.k8s.io/v1/namespaces/penstock/leases/penstock-agent")
+        .at("/spec/holderIdentity")
+        .asText();
   }
 }
