@@ -65,10 +65,17 @@ final class KubernetesLab implements AutoCloseable {
   }
 
   /// An agent in this process that is ready.
-  Agent startAgent(String id, String more) {
+  Agent startAgent(String id) {
+    return startAgent(id, Map.of());
+  }
+
+  /// An agent in this process that is ready.
+  ///
+  /// @param variables settings that differ, as the environment has them
+  Agent startAgent(String id, Map<String, String> variables) {
     Agent agent =
         Agent.start(
-            AgentSettings.load(agentFile(id, 0, more), Map.of()),
+            AgentSettings.load(agentFile(id, 0), variables),
             new Agent.Announcements(_ -> {}, _ -> {}));
     owned.add(agent);
     await(id + " is ready").atMost(PATIENCE).until(() -> page(agent, "/readyz").contains("ready"));
@@ -76,19 +83,19 @@ final class KubernetesLab implements AutoCloseable {
   }
 
   /// An agent in a process of its own; ready or not.
-  NodeProcess startAgentProcess(String id, String more) {
+  NodeProcess startAgentProcess(String id) {
     int management = Ports.free();
     NodeProcess agent =
         NodeProcess.start(
             directory,
             management,
             Map.of(),
-            List.of("agent", "--config", agentFile(id, management, more).toString()));
+            List.of("agent", "--config", agentFile(id, management).toString()));
     owned.add(agent);
     return agent;
   }
 
-  private Path agentFile(String id, int management, String more) {
+  private Path agentFile(String id, int management) {
     try {
       return Files.writeString(
           directory.resolve(id + ".yaml"),
@@ -102,9 +109,8 @@ final class KubernetesLab implements AutoCloseable {
             api_poll: 200ms
             allowed_backends: ["127.0.0.0/8"]
             lease: {namespace: penstock, duration: 3s}
-          %s
           """
-              .formatted(gateway.address().getPort(), TOKEN, id, management, kubeconfig, more));
+              .formatted(gateway.address().getPort(), TOKEN, id, management, kubeconfig));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

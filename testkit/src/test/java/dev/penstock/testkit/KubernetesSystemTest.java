@@ -157,7 +157,7 @@ class KubernetesSystemTest {
 
   @Test
   void anAppliedRouteIsServedSoonAndARemovedOneNoLonger() throws Exception {
-    lab.startAgent("agent-1", "");
+    lab.startAgent("agent-1");
     lab.service(namespace, "red");
     lab.service(namespace, "blue");
     ownGateway();
@@ -192,7 +192,7 @@ class KubernetesSystemTest {
   }
 
   private int portOfAMarkedGateway() throws Exception {
-    Agent agent = lab.startAgent("agent-1", "");
+    Agent agent = lab.startAgent("agent-1");
     lab.service(namespace, "red");
     markedGateway("True");
     route("red");
@@ -238,7 +238,7 @@ class KubernetesSystemTest {
     markedGateway("True");
     route("red");
     int before = server.requests().size();
-    lab.startAgent("agent-1", "");
+    lab.startAgent("agent-1");
     String endpoints = "/apis/penstock.dev/v1alpha1/namespaces/" + namespace + "/tunnelendpoints";
     await("the TunnelEndpoint is ready")
         .atMost(PATIENCE)
@@ -255,7 +255,7 @@ class KubernetesSystemTest {
   void kindsThatComeLaterAreWatchedThenAndThoseThatGoHarmNothing() throws Exception {
     FakeKubernetesApi server = fake();
     server.withdraw("v1");
-    lab.startAgent("agent-1", "");
+    lab.startAgent("agent-1");
     server.serve("v1");
     lab.service(namespace, "red");
     ownGateway();
@@ -273,7 +273,7 @@ class KubernetesSystemTest {
     server.serve("v1alpha2");
     server.withdrawKind("v1", "tcproutes");
     server.withdrawKind("v1", "udproutes");
-    lab.startAgent("agent-1", "");
+    lab.startAgent("agent-1");
     lab.service(namespace, "red");
     ownGateway();
     route("red", "v1alpha2");
@@ -295,7 +295,7 @@ class KubernetesSystemTest {
         request ->
             request.method().equals("PUT") && request.path().endsWith("/tcproutes/db/status");
     server.refuse(status, 409, 2);
-    lab.startAgent("agent-1", "");
+    lab.startAgent("agent-1");
     lab.service(namespace, "red");
     ownGateway();
     route("red");
@@ -309,7 +309,7 @@ class KubernetesSystemTest {
   @Test
   void whatIsKnownIsServedWhileTheServerIsAwayAndWhatChangedThenAfterwards() throws Exception {
     FakeKubernetesApi server = fake();
-    lab.startAgent("agent-1", "");
+    lab.startAgent("agent-1");
     lab.service(namespace, "red");
     lab.service(namespace, "blue");
     ownGateway();
@@ -332,7 +332,7 @@ class KubernetesSystemTest {
 
   private Agent withoutTheRightToReadUdpRoutes() throws Exception {
     fake().forbid(request -> request.path().contains("/udproutes"));
-    Agent agent = lab.startAgent("agent-1", "");
+    Agent agent = lab.startAgent("agent-1");
     lab.service(namespace, "red");
     ownGateway();
     route("red");
@@ -359,7 +359,7 @@ class KubernetesSystemTest {
   void aGrantThatIsTakenAwayEndsTheAccess() throws Exception {
     String other = namespace + "-db";
     lab.api().apply("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}".formatted(other));
-    lab.startAgent("agent-1", "");
+    lab.startAgent("agent-1");
     lab.service(other, "red");
     ownGateway();
     lab.api()
@@ -393,8 +393,8 @@ class KubernetesSystemTest {
   void aKilledWriterIsFollowedByTheOtherAgentWhoseClientsNoticeNothing() throws Exception {
     Map<String, NodeProcess> agents =
         Map.of(
-            "agent-1", lab.startAgentProcess("agent-1", ""),
-            "agent-2", lab.startAgentProcess("agent-2", ""));
+            "agent-1", lab.startAgentProcess("agent-1"),
+            "agent-2", lab.startAgentProcess("agent-2"));
     agents.values().forEach(NodeProcess::awaitReady);
     lab.service(namespace, "red");
     lab.service(namespace, "blue");

@@ -11,7 +11,6 @@ import dev.penstock.agent.kubernetes.discovery.GatewayState;
 import dev.penstock.agent.kubernetes.discovery.Grant;
 import dev.penstock.agent.kubernetes.objects.Kind;
 import dev.penstock.agent.kubernetes.publish.Leadership.Office;
-import dev.penstock.agent.kubernetes.publish.Writer;
 import dev.penstock.agent.kubernetes.publish.Writes;
 import dev.penstock.agent.kubernetes.watch.Watches;
 import dev.penstock.agent.observe.KubernetesMeters;
@@ -56,13 +55,14 @@ final class Finder {
 
   /// What it is made of.
   ///
+  /// @param writer gets all that is to be written, in office
   /// @param found gets all that is to be exposed
   /// @param notReady gets the reasons why this part of the agent is not ready
   record Setup(
       AgentSettings settings,
       BackendChooser chooser,
       BackendsView backends,
-      Writer writer,
+      Consumer<Writes> writer,
       KubernetesMeters meters,
       Consumer<Found> found,
       Consumer<List<String>> notReady) {}
@@ -168,7 +168,7 @@ final class Finder {
     if (leads) {
       setup
           .writer()
-          .want(
+          .accept(
               new Writes(
                   versions(seen.view()),
                   discovered.statuses(),

@@ -1,7 +1,6 @@
 package dev.penstock.agent.kubernetes;
 
 import dev.penstock.agent.kubernetes.backends.BackendChooser;
-import dev.penstock.agent.kubernetes.backends.Place;
 import dev.penstock.agent.kubernetes.objects.Kind;
 import dev.penstock.agent.kubernetes.publish.Leadership;
 import dev.penstock.agent.kubernetes.publish.Writer;
@@ -84,10 +83,10 @@ public final class KubernetesSide implements AutoCloseable {
                             new Finder.Setup(
                                 settings,
                                 new BackendChooser(
-                                    new Place(kubernetes.node(), kubernetes.zone()),
+                                    Translation.place(kubernetes),
                                     kubernetes.allowedBackends()),
                                 watches,
-                                writer,
+                                writer::want,
                                 meters,
                                 found,
                                 notReady)),

@@ -5,6 +5,7 @@ import static java.util.stream.Collectors.joining;
 import dev.penstock.agent.kubernetes.backends.BackendChooser;
 import dev.penstock.agent.kubernetes.backends.BackendsView;
 import dev.penstock.agent.kubernetes.backends.Choice;
+import dev.penstock.agent.kubernetes.backends.Place;
 import dev.penstock.agent.kubernetes.discovery.Backend;
 import dev.penstock.agent.kubernetes.discovery.DesiredTunnel;
 import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions;
@@ -71,6 +72,10 @@ final class Translation {
           case CLUSTER_IP -> Dialling.CLUSTER_IP;
         },
         kubernetes.watchNamespaces());
+  }
+
+  static Place place(KubernetesSettings settings) {
+    return new Place(settings.node(), settings.zone());
   }
 
   private static Optional<GatewayLabel> label(DiscoverySettings discovery) {
