@@ -52,8 +52,7 @@ class RouteTest {
       String kind, String parent, String accepted, String listener) {
     var world = World.of(CLASS, TWO_LISTENERS, SERVICE, route(kind, "default", parent)).settle();
 
-    assertThat(
-            world.routeCondition(World.kind(kind), "default", "postgres", "Accepted"))
+    assertThat(world.routeCondition(World.kind(kind), "default", "postgres", "Accepted"))
         .isEqualTo(accepted);
     for (String name : List.of("pg", "dns")) {
       assertThat(world.listener("db", name).path("attachedRoutes").asInt())
@@ -168,9 +167,12 @@ class RouteTest {
             CLASS,
             GATEWAY,
             SERVICE,
-            ROUTE.replace("name: postgres}", "name: young, creationTimestamp: \"2026-02-03T00:00:00Z\"}"),
-            ROUTE.replace("name: postgres}", "name: old, creationTimestamp: \"2026-02-01T00:00:00Z\"}"),
-            ROUTE.replace("name: postgres}", "name: mid, creationTimestamp: \"2026-02-02T00:00:00Z\"}"));
+            ROUTE.replace(
+                "name: postgres}", "name: young, creationTimestamp: \"2026-02-03T00:00:00Z\"}"),
+            ROUTE.replace(
+                "name: postgres}", "name: old, creationTimestamp: \"2026-02-01T00:00:00Z\"}"),
+            ROUTE.replace(
+                "name: postgres}", "name: mid, creationTimestamp: \"2026-02-02T00:00:00Z\"}"));
 
     Discovered found = world.look();
 
@@ -288,7 +290,8 @@ class RouteTest {
   @Test
   void aRouteIsReadAsV1alpha2Too() {
     var world =
-        World.of(CLASS, GATEWAY, SERVICE, "apiVersion: gateway.networking.k8s.io/v1alpha2\n" + ROUTE)
+        World.of(
+                CLASS, GATEWAY, SERVICE, "apiVersion: gateway.networking.k8s.io/v1alpha2\n" + ROUTE)
             .kindIs(Kind.UDP_ROUTE, new Availability.Absent());
     world.kindIs(Kind.TCP_ROUTE, new Availability.Served("v1alpha2")).settle();
 
@@ -476,7 +479,8 @@ class RouteTest {
                 farService(),
                 farRoute(),
                 "apiVersion: gateway.networking.k8s.io/v1beta1\n"
-                    + grant("g", "other", "{kind: TCPRoute, namespace: default}", "{kind: Service}"))
+                    + grant(
+                        "g", "other", "{kind: TCPRoute, namespace: default}", "{kind: Service}"))
             .settle();
 
     assertThat(resolved(world)).isEqualTo("True/ResolvedRefs");
@@ -543,7 +547,8 @@ class RouteTest {
     String oldOfOurs =
         "{\"parentRef\":{\"name\":\"db\"},\"controllerName\":\"penstock.dev/tunnel-gateway\"}";
     world.apply(
-        withParents(ROUTE.replace("name: db, sectionName: pg", "name: other"), FOREIGN_ENTRY, oldOfOurs));
+        withParents(
+            ROUTE.replace("name: db, sectionName: pg", "name: other"), FOREIGN_ENTRY, oldOfOurs));
     world.settle();
 
     assertThat(parents(world)).hasSize(1);
@@ -593,7 +598,12 @@ class RouteTest {
 
   @ParameterizedTest(name = "{0} of others and {1} of ours: {2} in all, ours {3}")
   @CsvSource({
-    "30, 2, 32, 2", "30, 4, 32, 2", "31, 4, 32, 1", "32, 1, 32, 0", "40, 3, 40, 0", "0, 32, 32, 32",
+    "30, 2, 32, 2",
+    "30, 4, 32, 2",
+    "31, 4, 32, 1",
+    "32, 1, 32, 0",
+    "40, 3, 40, 0",
+    "0, 32, 32, 32",
     "0, 33, 32, 32",
   })
   void moreThanThirtyTwoParentsCutOnlyOurs(int foreign, int ours, int total, int kept) {
@@ -623,8 +633,7 @@ class RouteTest {
     }
     if (kept < ours && kept > 0) {
       assertThat(
-              World.condition(
-                  parents.get(total - 1).path("conditions"), "penstock.dev/Aggregated"))
+              World.condition(parents.get(total - 1).path("conditions"), "penstock.dev/Aggregated"))
           .isEqualTo("True/TooManyParents");
     }
   }
@@ -654,8 +663,11 @@ class RouteTest {
   }
 
   private static String farService() {
-    return "kind: Service\nmetadata: {name: far, namespace: other}\n"
-        + "spec: {clusterIP: 10.0.0.8, ports: [{port: 5432}]}\n";
+    return """
+    kind: Service
+    metadata: {name: far, namespace: other}
+    spec: {clusterIP: 10.0.0.8, ports: [{port: 5432}]}
+    """;
   }
 
   private static String farRoute() {
@@ -663,14 +675,13 @@ class RouteTest {
   }
 
   private static String grant(String name, String namespace, String from, String to) {
-    String withGroups =
-        from.replace("{kind", "{group: gateway.networking.k8s.io, kind");
+    String withGroups = from.replace("{kind", "{group: gateway.networking.k8s.io, kind");
     String target = to.contains("group:") ? to : to.replace("{kind", "{group: '', kind");
     return """
-        kind: ReferenceGrant
-        metadata: {name: %s, namespace: %s}
-        spec: {from: [%s], to: [%s]}
-        """
+    kind: ReferenceGrant
+    metadata: {name: %s, namespace: %s}
+    spec: {from: [%s], to: [%s]}
+    """
         .formatted(name, namespace, withGroups, target);
   }
 

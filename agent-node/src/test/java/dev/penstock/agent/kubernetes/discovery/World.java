@@ -180,6 +180,18 @@ final class World {
   }
 
   private Discovered look(List<ObjectNode> all) {
+    return new Discovery(options()).look(view(all), gatewayState(), now);
+  }
+
+  GatewayState gatewayState() {
+    return new GatewayState(link, grants);
+  }
+
+  ClusterView view() {
+    return view(new ArrayList<>(objects.values()));
+  }
+
+  private ClusterView view(List<ObjectNode> all) {
     var good = new ArrayList<KubernetesObject>();
     var unreadable = new ArrayList<Read.Unreadable>();
     for (ObjectNode object : all) {
@@ -188,8 +200,7 @@ final class World {
         case Read.Unreadable bad -> unreadable.add(bad);
       }
     }
-    return new Discovery(options())
-        .look(new ClusterView(kinds, good, unreadable), new GatewayState(link, grants), now);
+    return new ClusterView(kinds, good, unreadable);
   }
 
   /// As it comes from a server: numbers have the types that a parser gives them.
