@@ -139,14 +139,16 @@ public final class KubernetesSide implements AutoCloseable {
   /// Lets go of the office, so that another agent writes from now on; goes on finding.
   public void resign() {
     if (leadership != null) {
-      leadership.close();
+      Thread.ofVirtual().start(leadership::close);
     }
   }
 
   /// Ends everything: lets go of the office, ends the watches.
   @Override
   public void close() {
-    resign();
+    if (leadership != null) {
+      leadership.close();
+    }
     writer.close();
     watches.close();
     api.close();

@@ -1,5 +1,6 @@
 package dev.penstock.agent.kubernetes.publish;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.penstock.agent.kubernetes.watch.ApiServer;
 import io.fabric8.kubernetes.client.extended.leaderelection.LeaderCallbacks;
 import io.fabric8.kubernetes.client.extended.leaderelection.LeaderElectionConfig;
@@ -41,6 +42,8 @@ public final class Leadership implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(Leadership.class);
 
+  private static final String LEASES = "/apis/coordination.k8s.io/v1/namespaces/";
+
   private final ApiServer api;
   private final Terms terms;
   private final Consumer<Office> changed;
@@ -73,7 +76,7 @@ public final class Leadership implements AutoCloseable {
                 terms.retryPeriod(),
                 new LeaderCallbacks(
                     () -> tell(Office.LEADER), () -> tell(Office.FOLLOWER), this::heard),
-                true,
+                false,
                 terms.name()),
             calls);
     standing = elector.start();
@@ -103,17 +106,37 @@ public final class Leadership implements AutoCloseable {
     }
   }
 
-  /// Lets go of the office, so that another agent need not wait for its end.
+  /// Lets go of the office, so that another agent need not wait for its end. Blocks for two calls.
   @Override
   public void close() {
     CompletableFuture<?> last;
     synchronized (this) {
+      if (closed) {
+        return;
+      }
       closed = true;
       last = standing;
     }
     again.shutdownNow();
     if (last != null) {
       last.cancel(true);
+    }
+    try {
+      giveBack();
+    } catch (RuntimeException e) {
+      log.atInfo()
+          .addKeyValue("cause", e.getMessage())
+          .log("the lease could not be given back and ends by itself");
+    }
+  }
+
+  private void giveBack() {
+    String path = LEASES + terms.namespace() + "/leases/" + terms.name();
+    if (api.get(path) instanceof ObjectNode lease
+        && lease.get("spec") instanceof ObjectNode spec
+        && spec.path("holderIdentity").asText().equals(terms.identity())) {
+      spec.put("holderIdentity", "");
+      api.send("PUT", path, lease);
     }
   }
 }
