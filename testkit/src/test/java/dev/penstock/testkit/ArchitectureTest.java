@@ -36,6 +36,11 @@ class ArchitectureTest {
   private static final String GATEWAY = "dev.penstock.gateway..";
   private static final String AGENT = "dev.penstock.agent..";
   private static final String TESTKIT = "dev.penstock.testkit..";
+  private static final String[] PURE_KUBERNETES = {
+    "dev.penstock.agent.kubernetes.objects..",
+    "dev.penstock.agent.kubernetes.discovery..",
+    "dev.penstock.agent.kubernetes.backends.."
+  };
 
   @ArchTest
   static final ArchRule GATEWAY_AND_AGENT_NEVER_SEE_EACH_OTHER =
@@ -118,6 +123,40 @@ class ArchitectureTest {
           .dependOnClassesThat()
           .areAssignableTo(java.time.Clock.class)
           .allowEmptyShould(true)
+          .because("time is an argument, so that a test can move it");
+
+  @ArchTest
+  static final ArchRule DISCOVERY_IS_A_FUNCTION =
+      noClasses()
+          .that()
+          .resideInAnyPackage(PURE_KUBERNETES)
+          .should()
+          .dependOnClassesThat(
+              resideInAnyPackage(
+                      "io.fabric8..", "org.apache.pekko..", "java.io..", "java.nio.channels..")
+                  .or(resideInAPackage("java.net..").and(not(nameMatching(".*Address")))))
+          .orShould()
+          .dependOnClassesThat()
+          .areAssignableTo(Thread.class)
+          .orShould()
+          .dependOnClassesThat()
+          .areAssignableTo(java.util.concurrent.Executor.class)
+          .because("what follows from the objects of a cluster is tested without any server");
+
+  @ArchTest
+  static final ArchRule DISCOVERY_HAS_NO_CLOCK =
+      noClasses()
+          .that()
+          .resideInAnyPackage(PURE_KUBERNETES)
+          .should()
+          .callMethod(System.class, "nanoTime")
+          .orShould()
+          .callMethod(System.class, "currentTimeMillis")
+          .orShould()
+          .callMethod(java.time.Instant.class, "now")
+          .orShould()
+          .dependOnClassesThat()
+          .areAssignableTo(java.time.Clock.class)
           .because("time is an argument, so that a test can move it");
 
   @ArchTest

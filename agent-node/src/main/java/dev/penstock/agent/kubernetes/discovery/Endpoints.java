@@ -25,6 +25,7 @@ import java.util.TreeMap;
 final class Endpoints {
   private static final String MANAGED_BY = "app.kubernetes.io/managed-by";
   private static final String PENSTOCK = "penstock";
+  private static final String CONDITIONS = "conditions";
   private static final int MAX_LABEL = 63;
 
   /// Of a name, without the digest behind it.
@@ -36,9 +37,11 @@ final class Endpoints {
   private final Look look;
   private final List<EndpointWrite> writes = new ArrayList<>();
   private final Set<ObjectRef> wanted = new HashSet<>();
+  private final Map<String, String> ourLabels;
 
   private Endpoints(Look look) {
     this.look = look;
+    this.ourLabels = labels(look.options().cluster());
   }
 
   static List<EndpointWrite> of(Look look, List<Exposure> exposures) {
@@ -87,21 +90,17 @@ final class Endpoints {
     }
     boolean isSame =
         Json.areSame(stored.get().spec(), spec(exposure))
-            && meta.labels().entrySet().containsAll(labels().entrySet());
+            && meta.labels().entrySet().containsAll(ourLabels.entrySet());
     if (!isSame) {
       writes.add(
           new EndpointWrite.Replace(
               ref, meta.resourceVersion(), object(exposure, ref, version, stored)));
     }
-    ObjectNode status = status(exposure, stored.get());
-    if (isSame && !isSameStatus(stored.get(), status)) {
-      writes.add(new EndpointWrite.Status(ref, meta.resourceVersion(), status));
+    if (isSame) {
+      status(exposure, stored.get())
+          .ifPresent(
+              status -> writes.add(new EndpointWrite.Status(ref, meta.resourceVersion(), status)));
     }
-  }
-
-  private static boolean isSameStatus(TunnelEndpoint stored, ObjectNode status) {
-    ObjectNode before = Json.copy(stored.status());
-    return Json.areSame(before, status);
   }
 
   private void removeOthers() {
@@ -110,15 +109,14 @@ final class Endpoints {
     }
     for (TunnelEndpoint one : look.endpoints()) {
       Map<String, String> labels = one.meta().labels();
-      boolean isOurs = labels.entrySet().containsAll(labels().entrySet());
+      boolean isOurs = labels.entrySet().containsAll(ourLabels.entrySet());
       if (isOurs && !one.meta().isDeleting() && !wanted.contains(one.ref())) {
         writes.add(new EndpointWrite.Delete(one.ref(), one.meta().uid()));
       }
     }
   }
 
-  private Map<String, String> labels() {
-    String cluster = look.options().cluster();
+  private static Map<String, String> labels(String cluster) {
     boolean isLabel = cluster.length() <= MAX_LABEL && ClusterName.isOne(cluster);
     return Map.of(
         MANAGED_BY,
@@ -150,7 +148,7 @@ final class Endpoints {
         });
     var allLabels =
         new TreeMap<String, String>(stored.map(one -> one.meta().labels()).orElse(new HashMap<>()));
-    allLabels.putAll(labels());
+    allLabels.putAll(ourLabels);
     ObjectNode labels = meta.putObject("labels");
     allLabels.forEach(labels::put);
     meta.putArray("ownerReferences")
@@ -183,7 +181,8 @@ final class Endpoints {
         .put("protocol", key.protocol().name());
   }
 
-  private ObjectNode status(Exposure exposure, TunnelEndpoint stored) {
+  /// The status to store; empty when it is stored already.
+  private Optional<ObjectNode> status(Exposure exposure, TunnelEndpoint stored) {
     DesiredTunnel tunnel = exposure.tunnel();
     ObjectNode status = Json.object();
     Optional<Grant> grant = Optional.ofNullable(look.gateway().grants().get(tunnel.id()));
@@ -204,15 +203,18 @@ final class Endpoints {
       status.put("service", service);
     }
     status.put("tunnelId", tunnel.id());
-    status.set(
-        "conditions",
-        Conditions.toJson(
-            Conditions.merge(
-                stored.conditions(),
-                List.of(ready(tunnel, grant, address, stored)),
-                stored.meta().generation(),
-                look.now())));
-    return status;
+    List<Condition> conditions =
+        Conditions.merge(
+            stored.conditions(),
+            List.of(ready(tunnel, grant, address, stored)),
+            stored.meta().generation(),
+            look.now());
+    if (conditions.equals(stored.conditions())
+        && Json.areSameBut(CONDITIONS, stored.status(), status)) {
+      return Optional.empty();
+    }
+    status.set(CONDITIONS, Conditions.toJson(conditions));
+    return Optional.of(status);
   }
 
   private static Optional<HostPort> address(

@@ -1,5 +1,6 @@
 package dev.penstock.agent.kubernetes.discovery;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.penstock.agent.kubernetes.objects.Condition;
@@ -24,6 +25,13 @@ final class RouteStatuses {
   /// What we say of a route at one parent.
   record Entry(ParentRef parent, List<Verdict> verdicts) {}
 
+  /// One entry of the status to store.
+  private sealed interface Parent {
+    record Foreign(JsonNode raw) implements Parent {}
+
+    record Own(ParentRef parent, List<Condition> conditions) implements Parent {}
+  }
+
   /// The status to store; empty when it is stored already, or when what we know is older than what
   /// was written.
   ///
@@ -38,29 +46,30 @@ final class RouteStatuses {
     }
     long foreign = stored.stream().filter(one -> !isOurs(one)).count();
     var left = new ArrayList<>(shortened(entries, (int) Math.max(0, MAX_PARENTS - foreign)));
-    ObjectNode status = Json.copy(route.status());
-    ArrayNode parents = status.putArray("parents");
+    var parents = new ArrayList<Parent>();
     boolean changed = false;
     for (RouteParentStatus one : stored) {
-      Optional<Entry> entry =
-          isOurs(one) ? take(left, one, route.meta().namespace()) : Optional.empty();
       if (!isOurs(one)) {
-        parents.add(one.raw().deepCopy());
-      } else if (entry.isEmpty()) {
-        changed = true;
-      } else {
-        List<Condition> conditions =
-            Conditions.merge(one.conditions(), entry.get().verdicts(), generation, now);
-        changed |= !conditions.equals(one.conditions());
-        parents.add(json(entry.get().parent(), conditions));
+        parents.add(new Parent.Foreign(one.raw()));
+        continue;
       }
+      Optional<Entry> entry = take(left, one, route.meta().namespace());
+      if (entry.isEmpty()) {
+        changed = true;
+        continue;
+      }
+      List<Condition> conditions =
+          Conditions.merge(one.conditions(), entry.get().verdicts(), generation, now);
+      changed |= !conditions.equals(one.conditions());
+      parents.add(new Parent.Own(entry.get().parent(), conditions));
     }
     for (Entry entry : left) {
       changed = true;
       parents.add(
-          json(entry.parent(), Conditions.merge(List.of(), entry.verdicts(), generation, now)));
+          new Parent.Own(
+              entry.parent(), Conditions.merge(List.of(), entry.verdicts(), generation, now)));
     }
-    return changed ? Optional.of(status) : Optional.empty();
+    return changed ? Optional.of(json(route, parents)) : Optional.empty();
   }
 
   private static boolean isOurs(RouteParentStatus one) {
@@ -96,11 +105,21 @@ final class RouteStatuses {
     return kept;
   }
 
-  private static ObjectNode json(ParentRef parent, List<Condition> conditions) {
-    ObjectNode node = Json.object();
-    node.set("parentRef", parent.toJson());
-    node.put("controllerName", DiscoveryOptions.CONTROLLER);
-    node.set("conditions", Conditions.toJson(conditions));
-    return node;
+  /// Built only for what is written: most looks change nothing.
+  private static ObjectNode json(Route route, List<Parent> parents) {
+    ObjectNode status = Json.copy(route.status());
+    ArrayNode list = status.putArray("parents");
+    for (Parent parent : parents) {
+      switch (parent) {
+        case Parent.Foreign(var raw) -> list.add(raw.deepCopy());
+        case Parent.Own(var ref, var conditions) -> {
+          ObjectNode node = list.addObject();
+          node.set("parentRef", ref.toJson());
+          node.put("controllerName", DiscoveryOptions.CONTROLLER);
+          node.set("conditions", Conditions.toJson(conditions));
+        }
+      }
+    }
+    return status;
   }
 }

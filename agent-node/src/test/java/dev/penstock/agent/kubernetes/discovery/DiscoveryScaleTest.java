@@ -2,6 +2,7 @@ package dev.penstock.agent.kubernetes.discovery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
@@ -24,20 +25,19 @@ class DiscoveryScaleTest {
       }
     }
     world.settle();
-
     ClusterView view = world.view();
-    Duration best = Duration.ofDays(1);
-    for (int i = 0; i < 5; i++) {
-      long before = System.nanoTime();
-      Discovered found =
-          new Discovery(world.options()).look(view, world.gatewayState(), world.now());
-      Duration took = Duration.ofNanos(System.nanoTime() - before);
-      best = took.compareTo(best) < 0 ? took : best;
+    var discovery = new Discovery(world.options());
+
+    // Of the processor's time, which a busy machine does not make longer.
+    var threads = ManagementFactory.getThreadMXBean();
+    long best = Long.MAX_VALUE;
+    for (int i = 0; i < 20; i++) {
+      long before = threads.getCurrentThreadCpuTime();
+      Discovered found = discovery.look(view, world.gatewayState(), world.now());
+      best = Math.min(best, threads.getCurrentThreadCpuTime() - before);
       assertThat(found.tunnels()).hasSize(5000);
       assertThat(World.isQuiet(found)).isTrue();
     }
-    // Room for a machine that is busy with other things.
-    assertThat(best).isLessThan(Duration.ofSeconds(2));
-    System.out.println("look " + best);
+    assertThat(Duration.ofNanos(best)).isLessThan(Duration.ofMillis(500));
   }
 }
