@@ -82,7 +82,8 @@ final class Exposures {
   /// Changes at one time that are told one by one; more are told with a sync.
   private static final int FEW = 8;
 
-  private static final int MAX_CALLS = 16;
+  /// Calls under way, those left over from before an outage aside.
+  private static final int MAX_CALLS = 64;
 
   /// What changes within it is told at once.
   private static final Duration COALESCED = Duration.ofMillis(20);
@@ -180,6 +181,7 @@ final class Exposures {
     answeredOnce = false;
     round++;
     waiting.clear();
+    calls = 0;
     syncing = false;
     syncAgain = false;
     entries.values().forEach(Entry::forget);
@@ -305,14 +307,14 @@ final class Exposures {
         }
       }
       case Synced(long of, var keys, var answer) -> {
-        calls--;
         if (of == round) {
+          calls--;
           synced(keys, answer);
         }
       }
       case NotSynced(long of, var keys, var why) -> {
-        calls--;
         if (of == round) {
+          calls--;
           notSynced(keys, why);
         }
       }
@@ -422,9 +424,12 @@ final class Exposures {
 
   /// The tunnel whose call has ended; null when that does not count any more.
   private @Nullable Entry ended(String key, long of) {
+    if (of != round) {
+      return null;
+    }
     calls--;
     Entry entry = entries.get(key);
-    if (of != round || entry == null || !isTold(entry)) {
+    if (entry == null || !isTold(entry)) {
       return null;
     }
     entry.asking = false;

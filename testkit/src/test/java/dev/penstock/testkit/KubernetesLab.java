@@ -142,7 +142,7 @@ final class KubernetesLab implements AutoCloseable {
         endpoints: [{addresses: ["%3$s"], conditions: {ready: true}}]
         ports: [{name: main, port: %4$d, protocol: TCP}]
         """
-            .formatted(namespace, name, pods.getHostAddress(), pod.socket.getLocalPort()));
+            .formatted(namespace, name, pods.getHostAddress(), pod.port()));
     return pod;
   }
 
@@ -204,6 +204,10 @@ final class KubernetesLab implements AutoCloseable {
     Pod(ServerSocket socket, String name) {
       this.socket = socket;
       Thread.ofVirtual().start(() -> accept(name));
+    }
+
+    int port() {
+      return socket.getLocalPort();
     }
 
     private void accept(String name) {

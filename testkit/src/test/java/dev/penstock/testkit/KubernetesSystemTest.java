@@ -356,6 +356,38 @@ class KubernetesSystemTest {
   }
 
   @Test
+  void anEndpointThatTakesNoConnectionIsFollowedByTheNext() throws Exception {
+    fake();
+    Agent agent = lab.startAgent("agent-1");
+    int live = lab.service(namespace, "red").port();
+    lab.api()
+        .apply(
+            """
+            apiVersion: discovery.k8s.io/v1
+            kind: EndpointSlice
+            metadata:
+              name: red-1
+              namespace: %s
+              labels: {kubernetes.io/service-name: red}
+            addressType: IPv4
+            endpoints:
+              - {addresses: ["127.0.0.1"], conditions: {ready: true}}
+              - {addresses: ["127.0.0.9"], conditions: {ready: true}}
+            ports: [{name: main, port: %d, protocol: TCP}]
+            """
+                .formatted(namespace, live));
+    ownGateway();
+    route("red");
+    awaitServed("red");
+    // That the dead one is never the first of so many is less likely than one in a million.
+    for (int i = 0; i < 20; i++) {
+      assertThat(served(port)).isEqualTo("red");
+    }
+    assertThat(KubernetesLab.page(agent, "/metrics"))
+        .doesNotContain("penstock_agent_endpoints_failed_total 0.0");
+  }
+
+  @Test
   void aGrantThatIsTakenAwayEndsTheAccess() throws Exception {
     String other = namespace + "-db";
     lab.api().apply("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}".formatted(other));

@@ -83,8 +83,7 @@ public final class KubernetesSide implements AutoCloseable {
                             new Finder.Setup(
                                 settings,
                                 new BackendChooser(
-                                    Translation.place(kubernetes),
-                                    kubernetes.allowedBackends()),
+                                    Translation.place(kubernetes), kubernetes.allowedBackends()),
                                 watches,
                                 writer::want,
                                 meters,

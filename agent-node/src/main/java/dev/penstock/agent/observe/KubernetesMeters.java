@@ -21,15 +21,7 @@ public final class KubernetesMeters {
   private final Gauge writesWaiting;
   private final Gauge leader;
 
-  /// What is written.
-  public enum Written {
-    STATUS,
-    FINALIZERS,
-    TUNNEL_ENDPOINT,
-    EVENT
-  }
-
-  /// What became of it.
+  /// What became of a write.
   public enum Outcome {
     DONE,
     /// The object is another by now: it is looked at again.
@@ -68,13 +60,11 @@ public final class KubernetesMeters {
     writes =
         Counter.builder()
             .name("penstock_agent_kubernetes_writes_total")
-            .help("Writes to the API server, by what was written and what became of it.")
-            .labelNames("what", "outcome")
+            .help("Writes to the API server, by what became of them.")
+            .labelNames("outcome")
             .register(registry);
-    for (Written what : Written.values()) {
-      for (Outcome outcome : Outcome.values()) {
-        writes.initLabelValues(label(what), label(outcome));
-      }
+    for (Outcome outcome : Outcome.values()) {
+      writes.initLabelValues(label(outcome));
     }
     writesWaiting =
         Gauge.builder()
@@ -102,8 +92,8 @@ public final class KubernetesMeters {
     faults.inc();
   }
 
-  public void written(Written what, Outcome outcome) {
-    writes.labelValues(label(what), label(outcome)).inc();
+  public void written(Outcome outcome) {
+    writes.labelValues(label(outcome)).inc();
   }
 
   public void waiting(int count) {

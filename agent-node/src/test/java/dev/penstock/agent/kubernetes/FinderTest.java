@@ -104,8 +104,7 @@ class FinderTest {
 
   private void knowsTheClusterAndTheGateway() throws InterruptedException {
     finder.tell(new Finder.Changed(EMPTY));
-    finder.tell(
-        new Finder.Granted(new Grants("lab", Grants.Carriage.LINKED, Map.of())));
+    finder.tell(new Finder.Granted(new Grants("lab", Grants.Carriage.LINKED, Map.of())));
     assertThat(nextFound().duty()).isEqualTo(Found.Duty.SERVE);
   }
 

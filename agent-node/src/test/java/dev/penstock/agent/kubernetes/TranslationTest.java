@@ -123,13 +123,16 @@ class TranslationTest {
         backends,
         Dialling.ENDPOINTS,
         ProxyHeader.V2,
-        Optional.of(Duration.ofHours(48)),
+        Optional.of(Duration.ofDays(2)),
         Map.of("penstock.dev/max-connections", "7"));
   }
 
   private Exposure exposure(PortPolicy policy, List<Backend> backends) throws IOException {
     return Translation.exposure(
-        tunnel(policy, backends), settings(""), new BackendChooser(Place.UNKNOWN, List.of()), NOTHING);
+        tunnel(policy, backends),
+        settings(""),
+        new BackendChooser(Place.UNKNOWN, List.of()),
+        NOTHING);
   }
 
   @Test
@@ -140,7 +143,9 @@ class TranslationTest {
             new Backend.ToService(1, new ObjectRef(Kind.SERVICE, "data", "pg"), "main", 5433));
     var exposure = exposure(PortPolicy.EXACT, backends);
     var told = exposure.registration("lab");
-    assertThat(exposure.id("lab")).isEqualTo(told.tunnelId()).isEqualTo("tcp-lab:gateway:web:front:db");
+    assertThat(exposure.id("lab"))
+        .isEqualTo(told.tunnelId())
+        .isEqualTo("tcp-lab:gateway:web:front:db");
     assertThat(told.gatewayNamespace()).isEqualTo("web");
     assertThat(told.gatewayName()).isEqualTo("front");
     assertThat(told.gatewayPort()).isEqualTo(5432);
@@ -153,8 +158,8 @@ class TranslationTest {
     assertThat(told.annotations()).containsEntry("penstock.dev/max-connections", "7");
     assertThat(exposure.leadsTo()).isEqualTo("nowhere (gone), data/pg:5433");
     assertThat(exposure.proxyProtocol()).isEqualTo(ProxyHeader.V2);
-    assertThat(exposure.tcp().idleTimeout()).isEqualTo(Duration.ofHours(48));
-    assertThat(exposure.udp().sessionTimeout()).isEqualTo(Duration.ofHours(24));
+    assertThat(exposure.tcp().idleTimeout()).isEqualTo(Duration.ofDays(2));
+    assertThat(exposure.udp().sessionTimeout()).isEqualTo(Duration.ofDays(1));
     assertThat(exposure(PortPolicy.ALLOCATE, backends).told().tunnelPort()).isNull();
   }
 

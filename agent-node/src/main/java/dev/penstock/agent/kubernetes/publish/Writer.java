@@ -12,7 +12,6 @@ import dev.penstock.agent.kubernetes.objects.ObjectRef;
 import dev.penstock.agent.kubernetes.watch.ApiServer;
 import dev.penstock.agent.observe.KubernetesMeters;
 import dev.penstock.agent.observe.KubernetesMeters.Outcome;
-import dev.penstock.agent.observe.KubernetesMeters.Written;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.time.Duration;
 import java.time.Instant;
@@ -267,7 +266,7 @@ public final class Writer implements AutoCloseable {
       outcome = Outcome.FAILED;
       log.atError().addKeyValue("what", job.name()).setCause(e).log("a write failed");
     }
-    meters.written(kindOf(job), outcome);
+    meters.written(outcome);
     done(job, outcome);
   }
 
@@ -295,15 +294,6 @@ public final class Writer implements AutoCloseable {
       case CONFLICT, FAILED, FORBIDDEN -> waiting.putIfAbsent(job.name(), job);
     }
     go();
-  }
-
-  private static Written kindOf(Job job) {
-    return switch (job) {
-      case Job.Status _ -> Written.STATUS;
-      case Job.Finalizers _ -> Written.FINALIZERS;
-      case Job.Endpoint _ -> Written.TUNNEL_ENDPOINT;
-      case Job.Event _ -> Written.EVENT;
-    };
   }
 
   private static Outcome outcome(KubernetesClientException refused) {
