@@ -53,8 +53,7 @@ class KubernetesKeysTest {
   /// A Gateway, a route and a pod, called after the namespace.
   private void expose(String namespace, String labels, String gatewayClass, int listener)
       throws Exception {
-    lab.api()
-        .apply("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}".formatted(namespace));
+    lab.api().apply("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}".formatted(namespace));
     lab.service(namespace, namespace);
     lab.api()
         .apply(

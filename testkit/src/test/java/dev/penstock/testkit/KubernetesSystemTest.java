@@ -184,6 +184,10 @@ class KubernetesSystemTest {
     awaitServed("blue");
     lab.api().delete(routePath());
     awaitNotServed();
+    route("red");
+    awaitServedSoon("red");
+    lab.api().delete(routePath());
+    awaitNotServed();
   }
 
   @Test
@@ -201,9 +205,9 @@ class KubernetesSystemTest {
         .atMost(PATIENCE)
         .until(() -> lab.api().get(endpoints).at("/items/0/status/port").asInt() > 0);
     int given = lab.api().get(endpoints).at("/items/0/status/port").asInt();
-    await("served").atMost(SOON).until(() -> served(given).equals("red"));
+    await("served").atMost(PATIENCE).until(() -> served(given).equals("red"));
     lab.api().delete(ROUTES + namespace + "/gateways/front");
-    await("gone").atMost(SOON).until(() -> served(given).isEmpty());
+    await("gone").atMost(PATIENCE).until(() -> served(given).isEmpty());
     await("no TunnelEndpoint")
         .atMost(PATIENCE)
         .until(() -> lab.api().get(endpoints).at("/items/0").isMissingNode());

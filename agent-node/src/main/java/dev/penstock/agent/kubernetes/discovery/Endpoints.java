@@ -265,14 +265,7 @@ final class Endpoints {
       return Verdict.yes("Ready", "Direct", "clients connect to the owner itself");
     }
     if (grant.isPresent() && grant.get() instanceof Grant.Refused(var cause, var message)) {
-      return Verdict.no(
-          "Ready",
-          switch (cause) {
-            case PORT -> "PortUnavailable";
-            case IDENTITY -> "IdentityTaken";
-            case OTHER -> "Refused";
-          },
-          message);
+      return Verdict.no("Ready", cause.reason(), message);
     }
     if (tunnel.backends().stream().noneMatch(Endpoints::takesConnections)) {
       return Verdict.no("Ready", "NoBackends", "every client is refused");

@@ -260,8 +260,9 @@ final class ForeignGateways {
       String message = "listener " + checked.listener().name() + ": clients connect to " + endpoint;
       look.tell(gateway, Level.NORMAL, "Tunnelled", message);
       look.tell(routes.getFirst(), Level.NORMAL, "Tunnelled", gateway.ref() + ", " + message);
-    } else if (look.gateway().grants().get(key.id()) instanceof Grant.Refused(_, var message)) {
-      warn(gateway, "Refused", "listener " + checked.listener().name() + ": " + message);
+    } else if (look.gateway().grants().get(key.id())
+        instanceof Grant.Refused(var cause, var message)) {
+      warn(gateway, cause.reason(), "listener " + checked.listener().name() + ": " + message);
     }
   }
 

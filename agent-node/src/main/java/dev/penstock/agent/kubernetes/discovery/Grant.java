@@ -18,9 +18,20 @@ public sealed interface Grant {
   /// Why a registration is refused.
   enum Cause {
     /// The wanted port is another's, out of the range, or none is left.
-    PORT,
+    PORT("PortUnavailable"),
     /// The same identity is registered for something else.
-    IDENTITY,
-    OTHER
+    IDENTITY("IdentityTaken"),
+    OTHER("Refused");
+
+    private final String reason;
+
+    Cause(String reason) {
+      this.reason = reason;
+    }
+
+    /// Its name in conditions and Events.
+    String reason() {
+      return reason;
+    }
   }
 }

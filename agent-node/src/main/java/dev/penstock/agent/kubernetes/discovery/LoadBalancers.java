@@ -20,9 +20,10 @@ import java.util.Optional;
 /// Services of type `LoadBalancer` with our class: a tunnel per port, and a status that tells the
 /// public ports.
 final class LoadBalancers {
-  private static final String UNSUPPORTED = "penstock.dev/UnsupportedProtocol";
-  private static final String UNAVAILABLE = "penstock.dev/PortUnavailable";
-  private static final String REFUSED = "penstock.dev/Refused";
+  /// Errors that are not the API's own need one in front.
+  private static final String DOMAIN = "penstock.dev/";
+
+  private static final String UNSUPPORTED = "UnsupportedProtocol";
 
   private final Look look;
   private final List<Exposure> exposures = new ArrayList<>();
@@ -57,9 +58,10 @@ final class LoadBalancers {
         look.tell(
             service,
             Level.WARNING,
-            "UnsupportedProtocol",
+            UNSUPPORTED,
             "port " + port.port() + ": " + port.protocol() + " (expected: TCP or UDP)");
-        failed.add(new LoadBalancerIngress.Port(port.port(), port.protocol(), UNSUPPORTED));
+        failed.add(
+            new LoadBalancerIngress.Port(port.port(), port.protocol(), DOMAIN + UNSUPPORTED));
         continue;
       }
       DesiredTunnel tunnel = tunnel(service, port, protocol.get(), policy, idle);
@@ -81,14 +83,9 @@ final class LoadBalancers {
               "port " + port.port() + ": clients connect to " + endpoint);
         }
         case Grant.Refused(var cause, var message) -> {
-          look.tell(
-              service,
-              Level.WARNING,
-              cause == Grant.Cause.PORT ? "PortUnavailable" : "Refused",
-              "port " + port.port() + ": " + message);
+          look.tell(service, Level.WARNING, cause.reason(), "port " + port.port() + ": " + message);
           failed.add(
-              new LoadBalancerIngress.Port(
-                  port.port(), port.protocol(), cause == Grant.Cause.PORT ? UNAVAILABLE : REFUSED));
+              new LoadBalancerIngress.Port(port.port(), port.protocol(), DOMAIN + cause.reason()));
         }
         case null, default -> isKept |= !service.ingress().isEmpty() && look.isHeld();
       }

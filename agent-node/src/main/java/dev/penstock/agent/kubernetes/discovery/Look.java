@@ -50,6 +50,7 @@ final class Look {
   private final Map<String, Map<String, String>> namespaceLabels = new HashMap<>();
   private final Map<ObjectRef, TunnelGatewayParameters> parameters = new HashMap<>();
   private final Map<ObjectRef, TunnelEndpoint> endpoints = new HashMap<>();
+  private final Map<ObjectRef, String> problems = new HashMap<>();
 
   private final SequencedSet<Notice> notices = new LinkedHashSet<>();
   private Optional<Instant> nextLook = Optional.empty();
@@ -173,10 +174,7 @@ final class Look {
 
   /// The problem of an object that could not be read.
   Optional<String> problemOf(ObjectRef ref) {
-    return view.unreadable().stream()
-        .filter(one -> one.ref().equals(ref))
-        .map(one -> one.problem())
-        .findFirst();
+    return Optional.ofNullable(problems.get(ref));
   }
 
   void tell(KubernetesObject regarding, Level level, String reason, String message) {

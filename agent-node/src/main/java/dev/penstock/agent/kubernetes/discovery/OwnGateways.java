@@ -20,7 +20,9 @@ import dev.penstock.agent.kubernetes.objects.ListenerStatus;
 import dev.penstock.agent.kubernetes.objects.ObjectRef;
 import dev.penstock.agent.kubernetes.objects.Route;
 import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.PortPolicy;
+import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.RoutingMode;
+import dev.penstock.protocol.net.ProxyHeader;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -265,7 +267,7 @@ final class OwnGateways {
                 ServedRoutes.refs(routes),
                 routes.isEmpty() ? List.of() : backends(routes.getFirst()).backends(),
                 parameters.dialling(),
-                parameters.proxyProtocol(),
+                proxyProtocol(key.protocol(), parameters),
                 parameters.idleTimeout().or(() -> Annotations.idleTimeout(look, gateway)),
                 Annotations.forGateway(gateway.meta())),
             gateway,
@@ -274,6 +276,13 @@ final class OwnGateways {
     ServedRoutes.tellLosers(look, gateway, checked, routes);
     return granted(
         gateway, checked, parameters, Optional.ofNullable(look.gateway().grants().get(key.id())));
+  }
+
+  /// The header's first version knows no UDP; a Gateway may have listeners of both kinds.
+  private static ProxyHeader proxyProtocol(Protocol protocol, Parameters.Known parameters) {
+    return protocol == Protocol.UDP && parameters.proxyProtocol() == ProxyHeader.V1
+        ? ProxyHeader.NONE
+        : parameters.proxyProtocol();
   }
 
   private ListenerState granted(
@@ -287,12 +296,7 @@ final class OwnGateways {
         gateway.listenerStatus(name).flatMap(one -> one.condition("Programmed"));
     return switch (grant.orElse(new Grant.Known())) {
       case Refused(var cause, var message) -> {
-        String reason =
-            switch (cause) {
-              case PORT -> "PortUnavailable";
-              case IDENTITY -> "IdentityTaken";
-              case OTHER -> "Refused";
-            };
+        String reason = cause.reason();
         look.tell(gateway, Level.WARNING, reason, "listener " + name + ": " + message);
         yield new ListenerState(
             checked,
@@ -492,12 +496,23 @@ final class OwnGateways {
         checked.routes().stream()
             .map(kind -> new RouteGroupKind(kind.group(), kind.label()))
             .toList(),
-        served.of(checked).size(),
+        attached(gateway, checked, served),
         Conditions.merge(
             gateway.listenerStatus(name).map(ListenerStatus::conditions).orElse(List.of()),
             List.of(state.accepted(), conflicted, resolvedRefs, state.programmed()),
             gateway.meta().generation(),
             look.now()));
+  }
+
+  /// Routes that were never read are not told as gone.
+  private int attached(Gateway gateway, CheckedListener checked, ServedRoutes served) {
+    boolean isKnown = checked.routes().stream().allMatch(kind -> look.unread(kind).isEmpty());
+    return isKnown
+        ? served.of(checked).size()
+        : gateway
+            .listenerStatus(checked.listener().name())
+            .map(ListenerStatus::attachedRoutes)
+            .orElse(0);
   }
 
   private static String expectedKind(CheckedListener checked) {

@@ -19,6 +19,7 @@ import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.PortPolicy;
 import dev.penstock.protocol.control.RoutingMode;
 import java.time.Duration;
 import java.util.Optional;
+import org.assertj.core.groups.Tuple;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -424,10 +425,10 @@ class ForeignGatewayTest {
     assertThat(world.look().notices())
         .extracting(Notice::reason, Notice::message)
         .contains(
-            org.assertj.core.groups.Tuple.tuple(
+            Tuple.tuple(
                 "InvalidAnnotation",
                 "pipeops.io/routing-mode: both (expected: direct, tunnel or dual)"),
-            org.assertj.core.groups.Tuple.tuple(
+            Tuple.tuple(
                 "InvalidAnnotation",
                 "pipeops.io/idle-timeout: x (expected: a duration from 100ms to 24h, such as 10m)"));
   }

@@ -10,10 +10,15 @@ import static dev.penstock.agent.kubernetes.discovery.Samples.gateway;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.penstock.agent.kubernetes.objects.Kind;
+import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.Dialling;
 import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.PortPolicy;
+import dev.penstock.protocol.net.ProxyHeader;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -403,7 +408,7 @@ class OwnGatewayTest {
   @Test
   void gatewaysOfOtherNamespacesThanTheWatchedOnesAreNotTouched() {
     var world = World.of(CLASS, GATEWAY, SERVICE, ROUTE);
-    world.namespaces = java.util.Set.of("elsewhere");
+    world.namespaces = Set.of("elsewhere");
 
     assertThat(world.look().tunnels()).isEmpty();
     assertThat(world.look().statuses())
@@ -428,8 +433,7 @@ class OwnGatewayTest {
     var world = World.of(CLASS, GATEWAY).settle();
     JsonNode status = world.gatewayStatus("db").deepCopy();
     world.later(1000).apply(GATEWAY.replace("name: db", "name: db, generation: 7"));
-    ((com.fasterxml.jackson.databind.node.ObjectNode) world.get(Kind.GATEWAY, "default", "db"))
-        .set("status", status);
+    ((ObjectNode) world.get(Kind.GATEWAY, "default", "db")).set("status", status);
 
     world.settle();
 
@@ -493,8 +497,7 @@ class OwnGatewayTest {
             .settle();
     JsonNode status = world.gatewayStatus("db").deepCopy();
     world.apply(GATEWAY);
-    ((com.fasterxml.jackson.databind.node.ObjectNode) world.get(Kind.GATEWAY, "default", "db"))
-        .set("status", status);
+    ((ObjectNode) world.get(Kind.GATEWAY, "default", "db")).set("status", status);
 
     world.settle();
 
@@ -534,9 +537,36 @@ class OwnGatewayTest {
 
     assertThat(tunnel.policy()).isEqualTo(PortPolicy.ALLOCATE);
     assertThat(tunnel.idleTimeout()).contains(Duration.ofHours(1));
-    assertThat(tunnel.dialling())
-        .isEqualTo(
-            dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.Dialling.CLUSTER_IP);
+    assertThat(tunnel.dialling()).isEqualTo(Dialling.CLUSTER_IP);
+  }
+
+  @ParameterizedTest(name = "{0}: {1} for TCP, {2} for UDP")
+  @CsvSource({"None, NONE, NONE", "V1, V1, NONE", "V2, V2, V2"})
+  void theFirstVersionOfTheProxyProtocolIsForTcpOnly(
+      String proxyProtocol, ProxyHeader tcp, ProxyHeader udp) {
+    var world =
+        World.of(
+            CLASS,
+            """
+            kind: TunnelGatewayParameters
+            metadata: {name: mine}
+            spec: {proxyProtocol: "%s"}
+            ---
+            kind: Gateway
+            metadata: {name: db}
+            spec:
+              gatewayClassName: penstock
+              infrastructure:
+                parametersRef: {group: penstock.dev, kind: TunnelGatewayParameters, name: mine}
+              listeners:
+              - {name: dns, port: 53, protocol: UDP}
+              - {name: pg, port: 5432, protocol: TCP}
+            """
+                .formatted(proxyProtocol));
+
+    assertThat(world.look().tunnels())
+        .extracting(DesiredTunnel::proxyProtocol)
+        .containsExactly(udp, tcp);
   }
 
   @Test
@@ -635,6 +665,16 @@ class OwnGatewayTest {
   }
 
   @Test
+  void routesThatWereNeverReadAreNotToldAsGone() {
+    var world = World.of(CLASS, GATEWAY, SERVICE, ROUTE).settle();
+    assertThat(world.listener("db", "pg").path("attachedRoutes").asInt()).isEqualTo(1);
+
+    world.kindIs(Kind.TCP_ROUTE, new Availability.Unread("list tcproutes is forbidden"));
+
+    assertThat(world.look().statuses()).isEmpty();
+  }
+
+  @Test
   void aGatewayThatCannotBeReadIsToldAndSpoilsNoOther() {
     var world =
         World.of(
@@ -666,7 +706,7 @@ class OwnGatewayTest {
                 "name: db, annotations: {penstock.dev/max-connections: \"7\", other: \"1\"}"));
 
     assertThat(world.look().tunnels().getFirst().annotations())
-        .containsExactly(java.util.Map.entry("penstock.dev/max-connections", "7"));
+        .containsExactly(Map.entry("penstock.dev/max-connections", "7"));
   }
 
   private static List<String> finalizers(World world) {

@@ -11,7 +11,9 @@ import static dev.penstock.agent.kubernetes.discovery.Samples.route;
 import static dev.penstock.agent.kubernetes.discovery.Samples.routeTo;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.penstock.agent.kubernetes.objects.Kind;
 import java.util.ArrayList;
 import java.util.List;
@@ -691,8 +693,8 @@ class RouteTest {
 
   private static String json(String entry) {
     try {
-      return new com.fasterxml.jackson.databind.ObjectMapper().readTree(entry).toString();
-    } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
+      return new ObjectMapper().readTree(entry).toString();
+    } catch (JsonProcessingException e) {
       throw new AssertionError(e);
     }
   }

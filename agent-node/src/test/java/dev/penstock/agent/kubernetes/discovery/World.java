@@ -30,8 +30,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
 import java.util.Set;
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 
 /// A cluster in memory for tests: objects in YAML, a gateway that answers, a clock that is set by
 /// hand, and an API server that stores what discovery wants written.
@@ -175,7 +177,7 @@ final class World {
   /// A look at the same objects in another order.
   Discovered lookShuffled(RandomGenerator random) {
     var shuffled = new ArrayList<>(objects.values());
-    Collections.shuffle(shuffled, new java.util.Random(random.nextLong()));
+    Collections.shuffle(shuffled, new Random(random.nextLong()));
     return look(shuffled);
   }
 
@@ -244,7 +246,7 @@ final class World {
     return found;
   }
 
-  private ObjectNode stored(ObjectRef ref, @org.jspecify.annotations.Nullable String version) {
+  private ObjectNode stored(ObjectRef ref, @Nullable String version) {
     ObjectNode object = objects.get(ref);
     if (object == null) {
       throw new AssertionError(ref + " is not there");

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.penstock.agent.kubernetes.objects.EndpointSlice.Readiness;
 import dev.penstock.agent.kubernetes.objects.ObjectReader.Read;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -82,7 +84,7 @@ class ObjectReaderTest {
   void aListOfAbsurdLengthIsRefused() {
     var object = json("{metadata: {name: g}, spec: {gatewayClassName: c, listeners: []}}");
     for (int i = 0; i < 5000; i++) {
-      ((com.fasterxml.jackson.databind.node.ArrayNode) object.at("/spec/listeners")).addObject();
+      ((ArrayNode) object.at("/spec/listeners")).addObject();
     }
 
     assertThat(ObjectReader.read(Kind.GATEWAY, object))
@@ -194,8 +196,7 @@ class ObjectReaderTest {
       })
   void aHeadlessServiceHasNoAddress(String spec, String expected) {
     assertThat(service(spec).clusterIps())
-        .isEqualTo(
-            expected == null ? java.util.List.of() : java.util.List.of(expected.split(" ", -1)));
+        .isEqualTo(expected == null ? List.of() : List.of(expected.split(" ", -1)));
   }
 
   @Test
