@@ -145,14 +145,18 @@ class KubernetesSystemTest {
   }
 
   private void awaitServed(String pod) {
+    awaitServed(pod, PATIENCE);
+  }
+
+  private void awaitServed(String pod, Duration atMost) {
     await(pod + " is served")
-        .atMost(SOON)
+        .atMost(atMost)
         .pollInterval(OFTEN)
         .until(() -> served(port).equals(pod));
   }
 
-  private void awaitNotServed() {
-    await("nobody is served").atMost(SOON).pollInterval(OFTEN).until(() -> served(port).isEmpty());
+  private void awaitNotServed(Duration atMost) {
+    await("nobody is served").atMost(atMost).pollInterval(OFTEN).until(() -> served(port).isEmpty());
   }
 
   @Test
@@ -183,11 +187,11 @@ class KubernetesSystemTest {
     route("blue");
     awaitServed("blue");
     lab.api().delete(routePath());
-    awaitNotServed();
+    awaitNotServed(PATIENCE);
     route("red");
-    awaitServedSoon("red");
+    awaitServed("red", SOON);
     lab.api().delete(routePath());
-    awaitNotServed();
+    awaitNotServed(SOON);
   }
 
   @Test
@@ -266,7 +270,7 @@ class KubernetesSystemTest {
     route("red");
     await("served").atMost(PATIENCE).until(() -> served(port).equals("red"));
     server.withdraw("v1");
-    awaitNotServed();
+    awaitNotServed(PATIENCE);
     server.serve("v1");
     await("served again").atMost(PATIENCE).until(() -> served(port).equals("red"));
   }
@@ -418,7 +422,7 @@ class KubernetesSystemTest {
                 .formatted(other, namespace));
     awaitServed("red");
     lab.api().delete(ROUTES + other + "/referencegrants/db");
-    awaitNotServed();
+    awaitNotServed(PATIENCE);
     await("the route's status")
         .atMost(PATIENCE)
         .until(() ->
