@@ -18,8 +18,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/// An API server as users see it with `kubectl`: objects are applied, read and deleted. What was
-/// applied is deleted at the end. Not thread-safe.
+/// An API server as users see it with `kubectl`: objects are applied, read and deleted. Not
+/// thread-safe.
 class KubernetesApi implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final YAMLMapper YAML = new YAMLMapper();
@@ -27,10 +27,19 @@ class KubernetesApi implements AutoCloseable {
   private static final int TRIES = 50;
 
   private final Path kubeconfig;
+  private final Afterwards afterwards;
   private final KubernetesClient client;
   private final List<String> applied = new ArrayList<>();
 
-  KubernetesApi(Path kubeconfig) {
+  /// What becomes of what was applied.
+  enum Afterwards {
+    DELETE_OBJECTS,
+    /// The server itself ends.
+    LEAVE_OBJECTS
+  }
+
+  KubernetesApi(Path kubeconfig, Afterwards afterwards) {
+    this.afterwards = afterwards;
     this.kubeconfig = kubeconfig;
     this.client =
         new KubernetesClientBuilder()
@@ -128,8 +137,8 @@ class KubernetesApi implements AutoCloseable {
 
   @Override
   public void close() {
-    for (String path : applied.reversed()) {
-      delete(path);
+    if (afterwards == Afterwards.DELETE_OBJECTS) {
+      applied.reversed().forEach(this::delete);
     }
     client.close();
   }

@@ -33,7 +33,12 @@ class KubernetesKeysTest {
   @BeforeEach
   void start() throws Exception {
     server = FakeKubernetesApi.start(directory);
-    lab = new KubernetesLab(directory, server.kubeconfig(), InetAddress.getLoopbackAddress());
+    lab =
+        new KubernetesLab(
+            directory,
+            server.kubeconfig(),
+            InetAddress.getLoopbackAddress(),
+            KubernetesApi.Afterwards.LEAVE_OBJECTS);
     lab.api()
         .apply(
             """

@@ -39,11 +39,13 @@ final class KubernetesLab implements AutoCloseable {
 
   /// @param kubeconfig how agents reach the API server
   /// @param pods the address of this machine that endpoint slices may name
-  KubernetesLab(Path directory, Path kubeconfig, InetAddress pods) throws IOException {
+  KubernetesLab(
+      Path directory, Path kubeconfig, InetAddress pods, KubernetesApi.Afterwards afterwards)
+      throws IOException {
     this.directory = directory;
     this.kubeconfig = kubeconfig;
     this.pods = pods;
-    this.api = new KubernetesApi(kubeconfig);
+    this.api = new KubernetesApi(kubeconfig, afterwards);
     this.gateway =
         Gateway.start(
             GatewaySettings.load(

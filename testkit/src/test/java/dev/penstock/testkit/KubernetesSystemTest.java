@@ -55,9 +55,16 @@ class KubernetesSystemTest {
   void start() throws Exception {
     if (REAL == null) {
       fake = FakeKubernetesApi.start(directory);
-      lab = new KubernetesLab(directory, fake.kubeconfig(), InetAddress.getLoopbackAddress());
+      lab =
+          new KubernetesLab(
+              directory,
+              fake.kubeconfig(),
+              InetAddress.getLoopbackAddress(),
+              KubernetesApi.Afterwards.LEAVE_OBJECTS);
     } else {
-      lab = new KubernetesLab(directory, Path.of(REAL), someAddress());
+      lab =
+          new KubernetesLab(
+              directory, Path.of(REAL), someAddress(), KubernetesApi.Afterwards.DELETE_OBJECTS);
     }
     lab.api().apply("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}".formatted(namespace));
   }
@@ -156,7 +163,10 @@ class KubernetesSystemTest {
   }
 
   private void awaitNotServed(Duration atMost) {
-    await("nobody is served").atMost(atMost).pollInterval(OFTEN).until(() -> served(port).isEmpty());
+    await("nobody is served")
+        .atMost(atMost)
+        .pollInterval(OFTEN)
+        .until(() -> served(port).isEmpty());
   }
 
   @Test
