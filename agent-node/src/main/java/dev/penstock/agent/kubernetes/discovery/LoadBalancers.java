@@ -64,6 +64,14 @@ final class LoadBalancers {
             new LoadBalancerIngress.Port(port.port(), port.protocol(), DOMAIN + UNSUPPORTED));
         continue;
       }
+      if (port.port() < 1 || port.port() > 0xffff) {
+        look.tell(
+            service,
+            Level.WARNING,
+            Grant.Cause.PORT.reason(),
+            "port: " + port.port() + " (expected: 1 to 65535)");
+        continue;
+      }
       DesiredTunnel tunnel = tunnel(service, port, protocol.get(), policy, idle);
       exposures.add(
           new Exposure(

@@ -106,7 +106,7 @@ record ResolvedBackends(Verdict verdict, List<Backend> backends, List<ObjectRef>
     int number = ref.port().getAsInt();
     List<ServicePort> ports =
         service.ports().stream().filter(port -> port.port() == number).toList();
-    if (ports.isEmpty()) {
+    if (ports.isEmpty() || number < 1 || number > 0xffff) {
       return invalid(ref, "BackendNotFound", service.ref() + " has no port " + number);
     }
     return ports.stream()

@@ -7,8 +7,10 @@ import dev.penstock.agent.kubernetes.objects.ObjectRef;
 import dev.penstock.protocol.control.Protocol;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HexFormat;
+import java.util.regex.Pattern;
 
 /// A tunnel's identity: the same for every agent of a cluster, after every restart, and whatever
 /// else changes.
@@ -24,19 +26,27 @@ public record TunnelKey(String cluster, Protocol protocol, ObjectRef owner, Stri
           .thenComparing(TunnelKey::cluster);
 
   private static final int MAX_ID = 253;
+  private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9._-]+");
 
-  /// The tunnel id at the gateway, such as `tcp-lab:gateway:databases:postgres:pg`: no part can
-  /// have a colon. One that would be too long is a digest instead.
+  /// The tunnel id at the gateway, such as `tcp-lab:gateway:databases:postgres:pg`. What would be
+  /// too long, or has a part that no name of Kubernetes has, is a digest instead.
   public String id() {
-    String readable =
-        String.join(
-            ":",
-            protocol.label() + "-" + cluster,
-            owner.kind() == Kind.SERVICE ? "service" : "gateway",
-            owner.namespace(),
-            owner.name(),
-            section);
-    return readable.length() <= MAX_ID ? readable : protocol.label() + "-" + digest(readable, 32);
+    String[] parts = {
+      protocol.label() + "-" + cluster,
+      owner.kind() == Kind.SERVICE ? "service" : "gateway",
+      owner.namespace(),
+      owner.name(),
+      section
+    };
+    String readable = String.join(":", parts);
+    return readable.length() <= MAX_ID && Arrays.stream(parts).allMatch(TunnelKey::isPlain)
+        ? readable
+        : protocol.label() + "-" + digest(String.join("\0", parts), 32);
+  }
+
+  /// Without a colon, so that no two keys have one id.
+  private static boolean isPlain(String part) {
+    return PLAIN.matcher(part).matches();
   }
 
   @Override

@@ -9,6 +9,7 @@ import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.PortPolicy;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Services of type LoadBalancer with our class.
 class LoadBalancerTest {
@@ -173,6 +174,16 @@ class LoadBalancerTest {
     var world = World.of(SERVICE + "  - {name: again, port: 6379, protocol: TCP}\n");
 
     assertThat(world.look().tunnels()).hasSize(1);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, -1, 65_536, 70_000})
+  void aPortThatIsNoneIsToldAndTheOthersAreServed(int port) {
+    Discovered found =
+        World.of(SERVICE + "  - {name: odd, port: " + port + ", protocol: TCP}\n").look();
+
+    assertThat(found.tunnels()).extracting(DesiredTunnel::id).containsExactly(TUNNEL);
+    assertThat(found.notices()).extracting(Notice::reason).containsExactly("PortUnavailable");
   }
 
   private static JsonNode ingress(World world) {

@@ -3,8 +3,8 @@ package dev.penstock.agent.kubernetes.discovery;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.penstock.agent.kubernetes.objects.Kind;
-import dev.penstock.agent.kubernetes.objects.ObjectRef;
 import dev.penstock.agent.kubernetes.objects.ObjectReader.Read;
+import dev.penstock.agent.kubernetes.objects.ObjectRef;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

@@ -322,6 +322,7 @@ class RouteTest {
         "name: nope, port: 5432, namespace: other         | False/RefNotPermitted",
         "name: far, port: 5432, namespace: other, kind: X | False/InvalidKind",
         "name: postgres, port: -5                         | False/BackendNotFound",
+        "name: odd, port: 70000                           | False/BackendNotFound",
       })
   void aBackendIsResolvedOrItsReasonTold(String backend, String resolved) {
     var world =
@@ -339,6 +340,10 @@ class RouteTest {
             kind: Service
             metadata: {name: dns}
             spec: {ports: [{name: u, port: 53, protocol: UDP}, {name: t, port: 53, protocol: TCP}]}
+            ---
+            kind: Service
+            metadata: {name: odd}
+            spec: {ports: [{port: 70000}]}
             ---
             kind: Service
             metadata: {name: headless}

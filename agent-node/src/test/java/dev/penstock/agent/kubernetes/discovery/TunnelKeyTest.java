@@ -23,8 +23,9 @@ class TunnelKeyTest {
     for (String cluster : new String[] {"a", "a-b", "a.b", "b"}) {
       for (Kind kind : new Kind[] {Kind.GATEWAY, Kind.SERVICE}) {
         for (String namespace : new String[] {"a", "b", "a-b"}) {
-          for (String name : new String[] {"a", "b", "a.b", "a-b", "x".repeat(253)}) {
-            for (String section : new String[] {"a", "b", "a-b", "y".repeat(253)}) {
+          for (String name : new String[] {"a", "b", "a:b", "a.b", "a-b", "x".repeat(253)}) {
+            for (String section :
+                new String[] {"a", "b", "a-b", "", "a:b", "a b", "y".repeat(253)}) {
               for (Protocol protocol : Protocol.values()) {
                 keys++;
                 ids.add(
