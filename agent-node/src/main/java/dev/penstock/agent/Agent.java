@@ -4,8 +4,11 @@ import static java.util.stream.Collectors.joining;
 
 import dev.penstock.agent.connect.ApiAddresses;
 import dev.penstock.agent.connect.Outbound;
+import dev.penstock.agent.kubernetes.KubernetesSide;
 import dev.penstock.agent.observe.AgentMeters;
+import dev.penstock.agent.serve.Grants;
 import dev.penstock.agent.settings.AgentSettings;
+import dev.penstock.agent.settings.KubernetesSettings;
 import dev.penstock.management.JvmMeters;
 import dev.penstock.management.ManagementServer;
 import dev.penstock.node.NodeSystem;
@@ -19,13 +22,16 @@ import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.URI;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.DispatcherSelector;
@@ -47,6 +53,7 @@ public final class Agent implements RunningNode.Drainable {
   private final NodeSystem node;
   private final ManagementServer management;
   private final ActorRef<Supervisor.Command> supervisor;
+  private final @Nullable KubernetesSide kubernetes;
   private final Duration drainGrace;
   private final CompletableFuture<Void> drained = new CompletableFuture<>();
 
@@ -54,7 +61,9 @@ public final class Agent implements RunningNode.Drainable {
       NodeSystem node,
       ManagementServer management,
       ActorRef<Supervisor.Command> supervisor,
+      @Nullable KubernetesSide kubernetes,
       Duration drainGrace) {
+    this.kubernetes = kubernetes;
     this.drainGrace = drainGrace;
     this.node = node;
     this.management = management;
@@ -89,15 +98,45 @@ public final class Agent implements RunningNode.Drainable {
     var meters = new AgentMeters(registry, budget);
     JvmMeters.register(registry);
     var notReady = new AtomicReference<>(List.of("not registered at the gateway"));
+    boolean inKubernetes = settings.kubernetes().isOn(System.getenv());
+    var kubernetesNotReady = new AtomicReference<>(List.<String>of());
+    var grants = new GrantsRelay();
     ActorRef<Supervisor.Command> supervisor =
-        supervise(settings, node, tls, budget, meters, announcements, notReady::set);
+        supervise(
+            settings,
+            node,
+            tls,
+            budget,
+            meters,
+            announcements,
+            notReady::set,
+            new Supervisor.Part(
+                inKubernetes
+                    ? settings.kubernetes().roles()
+                    : EnumSet.allOf(KubernetesSettings.Role.class),
+                grants));
+    KubernetesSide kubernetes =
+        inKubernetes
+            ? inKubernetes(settings, node, meters, supervisor, kubernetesNotReady::set)
+            : null;
+    if (kubernetes != null) {
+      grants.goTo(kubernetes::granted);
+    }
     ManagementServer management;
     try {
       management =
           await(
               ManagementServer.start(
-                  node.actors(), settings.management().resolve(), registry, notReady::get));
+                  node.actors(),
+                  settings.management().resolve(),
+                  registry,
+                  () ->
+                      Stream.concat(notReady.get().stream(), kubernetesNotReady.get().stream())
+                          .toList()));
     } catch (CompletionException e) {
+      if (kubernetes != null) {
+        kubernetes.close();
+      }
       throw settings
           .origins()
           .refuse(
@@ -112,8 +151,52 @@ public final class Agent implements RunningNode.Drainable {
         .addKeyValue("services", settings.exposed().size())
         .addKeyValue("management", management.address())
         .addKeyValue("transport", node.loops().transport())
+        .addKeyValue("kubernetes", inKubernetes)
         .log("the agent is up");
-    return new Agent(node, management, supervisor, settings.drainGrace());
+    return new Agent(node, management, supervisor, kubernetes, settings.drainGrace());
+  }
+
+  private static KubernetesSide inKubernetes(
+      AgentSettings settings,
+      NodeSystem node,
+      AgentMeters meters,
+      ActorRef<Supervisor.Command> supervisor,
+      Consumer<List<String>> notReady) {
+    try {
+      return KubernetesSide.start(
+          settings,
+          version(),
+          node.actors(),
+          meters.kubernetes(),
+          found -> supervisor.tell(new Supervisor.Discover(found)),
+          notReady);
+    } catch (RuntimeException e) {
+      throw settings
+          .origins()
+          .refuse(
+              "kubernetes.kubeconfig",
+              settings.kubernetes().kubeconfig().map(Path::toString).orElse("nothing"),
+              "a readable kubeconfig, or a pod with a service account: " + e.getMessage());
+    }
+  }
+
+  /// Hands the newest grants on, from the time on when there is somebody to take them.
+  private static final class GrantsRelay implements Consumer<Grants> {
+    private Grants newest = Grants.none();
+    private @Nullable Consumer<Grants> taker;
+
+    @Override
+    public synchronized void accept(Grants grants) {
+      newest = grants;
+      if (taker != null) {
+        taker.accept(grants);
+      }
+    }
+
+    synchronized void goTo(Consumer<Grants> whoever) {
+      taker = whoever;
+      whoever.accept(newest);
+    }
   }
 
   private static ActorRef<Supervisor.Command> supervise(
@@ -123,7 +206,8 @@ public final class Agent implements RunningNode.Drainable {
       ByteBudget budget,
       AgentMeters meters,
       Announcements announcements,
-      Consumer<List<String>> notReady) {
+      Consumer<List<String>> notReady,
+      Supervisor.Part part) {
     var outbound =
         new Outbound(
             settings,
@@ -139,7 +223,7 @@ public final class Agent implements RunningNode.Drainable {
             node.actors(),
             replyTo ->
                 new SpawnProtocol.Spawn<>(
-                    Supervisor.create(outbound, meters, announcements, notReady),
+                    Supervisor.create(outbound, meters, announcements, notReady, part),
                     "supervisor",
                     DispatcherSelector.defaultDispatcher(),
                     replyTo),
@@ -157,7 +241,15 @@ public final class Agent implements RunningNode.Drainable {
       ByteBudget budget,
       AgentMeters meters,
       Announcements announcements) {
-    supervise(settings, node, tls(settings), budget, meters, announcements, _ -> {});
+    supervise(
+        settings,
+        node,
+        tls(settings),
+        budget,
+        meters,
+        announcements,
+        _ -> {},
+        Supervisor.Part.alone());
   }
 
   private static @Nullable Tls tls(AgentSettings settings) {
@@ -217,6 +309,9 @@ public final class Agent implements RunningNode.Drainable {
   /// time.
   @Override
   public CompletionStage<Void> drain() {
+    if (kubernetes != null) {
+      kubernetes.resign();
+    }
     AskPattern.<Supervisor.Command, Supervisor.Ended>ask(
             supervisor,
             Supervisor.Drain::new,
@@ -244,6 +339,9 @@ public final class Agent implements RunningNode.Drainable {
   /// Ends in order: links closed with the closing handshake, then everything else.
   @Override
   public void close() {
+    if (kubernetes != null) {
+      kubernetes.close();
+    }
     AskPattern.<Supervisor.Command, Supervisor.Ended>ask(
             supervisor, Supervisor.End::new, GOODBYE, node.actors().scheduler())
         .handle((_, _) -> null)

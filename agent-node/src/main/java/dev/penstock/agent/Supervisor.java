@@ -5,32 +5,30 @@ import dev.penstock.agent.connect.Backoff;
 import dev.penstock.agent.connect.Outbound;
 import dev.penstock.agent.connect.Registrar;
 import dev.penstock.agent.connect.Spread;
-import dev.penstock.agent.connect.TunnelClient;
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.observe.HeartbeatMeters;
-import dev.penstock.agent.serve.Target;
+import dev.penstock.agent.serve.Found;
+import dev.penstock.agent.serve.Grants;
 import dev.penstock.agent.serve.TargetFlow;
 import dev.penstock.agent.serve.TargetStream;
-import dev.penstock.agent.serve.Targets;
-import dev.penstock.agent.settings.ServiceSettings;
-import dev.penstock.config.HostPort;
+import dev.penstock.agent.settings.KubernetesSettings;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.Carrier;
-import dev.penstock.protocol.control.Protocol;
-import dev.penstock.protocol.control.TunnelRegistered;
 import dev.penstock.protocol.net.Loop;
-import dev.penstock.protocol.net.Tcp;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
@@ -59,33 +57,35 @@ final class Supervisor {
   /// All links are closed; what the gateway is to read is on its way.
   record Ended() {}
 
+  /// This agent's part among those of its cluster.
+  ///
+  /// @param granted gets what the gateway says about what was found, whenever that changes
+  record Part(Set<KubernetesSettings.Role> roles, Consumer<Grants> granted) {
+    /// That of an agent outside of Kubernetes.
+    static Part alone() {
+      return new Part(EnumSet.allOf(KubernetesSettings.Role.class), _ -> {});
+    }
+
+    boolean carries() {
+      return roles.contains(KubernetesSettings.Role.DATA);
+    }
+  }
+
   private record Registered(Registrar.Result result) implements Command {}
 
   private record Reported(AgentLink.Report report) implements Command {}
 
-  private record TunnelAnswered(ServiceSettings service, long round, TunnelRegistered answer)
-      implements Command {}
+  /// What was found to expose beside the settings' services.
+  record Discover(Found found) implements Command {}
 
-  private record TunnelRefused(ServiceSettings service, long round, Throwable why)
-      implements Command {}
-
-  private record SyncAnswered(long round, TunnelClient.Sync answer) implements Command {}
-
-  private record SyncFailed(long round, Throwable why) implements Command {}
-
-  private record SyncTunnels(long round) implements Command {}
+  private record Happened(Exposures.Event event) implements Command {}
 
   private record LinkGone(long link) implements Command {}
 
   private record Due() implements Command {}
 
-  private record RegisterTunnel(ServiceSettings service, long round) implements Command {}
-
   private static final Logger log = LoggerFactory.getLogger(Supervisor.class);
   private static final Backoff BACKOFF = Backoff.standard();
-
-  /// Shows the gateway that its tunnels are wanted, well within `gateway.public.sync_grace`.
-  private static final Duration SYNC_INTERVAL = Duration.ofMinutes(5);
 
   private final ActorContext<Command> context;
   private final TimerScheduler<Command> timers;
@@ -93,21 +93,13 @@ final class Supervisor {
   private final AgentMeters meters;
   private final Agent.Announcements announcements;
   private final Consumer<List<String>> notReady;
-  private final TunnelClient client;
+  private final Part part;
+  private final Exposures exposures;
   private final Map<Long, ActorRef<AgentLink.Command>> links = new HashMap<>();
-  private final Map<ServiceSettings, TunnelRegistered> confirmed = new HashMap<>();
-
-  /// Why services are not confirmed, where the gateway said so.
-  private final Map<ServiceSettings, String> refusals = new HashMap<>();
-
-  private final Map<ServiceSettings, String> announced = new HashMap<>();
   private String clusterId = "";
   private @Nullable Linking linking;
   private final List<ActorRef<Ended>> ending = new ArrayList<>();
   private final Set<Long> linksUp = new HashSet<>();
-
-  /// Counts outages: answers to registrations of an earlier round come too late to count.
-  private long round;
 
   /// What is known once the agent is registered.
   private record Linking(
@@ -116,22 +108,48 @@ final class Supervisor {
       TargetFlow.Shared flows,
       ActorRef<AgentLink.Report> reports) {}
 
-  private long roundStartedAt = System.nanoTime();
-
   private Supervisor(
       ActorContext<Command> context,
       TimerScheduler<Command> timers,
       Outbound outbound,
       AgentMeters meters,
       Agent.Announcements announcements,
-      Consumer<List<String>> notReady) {
+      Consumer<List<String>> notReady,
+      Part part) {
+    this.part = part;
     this.context = context;
     this.timers = timers;
     this.outbound = outbound;
     this.meters = meters;
     this.announcements = announcements;
     this.notReady = notReady;
-    this.client = new TunnelClient(outbound);
+    this.exposures = new Exposures(outbound, meters, new ForExposures());
+  }
+
+  /// The parts of this actor that its tunnels need.
+  private final class ForExposures implements Exposures.Owner {
+    @Override
+    public <T> void whenDone(
+        CompletionStage<T> call, BiFunction<T, Throwable, Exposures.Event> event) {
+      context.pipeToSelf(call, (done, failed) -> new Happened(event.apply(done, failed)));
+    }
+
+    @Override
+    public void later(Object name, Exposures.Event event, Duration delay) {
+      if (ending.isEmpty()) {
+        timers.startSingleTimer(name, new Happened(event), delay);
+      }
+    }
+
+    @Override
+    public void reachable(String line) {
+      announcements.reachable().accept(line);
+    }
+
+    @Override
+    public void granted(Grants grants) {
+      part.granted().accept(grants);
+    }
   }
 
   /// An agent that registers at once.
@@ -141,12 +159,14 @@ final class Supervisor {
       Outbound outbound,
       AgentMeters meters,
       Agent.Announcements announcements,
-      Consumer<List<String>> notReady) {
+      Consumer<List<String>> notReady,
+      Part part) {
     return Behaviors.setup(context ->
         Behaviors.withTimers(timers -> {
-          var self = new Supervisor(context, timers, outbound, meters, announcements, notReady);
+          var self =
+              new Supervisor(context, timers, outbound, meters, announcements, notReady, part);
           self.register();
-          self.announce();
+          self.tellReadiness();
           return Behaviors.receiveMessage(self::on);
         }));
   }
@@ -169,7 +189,11 @@ final class Supervisor {
         clusterId = id;
         log.atInfo().addKeyValue("cluster", id).log("registered at the gateway");
         linking = linking(gatewayUrls);
-        registerTunnels();
+        exposures.registeredAs(id);
+        if (!part.carries()) {
+          // Others have the links.
+          exposures.linkUp();
+        }
       }
       case Registered(Registrar.Result.Refused(var why)) -> announcements.refused().accept(why);
       case Reported(var report) -> {
@@ -180,36 +204,12 @@ final class Supervisor {
       case Due() -> {
         // What follows is done below.
       }
-      case RegisterTunnel(var service, long of) -> {
-        if (of == round) {
-          registerTunnel(service);
+      case Discover(var found) -> {
+        if (ending.isEmpty()) {
+          exposures.discovered(found);
         }
       }
-      case TunnelAnswered(var service, long of, var answer) -> {
-        if (of == round) {
-          confirmed(service, answer);
-        }
-      }
-      case TunnelRefused(var service, long of, var why) -> {
-        if (of == round) {
-          tunnelRefused(service, why);
-        }
-      }
-      case SyncTunnels(long of) -> {
-        if (of == round) {
-          syncTunnels();
-        }
-      }
-      case SyncAnswered(long of, var answer) -> {
-        if (of == round) {
-          synced(answer);
-        }
-      }
-      case SyncFailed(long of, var why) -> {
-        if (of == round) {
-          syncFailed(why);
-        }
-      }
+      case Happened(var event) -> exposures.on(event);
       case End(var replyTo) -> {
         end(replyTo);
         links.values().forEach(link -> link.tell(new AgentLink.GoAway()));
@@ -235,7 +235,7 @@ final class Supervisor {
     if (ending.isEmpty()) {
       follow();
     }
-    announce();
+    tellReadiness();
     return Behaviors.same();
   }
 
@@ -256,9 +256,7 @@ final class Supervisor {
         linksUp.add(link);
         if (linksUp.size() == 1) {
           meters.heartbeats().state(HeartbeatMeters.State.CONNECTED);
-          if (round > 0) {
-            registerTunnels();
-          }
+          exposures.linkUp();
         }
       }
       case AgentLink.Report.Nodes(var nodes) -> spread.nodes(nodes);
@@ -275,9 +273,7 @@ final class Supervisor {
   private void noLongerUp(long link) {
     if (linksUp.remove(link) && linksUp.isEmpty() && ending.isEmpty()) {
       meters.heartbeats().state(HeartbeatMeters.State.RECONNECTING);
-      confirmed.clear();
-      refusals.clear();
-      round++;
+      exposures.linksLost();
     }
   }
 
@@ -293,15 +289,15 @@ final class Supervisor {
                         || ("wss".equals(url.getScheme()) && outbound.tls() != null)),
             BACKOFF,
             System.nanoTime()),
-        new TargetStream.Shared(outbound.loops(), targets(Protocol.TCP), meters),
-        new TargetFlow.Shared(outbound.loops(), targets(Protocol.UDP), outbound.budget(), meters),
+        new TargetStream.Shared(outbound.loops(), exposures.targets(), meters),
+        new TargetFlow.Shared(outbound.loops(), exposures.targets(), outbound.budget(), meters),
         context.messageAdapter(AgentLink.Report.class, Reported::new));
   }
 
   /// Does what follows from what has happened.
   private void follow() {
     Linking all = linking;
-    if (all == null) {
+    if (all == null || !part.carries()) {
       return;
     }
     long now = System.nanoTime();
@@ -354,16 +350,6 @@ final class Supervisor {
     log.atError().addKeyValue("link", link).log("a link ended by a fault and is opened again");
   }
 
-  private Targets targets(Protocol protocol) {
-    var targets = new HashMap<String, Target>();
-    for (ServiceSettings service : outbound.settings().exposed()) {
-      if (service.protocol() == protocol) {
-        targets.put(TunnelClient.tunnelId(clusterId, service), Target.of(service));
-      }
-    }
-    return new Targets(targets);
-  }
-
   private void endedWhenNoLinkRuns() {
     if (links.isEmpty()) {
       ending.forEach(waiting -> waiting.tell(new Ended()));
@@ -396,126 +382,15 @@ final class Supervisor {
             + query);
   }
 
-  private void registerTunnels() {
-    roundStartedAt = System.nanoTime();
-    meters.discovery().synced(outbound.settings().exposed().size());
-    if (TunnelClient.isForSync(outbound.settings().exposed().size())) {
-      syncTunnels();
-    } else {
-      outbound.settings().exposed().forEach(this::registerTunnel);
-    }
-  }
-
-  private void syncTunnels() {
-    long now = round;
-    context.pipeToSelf(
-        client.sync(outbound.loops().get(0), clusterId, outbound.settings().exposed()),
-        (answer, failed) ->
-            failed == null ? new SyncAnswered(now, answer) : new SyncFailed(now, failed));
-  }
-
-  private void synced(TunnelClient.Sync answer) {
-    switch (answer) {
-      case TunnelClient.Sync.NotServed() ->
-          outbound.settings().exposed().forEach(this::registerTunnel);
-      case TunnelClient.Sync.Done(var tunnels) -> {
-        for (ServiceSettings service : outbound.settings().exposed()) {
-          String id = TunnelClient.tunnelId(clusterId, service);
-          TunnelRegistered taken = tunnels.taken().get(id);
-          if (taken == null) {
-            tunnelRefused(
-                service,
-                new TunnelClient.Refused(
-                    tunnels.rejected().getOrDefault(id, "the answer does not name it")));
-          } else {
-            confirmed(service, taken);
-          }
-        }
-        timers.startSingleTimer(new SyncTunnels(round), SYNC_INTERVAL);
-      }
-    }
-  }
-
-  /// Tunnels that were confirmed before stay so: the gateway does not forget them that soon.
-  private void syncFailed(Throwable why) {
-    meters.discovery().registrationFailed();
-    log.atWarn()
-        .addKeyValue("tunnels", outbound.settings().exposed().size())
-        .addKeyValue("cause", Tcp.causeOf(why).getMessage())
-        .log("the gateway did not take the tunnels");
-    timers.startSingleTimer(new SyncTunnels(round), retryDelay());
-  }
-
-  private void confirmed(ServiceSettings service, TunnelRegistered answer) {
-    confirmed.put(service, answer);
-    refusals.remove(service);
-  }
-
-  private Duration retryDelay() {
-    var outage = Duration.ofNanos(System.nanoTime() - roundStartedAt);
-    return BACKOFF.delay(outage, Duration.ZERO, ThreadLocalRandom.current());
-  }
-
-  private void registerTunnel(ServiceSettings service) {
-    long now = round;
-    context.pipeToSelf(
-        client.register(outbound.loops().get(0), clusterId, service),
-        (answer, failed) ->
-            failed == null
-                ? new TunnelAnswered(service, now, answer)
-                : new TunnelRefused(service, now, failed));
-  }
-
-  private void tunnelRefused(ServiceSettings service, Throwable why) {
-    meters.discovery().registrationFailed();
-    Throwable cause = Tcp.causeOf(why);
-    confirmed.remove(service);
-    refusals.put(service, String.valueOf(cause.getMessage()));
-    log.atWarn()
-        .addKeyValue("service", service.name())
-        .addKeyValue("cause", cause.getMessage())
-        .log("the gateway did not take a tunnel");
-    timers.startSingleTimer(service, new RegisterTunnel(service, round), retryDelay());
-  }
-
-  /// Where clients go: past the gateway when the tunnel has no port there.
-  private static String endpoint(ServiceSettings service, TunnelRegistered tunnel) {
-    return tunnel.tunnelPort() == TunnelRegistered.NO_PORT
-        ? service.publicEndpoint().map(HostPort::toString).orElse("")
-        : tunnel.tunnelEndpoint();
-  }
-
-  /// Tells users what they can reach, and operators what is still missing.
-  private void announce() {
+  /// Tells operators what is still missing.
+  private void tellReadiness() {
     var reasons = new ArrayList<String>();
     if (clusterId.isEmpty()) {
       reasons.add("not registered at the gateway");
-    } else if (linksUp.isEmpty()) {
+    } else if (linksUp.isEmpty() && part.carries()) {
       reasons.add("no link to the gateway");
     }
-    for (ServiceSettings service : outbound.settings().exposed()) {
-      TunnelRegistered tunnel = confirmed.get(service);
-      if (tunnel == null) {
-        String why = refusals.get(service);
-        reasons.add(
-            "tunnel "
-                + service.name()
-                + " is not confirmed by the gateway"
-                + (why == null ? "" : ": " + why));
-      } else if (!linksUp.isEmpty() && !endpoint(service, tunnel).equals(announced.get(service))) {
-        announced.put(service, endpoint(service, tunnel));
-        announcements
-            .reachable()
-            .accept(
-                service.name()
-                    + "  "
-                    + service.protocol().label()
-                    + "  "
-                    + endpoint(service, tunnel)
-                    + " -> "
-                    + service.target());
-      }
-    }
+    reasons.addAll(exposures.missing());
     notReady.accept(List.copyOf(reasons));
   }
 }

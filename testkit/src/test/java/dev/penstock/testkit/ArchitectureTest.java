@@ -209,6 +209,21 @@ class ArchitectureTest {
           .because("what only members need is loaded by members only");
 
   @ArchTest
+  static final ArchRule ONLY_THE_SHELL_SEES_THE_KUBERNETES_CLIENT =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.penstock..")
+          .and()
+          .resideOutsideOfPackages(
+              "dev.penstock.agent.kubernetes.watch..",
+              "dev.penstock.agent.kubernetes.publish..",
+              TESTKIT)
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.fabric8..")
+          .because("an agent outside of a cluster loads none of it");
+
+  @ArchTest
   static final ArchRule YAMUX_AND_CONTROL_ARE_THE_BOTTOM =
       noClasses()
           .that()

@@ -140,6 +140,14 @@ class KeyEffectsTest {
       tunnels.services[].proxy_protocol             AgentTest#aServiceThatWantsToKnowIsToldWhoCallsBeforeTheClientSpeaks
       tunnels.services[].access.{allow,deny,max_connections_per_source,new_connections_per_second}  AgentTest#theGatewayIsToldWhoMayConnect
       tunnels.services[].access.max_connections     TunnelRulesSystemTest#aFullTunnelResetsTheNextClientWhoeverItIsUntilAnotherLeaves
+      kubernetes.{enabled,kubeconfig,allowed_backends,api_poll}  KubernetesSystemTest#anAppliedRouteIsServedSoonAndARemovedOneNoLonger
+      kubernetes.watch_namespaces                   KubernetesKeysTest#onlyTheNamespacesNamedAreLookedAt
+      kubernetes.roles                              KubernetesKeysTest#anAgentDoesWhatItsRolesSay
+      kubernetes.{backend_mode,trust_owner,reference_grants}  TranslationTest#discoveryIsToldWhatTheSettingsSay
+      kubernetes.gateway_class                      KubernetesKeysTest#gatewaysOfOurOwnClassMayBeLeftAlone
+      kubernetes.{node,zone}                        TranslationTest#discoveryIsToldWhatTheSettingsSay
+      kubernetes.lease.{namespace,name,duration}    KubernetesKeysTest#theLeaseIsWhereAndWhatItIsToldToBe
+      kubernetes.resync                             FinderTest#everythingIsLookedAtAgainAfterTheResync
       management.listen                             StartupSystemTest#bothAreReadyWithinSeconds
       """;
 

@@ -1,11 +1,9 @@
 package dev.penstock.agent.connect;
 
-import dev.penstock.agent.settings.ServiceSettings;
-import dev.penstock.config.HostPort;
+import dev.penstock.agent.serve.Exposure;
 import dev.penstock.protocol.control.MalformedMessage;
 import dev.penstock.protocol.control.Problem;
 import dev.penstock.protocol.control.TunnelRegistered;
-import dev.penstock.protocol.control.TunnelRegistration;
 import dev.penstock.protocol.control.TunnelSync;
 import dev.penstock.protocol.control.TunnelsSynced;
 import dev.penstock.protocol.net.HttpCall;
@@ -37,17 +35,6 @@ public final class TunnelClient {
     }
   }
 
-  /// The tunnel id of one of our services: the same for every agent of a cluster.
-  public static String tunnelId(String clusterId, ServiceSettings service) {
-    return service.protocol().label()
-        + "-"
-        + clusterId
-        + "-"
-        + service.name()
-        + "-"
-        + service.port();
-  }
-
   /// What became of a [#sync].
   public sealed interface Sync {
     /// The gateway has looked at every tunnel.
@@ -65,9 +52,8 @@ public final class TunnelClient {
 
   /// Registers all of these at once, and lets the gateway forget those that no agent of the cluster
   /// has named for a while. Fails with [Refused], or with what the connection failed with.
-  public CompletionStage<Sync> sync(
-      Loop loop, String clusterId, Collection<ServiceSettings> services) {
-    var tunnels = services.stream().map(service -> registration(clusterId, service)).toList();
+  public CompletionStage<Sync> sync(Loop loop, String clusterId, Collection<Exposure> exposed) {
+    var tunnels = exposed.stream().map(one -> one.registration(clusterId)).toList();
     return post(loop, clusterId, "/sync", TunnelSync.encode(clusterId, tunnels))
         .thenApply(TunnelClient::synced);
   }
@@ -86,27 +72,42 @@ public final class TunnelClient {
     }
   }
 
-  /// Registers `service`. Fails with [Refused], or with what the connection failed with.
+  /// Registers one tunnel. Fails with [Refused], or with what the connection failed with.
   public CompletionStage<TunnelRegistered> register(
-      Loop loop, String clusterId, ServiceSettings service) {
-    return post(loop, clusterId, "", registration(clusterId, service).encode())
+      Loop loop, String clusterId, Exposure exposure) {
+    return post(loop, clusterId, "", exposure.registration(clusterId).encode())
         .thenApply(TunnelClient::answer);
   }
 
-  private static TunnelRegistration registration(String clusterId, ServiceSettings service) {
-    var registration =
-        TunnelRegistration.of(
-                service.protocol(),
-                tunnelId(clusterId, service),
-                service.name(),
-                service.target().port())
-            .cluster(clusterId)
-            .gateway("", service.name(), service.port())
-            .annotations(service.access().annotations())
-            .routingMode(service.routingMode())
-            .publicEndpoint(service.publicEndpoint().map(HostPort::toString).orElse(""));
-    service.publicPort().ifPresent(registration::tunnelPort);
-    return registration.build();
+  /// Deregisters a tunnel, also one that the gateway does not know. Fails with [Refused], or with
+  /// what the connection failed with.
+  public CompletionStage<Void> deregister(Loop loop, String clusterId, String tunnelId) {
+    URI api = outbound.api().current();
+    return HttpCall.delete(
+            outbound.loops(),
+            loop,
+            URI.create(
+                url(api, clusterId) + "/" + URLEncoder.encode(tunnelId, StandardCharsets.UTF_8)),
+            outbound.headers(),
+            outbound.tls(),
+            TIMEOUT)
+        .whenComplete((_, failed) -> {
+          if (failed != null) {
+            outbound.api().failed(api);
+          }
+        })
+        .thenAccept(TunnelClient::deregistered);
+  }
+
+  private static void deregistered(HttpCall.Answer answer) {
+    if (answer.status() == 204 || answer.status() == 200 || answer.status() == 404) {
+      return;
+    }
+    try {
+      throw new Refused(answer.status() + ": " + Problem.decode(answer.body()).detail());
+    } catch (MalformedMessage e) {
+      throw nonsense(answer, e);
+    }
   }
 
   private CompletionStage<HttpCall.Answer> post(

@@ -50,6 +50,7 @@ public final class AgentMeters {
   private final Gauge connections;
   private final Counter connectionsTotal;
   private final Counter errors;
+  private final Counter endpointsFailed;
   private final Counter ended;
   private final Histogram duration;
   private final Gauge links;
@@ -61,6 +62,7 @@ public final class AgentMeters {
   private final LinkMeters linkMeters;
   private final YamuxMeters yamux;
   private final DiscoveryMeters discovery;
+  private final KubernetesMeters kubernetes;
   private final HeartbeatMeters heartbeats;
 
   public AgentMeters(PrometheusRegistry registry, ByteBudget budget) {
@@ -79,6 +81,11 @@ public final class AgentMeters {
             .name("pipeops_agent_tcp_tunnel_errors_total")
             .help("Services that could not be reached, by reason.")
             .labelNames("error_type")
+            .register(registry);
+    endpointsFailed =
+        Counter.builder()
+            .name("penstock_agent_endpoints_failed_total")
+            .help("Endpoints of a service that took no connection, after which another was tried.")
             .register(registry);
     duration =
         Histogram.builder()
@@ -185,6 +192,7 @@ public final class AgentMeters {
     linkMeters = new LinkMeters(registry, "penstock_agent", budget);
     yamux = new YamuxMeters(registry, traffic);
     discovery = new DiscoveryMeters(registry);
+    kubernetes = new KubernetesMeters(registry);
     heartbeats = new HeartbeatMeters(registry);
   }
 
@@ -199,6 +207,10 @@ public final class AgentMeters {
 
   public DiscoveryMeters discovery() {
     return discovery;
+  }
+
+  public KubernetesMeters kubernetes() {
+    return kubernetes;
   }
 
   public HeartbeatMeters heartbeats() {
@@ -248,6 +260,11 @@ public final class AgentMeters {
 
   public void dialFailed(DialStatus.Code code) {
     errors.labelValues(code.label()).inc();
+  }
+
+  /// An endpoint of a service took no connection, and another is tried.
+  public void endpointFailed() {
+    endpointsFailed.inc();
   }
 
   /// A service accepted a connection.

@@ -29,9 +29,14 @@ public final class DiscoveryMeters {
             .register(registry);
   }
 
+  /// So many services are exposed now.
+  public void found(long count) {
+    services.set((double) count);
+  }
+
   /// All services are told to the gateway.
-  public void synced(int count) {
-    services.set(count);
+  public void synced(long count) {
+    services.set((double) count);
     syncs.inc();
   }
 

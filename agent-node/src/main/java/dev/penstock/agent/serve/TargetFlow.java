@@ -1,10 +1,11 @@
 package dev.penstock.agent.serve;
 
 import dev.penstock.agent.observe.AgentMeters;
-import dev.penstock.agent.settings.ServiceSettings;
+import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DatagramFrames;
 import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.StreamHeader;
 import dev.penstock.protocol.link.DatagramDrop;
 import dev.penstock.protocol.link.DatagramQueue;
@@ -48,6 +49,8 @@ public final class TargetFlow {
 
   private record LookForIdleness() implements Command {}
 
+  private record TunnelGone() implements Command {}
+
   /// What the UDP sessions of one agent share.
   ///
   /// @param budget bytes that the queues of all sessions together may hold
@@ -88,7 +91,7 @@ public final class TargetFlow {
   }
 
   private Behavior<Command> dial() {
-    Optional<Target> found = shared.targets().of(header.tunnelId());
+    Optional<Target> found = shared.targets().of(Protocol.UDP, header.tunnelId());
     if (found.isEmpty()) {
       return refused(
           new DialStatus(
@@ -96,7 +99,7 @@ public final class TargetFlow {
               "this agent has no tunnel " + header.tunnelId() + " for udp"));
     }
     Target target = found.get();
-    ServiceSettings service = target.service();
+    Exposure service = target.exposure();
     if (!target.connections().enter()) {
       return refused(
           new DialStatus(
@@ -107,13 +110,19 @@ public final class TargetFlow {
                   + target.connections().limit()
                   + " are open (expected: at most tunnels.udp.max_sessions)"));
     }
+    HostPort endpoint;
+    switch (service.backends().choose(header.caller())) {
+      // A datagram is answered or not: no socket knows whether another endpoint were better.
+      case Backends.Choice.Endpoints(var inOrder) -> endpoint = inOrder.getFirst();
+      case Backends.Choice.Nowhere(var why) -> {
+        target.connections().leave();
+        return refused(new DialStatus(DialStatus.Code.REFUSED, why));
+      }
+    }
     var carrier = new Carrier(shared, service, header, self);
-    Udp.connect(
-            shared.loops(),
-            stream.link().loop(),
-            service.target().host(),
-            service.target().port(),
-            carrier)
+    Runnable stop = () -> self.tell(new TunnelGone());
+    target.streams().joined(stop);
+    Udp.connect(shared.loops(), stream.link().loop(), endpoint.host(), endpoint.port(), carrier)
         .whenComplete((socket, failed) -> {
           if (failed == null) {
             carrier.opened(socket);
@@ -128,6 +137,7 @@ public final class TargetFlow {
             PostStop.class,
             _ -> {
               target.connections().leave();
+              target.streams().left(stop);
               carrier.close();
               return Behaviors.same();
             })
@@ -151,6 +161,10 @@ public final class TargetFlow {
         } else {
           carrier.close();
         }
+        yield Behaviors.same();
+      }
+      case TunnelGone() -> {
+        carrier.close();
         yield Behaviors.same();
       }
       case Ended(var end) -> {
@@ -213,7 +227,7 @@ public final class TargetFlow {
     private int sent;
     private long sentBytes;
 
-    Carrier(Shared shared, ServiceSettings service, StreamHeader header, ActorRef<Command> actor) {
+    Carrier(Shared shared, Exposure service, StreamHeader header, ActorRef<Command> actor) {
       this.shared = shared;
       this.largest = service.udp().bufferSize();
       this.inFront =

@@ -2,7 +2,8 @@ package dev.penstock.agent.serve;
 
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.observe.YamuxMeters;
-import dev.penstock.agent.settings.ServiceSettings;
+import dev.penstock.config.HostPort;
+import dev.penstock.node.Admission;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
@@ -19,8 +20,10 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.PostStop;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.stream.Materializer;
@@ -41,12 +44,17 @@ public final class TargetStream {
 
   private record Idle() implements Command {}
 
+  private record TunnelGone() implements Command {}
+
   private record Ended(StreamEnd end) implements Command {}
 
   /// What the streams of one agent share.
   public record Shared(EventLoops loops, Targets targets, AgentMeters meters) {}
 
   private static final Logger log = LoggerFactory.getLogger(TargetStream.class);
+
+  /// Endpoints that are tried for one connection.
+  private static final int MAX_ENDPOINTS = 3;
 
   private final ActorContext<Command> context;
   private final Shared shared;
@@ -57,6 +65,28 @@ public final class TargetStream {
   private final long startedAt = System.nanoTime();
   private @Nullable TcpConnection connection;
   private boolean idle;
+  private boolean gone;
+
+  /// Where to go, the endpoints tried so far in front.
+  private List<HostPort> endpoints = List.of();
+
+  private int tried;
+
+  /// A place among the connections, given back once whoever comes first.
+  private static final class Place {
+    private final Admission connections;
+    private final AtomicBoolean held = new AtomicBoolean(true);
+
+    Place(Admission connections) {
+      this.connections = connections;
+    }
+
+    void leave() {
+      if (held.getAndSet(false)) {
+        connections.leave();
+      }
+    }
+  }
 
   private TargetStream(
       ActorContext<Command> context,
@@ -88,7 +118,7 @@ public final class TargetStream {
 
   private Behavior<Command> dial() {
     shared.meters().yamux().opened();
-    Optional<Target> found = shared.targets().of(header.tunnelId());
+    Optional<Target> found = shared.targets().of(Protocol.TCP, header.tunnelId());
     if (found.isEmpty() || header.protocol() != Protocol.TCP) {
       return refused(
           new DialStatus(
@@ -104,33 +134,72 @@ public final class TargetStream {
           new DialStatus(
               DialStatus.Code.OVER_LIMIT,
               "connections of this agent to "
-                  + target.service().name()
+                  + target.exposure().name()
                   + ": "
                   + target.connections().limit()
                   + " are open (expected: at most tunnels.tcp.max_connections)"));
     }
+    switch (target.exposure().backends().choose(header.caller())) {
+      case Backends.Choice.Endpoints(var inOrder) -> endpoints = inOrder;
+      case Backends.Choice.Nowhere(var why) -> {
+        target.connections().leave();
+        return refused(new DialStatus(DialStatus.Code.REFUSED, why));
+      }
+    }
     ActorRef<Command> self = context.getSelf();
+    Runnable stop = () -> self.tell(new TunnelGone());
+    target.streams().joined(stop);
+    var place = new Place(target.connections());
+    dialNext(target, place);
+    return Behaviors.receive(Command.class)
+        .onAnyMessage(command -> on(command, target, place))
+        .onSignal(
+            PostStop.class,
+            _ -> {
+              target.streams().left(stop);
+              if (connection == null) {
+                place.leave();
+              }
+              return Behaviors.same();
+            })
+        .build();
+  }
+
+  /// Gives the next endpoint its share of the time that is left.
+  private void dialNext(Target target, Place place) {
+    ActorRef<Command> self = context.getSelf();
+    HostPort endpoint = endpoints.get(tried);
+    int left = Math.min(endpoints.size(), MAX_ENDPOINTS) - tried;
+    tried++;
     Tcp.connect(
             shared.loops(),
             stream.link().loop(),
-            target.service().target().host(),
-            target.service().target().port(),
-            target.service().tcp().connectionTimeout(),
+            endpoint.host(),
+            endpoint.port(),
+            timeLeft(target).dividedBy(left),
             target.options())
         .whenComplete((connection, failed) -> {
           if (failed == null) {
-            connection.onClosed(target.connections()::leave);
+            connection.onClosed(place::leave);
             self.tell(new Dialled(connection));
           } else {
-            target.connections().leave();
             self.tell(new NotDialled(Tcp.failureOf(failed)));
           }
         });
-    return Behaviors.receiveMessage(command -> on(command, target));
   }
 
-  private Behavior<Command> on(Command command, Target target) {
-    ServiceSettings service = target.service();
+  private Duration timeLeft(Target target) {
+    return target.exposure().tcp().connectionTimeout().minusNanos(System.nanoTime() - startedAt);
+  }
+
+  private boolean mayTryAnother(Target target) {
+    return !gone
+        && tried < Math.min(endpoints.size(), MAX_ENDPOINTS)
+        && timeLeft(target).isPositive();
+  }
+
+  private Behavior<Command> on(Command command, Target target, Place place) {
+    Exposure service = target.exposure();
     return switch (command) {
       case Dialled(var dialled) -> {
         connection = dialled;
@@ -138,10 +207,27 @@ public final class TargetStream {
         // Nothing of the client's may come before it.
         service.proxyProtocol().ofConnection(header.caller()).ifPresent(dialled::writeFirst);
         carry(dialled);
+        if (gone) {
+          dialled.reset();
+        }
         yield Behaviors.same();
       }
-      case NotDialled(var why) ->
-          refused(new DialStatus(codeOf(why.kind()), String.valueOf(why.getMessage())));
+      case NotDialled(var why) -> {
+        if (mayTryAnother(target)) {
+          shared.meters().endpointFailed();
+          dialNext(target, place);
+          yield Behaviors.same();
+        }
+        place.leave();
+        yield refused(new DialStatus(codeOf(why.kind()), String.valueOf(why.getMessage())));
+      }
+      case TunnelGone() -> {
+        gone = true;
+        if (connection != null) {
+          connection.reset();
+        }
+        yield Behaviors.same();
+      }
       case Idle() -> {
         idle = true;
         if (connection != null) {

@@ -54,6 +54,7 @@ import org.jspecify.annotations.Nullable;
 /// @param udp `tunnels.udp`: sessions of services that do not say otherwise
 /// @param services `tunnels.services`: what to expose, no two of one protocol with one name or one
 ///   port
+/// @param kubernetes `kubernetes`: what is done where the agent runs in a cluster
 /// @param management `management.listen`: where health and metrics are served; port 0 to 65535,
 ///   default 127.0.0.1:9091
 /// @param origins where each value was written
@@ -75,6 +76,7 @@ public record AgentSettings(
     TcpSettings tcp,
     UdpSettings udp,
     List<ServiceSettings> services,
+    KubernetesSettings kubernetes,
     HostPort management,
     Origins origins) {
   /// The variables with names of their own, each with the key that it sets.
@@ -181,7 +183,7 @@ public record AgentSettings(
     if (tunnels == Tunnels.DISABLED) {
       lines.add("nothing is exposed: tunnels.enabled is false");
     } else if (services.isEmpty()) {
-      lines.add("nothing is exposed: there are no tunnels.services");
+      lines.add("there are no tunnels.services: only what is found in Kubernetes is exposed");
     }
     lines.add("health and metrics at " + management);
     return lines;
@@ -268,6 +270,7 @@ public record AgentSettings(
     var common = new ServiceSettings.Common(routing, tcp, udp);
     var services = new ArrayList<>(services(tunnels.sections("services"), common));
     services.addAll(services(reader, exposes, common));
+    var kubernetes = KubernetesSettings.of(root.section("kubernetes"));
     var management =
         root.section("management")
             .get("listen", Kind.listenAddress(), new HostPort("127.0.0.1", 9091));
@@ -289,6 +292,7 @@ public record AgentSettings(
         tcp,
         udp,
         services,
+        kubernetes,
         management,
         reader.finish());
   }

@@ -98,6 +98,25 @@ public record TunnelRegistration(
         tunnelPort == null ? before.tunnelPort : tunnelPort);
   }
 
+  /// The same tunnel as one of `cluster`, with the id that it has there.
+  public TunnelRegistration in(String cluster, String id) {
+    return new TunnelRegistration(
+        cluster,
+        protocol,
+        id,
+        gatewayName,
+        gatewayNamespace,
+        gatewayPort,
+        serviceName,
+        serviceNamespace,
+        servicePort,
+        routingMode,
+        publicEndpoint,
+        labels,
+        annotations,
+        tunnelPort);
+  }
+
   /// The body in JSON.
   public String encode() {
     return Json.write(jsonWithWish());

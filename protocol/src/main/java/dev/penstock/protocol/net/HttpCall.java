@@ -45,6 +45,32 @@ public final class HttpCall {
       String json,
       @Nullable Tls tls,
       Duration timeout) {
+    return call(loops, loop, HttpMethod.POST, uri, headers, json, tls, timeout);
+  }
+
+  /// Deletes what is at an `http` or `https` address. Fails as [#postJson] does.
+  ///
+  /// @param tls how to speak TLS; used for `https` only, and required there
+  /// @param timeout for all of it
+  public static CompletionStage<Answer> delete(
+      EventLoops loops,
+      Loop loop,
+      URI uri,
+      Map<String, String> headers,
+      @Nullable Tls tls,
+      Duration timeout) {
+    return call(loops, loop, HttpMethod.DELETE, uri, headers, "", tls, timeout);
+  }
+
+  private static CompletionStage<Answer> call(
+      EventLoops loops,
+      Loop loop,
+      HttpMethod method,
+      URI uri,
+      Map<String, String> headers,
+      String json,
+      @Nullable Tls tls,
+      Duration timeout) {
     boolean secure = "https".equals(uri.getScheme());
     if (secure && tls == null) {
       throw new IllegalArgumentException("https without TLS settings: " + uri);
@@ -52,8 +78,7 @@ public final class HttpCall {
     long deadline = System.nanoTime() + timeout.toNanos();
     int port = uri.getPort() >= 0 ? uri.getPort() : secure ? 443 : 80;
     var body = Unpooled.copiedBuffer(json, StandardCharsets.UTF_8);
-    var request =
-        new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.POST, uri.getRawPath(), body);
+    var request = new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, method, uri.getRawPath(), body);
     request
         .headers()
         .set(HttpHeaderNames.HOST, uri.getAuthority())

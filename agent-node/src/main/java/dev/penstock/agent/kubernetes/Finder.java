@@ -1,0 +1,220 @@
+package dev.penstock.agent.kubernetes;
+
+import dev.penstock.agent.kubernetes.backends.BackendChooser;
+import dev.penstock.agent.kubernetes.backends.BackendsView;
+import dev.penstock.agent.kubernetes.discovery.Availability;
+import dev.penstock.agent.kubernetes.discovery.ClusterView;
+import dev.penstock.agent.kubernetes.discovery.Discovered;
+import dev.penstock.agent.kubernetes.discovery.Discovery;
+import dev.penstock.agent.kubernetes.discovery.GatewayLink;
+import dev.penstock.agent.kubernetes.discovery.GatewayState;
+import dev.penstock.agent.kubernetes.discovery.Grant;
+import dev.penstock.agent.kubernetes.objects.Kind;
+import dev.penstock.agent.kubernetes.publish.Leadership.Office;
+import dev.penstock.agent.kubernetes.publish.Writes;
+import dev.penstock.agent.kubernetes.watch.Watches;
+import dev.penstock.agent.observe.KubernetesMeters;
+import dev.penstock.agent.serve.Exposure;
+import dev.penstock.agent.serve.Found;
+import dev.penstock.agent.serve.Grants;
+import dev.penstock.agent.settings.AgentSettings;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Looks at the cluster whenever something may follow: hands what is found to the agent and, in
+/// office, what is to be told to the writer. A fault of one look is logged and counted, and the
+/// next one comes.
+final class Finder {
+  /// What this actor is told.
+  sealed interface Command {}
+
+  /// The cluster is another.
+  record Changed(Watches.State cluster) implements Command {}
+
+  /// The gateway has said something.
+  record Granted(Grants grants) implements Command {}
+
+  /// This agent may write now, or may not any more.
+  record Elected(Office office) implements Command {}
+
+  private record Look() implements Command {}
+
+  private record LookAgain() implements Command {}
+
+  /// What it is made of.
+  ///
+  /// @param writer gets all that is to be written, in office
+  /// @param found gets all that is to be exposed
+  /// @param notReady gets the reasons why this part of the agent is not ready
+  record Setup(
+      AgentSettings settings,
+      BackendChooser chooser,
+      BackendsView backends,
+      Consumer<Writes> writer,
+      KubernetesMeters meters,
+      Consumer<Found> found,
+      Consumer<List<String>> notReady) {}
+
+  private static final Logger log = LoggerFactory.getLogger(Finder.class);
+
+  /// What happens within it is looked at once.
+  private static final Duration COALESCED = Duration.ofMillis(10);
+
+  private final TimerScheduler<Command> timers;
+  private final Setup setup;
+  private Watches.@Nullable State cluster;
+  private Grants grants = Grants.none();
+  private GatewayLink link = new GatewayLink(GatewayLink.State.DOWN, Instant.now());
+  private Office office = Office.FOLLOWER;
+  private @Nullable Discovery discovery;
+  private List<String> problems = List.of();
+
+  private Finder(TimerScheduler<Command> timers, Setup setup) {
+    this.timers = timers;
+    this.setup = setup;
+  }
+
+  static Behavior<Command> create(Setup setup) {
+    return Behaviors.withTimers(timers -> {
+      var self = new Finder(timers, setup);
+      self.tellReadiness();
+      timers.startTimerWithFixedDelay(new LookAgain(), setup.settings().kubernetes().resync());
+      return Behaviors.receiveMessage(self::on);
+    });
+  }
+
+  private Behavior<Command> on(Command command) {
+    switch (command) {
+      case Changed(var now) -> {
+        cluster = now;
+        setup.meters().watching(now.watches(), now.watching());
+        tellProblems(now.problems());
+        tellReadiness();
+        soon();
+      }
+      case Granted(var now) -> {
+        granted(now);
+        soon();
+      }
+      case Elected(var now) -> {
+        office = now;
+        if (now == Office.LEADER) {
+          setup.meters().elected();
+        } else {
+          setup.meters().notElected();
+        }
+        soon();
+      }
+      case Look(), LookAgain() -> look();
+    }
+    return Behaviors.same();
+  }
+
+  private void soon() {
+    if (!timers.isTimerActive(Look.class)) {
+      timers.startSingleTimer(Look.class, new Look(), COALESCED);
+    }
+  }
+
+  private void granted(Grants now) {
+    if (!now.cluster().equals(grants.cluster())) {
+      discovery = new Discovery(Translation.options(setup.settings(), now.cluster()));
+    }
+    GatewayLink.State state =
+        now.carriage() == Grants.Carriage.LINKED ? GatewayLink.State.UP : GatewayLink.State.DOWN;
+    if (state != link.state()) {
+      link = new GatewayLink(state, Instant.now());
+    }
+    grants = now;
+  }
+
+  private void look() {
+    Watches.State seen = cluster;
+    Discovery looking = discovery;
+    if (seen == null || looking == null || grants.cluster().isEmpty()) {
+      return;
+    }
+    long startedAt = System.nanoTime();
+    Discovered discovered;
+    List<Exposure> exposures = new ArrayList<>();
+    try {
+      discovered = looking.look(seen.view(), gatewayState(), Instant.now());
+      discovered
+          .tunnels()
+          .forEach(tunnel ->
+              exposures.add(
+                  Translation.exposure(
+                      tunnel, setup.settings(), setup.chooser(), setup.backends())));
+    } catch (RuntimeException e) {
+      setup.meters().lookFailed();
+      log.error("a look at the cluster failed; what was found before stays", e);
+      return;
+    }
+    setup.meters().looked(System.nanoTime() - startedAt);
+    boolean leads = office == Office.LEADER;
+    setup.found().accept(new Found(exposures, leads ? Found.Duty.REGISTER : Found.Duty.SERVE));
+    if (leads) {
+      setup
+          .writer()
+          .accept(
+              new Writes(
+                  versions(seen.view()),
+                  discovered.statuses(),
+                  discovered.finalizers(),
+                  discovered.endpoints(),
+                  discovered.notices()));
+    }
+    discovered
+        .nextLook()
+        .ifPresent(when -> {
+          Duration until = Duration.between(Instant.now(), when);
+          timers.startSingleTimer("next", new LookAgain(), until.isPositive() ? until : COALESCED);
+        });
+  }
+
+  private GatewayState gatewayState() {
+    var byId = new HashMap<String, Grant>();
+    grants.byId().forEach((id, grant) -> byId.put(id, Translation.grant(grant)));
+    return new GatewayState(link, byId);
+  }
+
+  private static Map<Kind, String> versions(ClusterView view) {
+    var versions = new EnumMap<Kind, String>(Kind.class);
+    for (Kind kind : Kind.values()) {
+      if (view.availability(kind) instanceof Availability.Served(var version)) {
+        versions.put(kind, version);
+      }
+    }
+    return versions;
+  }
+
+  private void tellProblems(List<String> now) {
+    if (!now.equals(problems)) {
+      problems = now;
+      if (now.isEmpty()) {
+        log.info("everything in the cluster can be read again");
+      }
+    }
+  }
+
+  private void tellReadiness() {
+    setup
+        .notReady()
+        .accept(
+            cluster == null
+                ? List.of("the objects of the cluster are not all read yet")
+                : List.of());
+  }
+}
