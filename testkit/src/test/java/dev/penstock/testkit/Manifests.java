@@ -49,8 +49,7 @@ record Manifests(String name, List<JsonNode> objects) {
       command.addAll(List.of(Programs.require("kubectl"), "kustomize"));
     }
     command.add(directory.toString());
-    return parse(
-        "kustomize " + directory.getFileName(), Programs.run(LIMIT, directory, command));
+    return parse("kustomize " + directory.getFileName(), Programs.run(LIMIT, directory, command));
   }
 
   /// What the chart amounts to; skipped, visibly, where `helm` is not.
@@ -110,7 +109,8 @@ record Manifests(String name, List<JsonNode> objects) {
   /// These and those.
   Manifests and(Manifests others) {
     return new Manifests(
-        name + ", " + others.name, Stream.of(objects, others.objects).flatMap(List::stream).toList());
+        name + ", " + others.name,
+        Stream.of(objects, others.objects).flatMap(List::stream).toList());
   }
 
   Stream<JsonNode> ofKind(String kind) {
@@ -145,7 +145,9 @@ record Manifests(String name, List<JsonNode> objects) {
           variable.path("name").asText(),
           variable.has("value")
               ? variable.path("value").asText()
-              : "$(" + variable.path("valueFrom").path("fieldRef").path("fieldPath").asText() + ")");
+              : "$("
+                  + variable.path("valueFrom").path("fieldRef").path("fieldPath").asText()
+                  + ")");
     }
     return environment;
   }
