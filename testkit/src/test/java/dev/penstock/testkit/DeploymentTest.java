@@ -47,6 +47,14 @@ class DeploymentTest {
   private static final String HOST = "gateway.example.com";
   private static final Set<String> OF_THE_LAUNCHER = Set.of("PENSTOCK_HEAP", "PENSTOCK_LOG_FORMAT");
 
+  private static final Set<String> WITHOUT_NAMESPACE =
+      Set.of(
+          "Namespace",
+          "CustomResourceDefinition",
+          "ClusterRole",
+          "ClusterRoleBinding",
+          "GatewayClass");
+
   /// What Kubernetes tells pods about themselves.
   private static final Map<String, String> FIELDS =
       Map.of(
@@ -106,10 +114,10 @@ class DeploymentTest {
     Path directory = Files.createDirectories(root.resolve("kustomize/combined").resolve(name));
     Files.writeString(
         directory.resolve("kustomization.yaml"),
-        "resources: [../../overlays/%s]%nnamespace: %s%ncomponents: [%s]%n"
+        "resources: [../../overlays/%s]%n%scomponents: [%s]%n"
             .formatted(
                 overlay,
-                overlay.startsWith("agent") ? "penstock-agent" : "penstock-gateway",
+                overlay.startsWith("agent") ? "" : "namespace: penstock-gateway\n",
                 Stream.of(components)
                     .map(it -> "../../components/" + it)
                     .collect(Collectors.joining(", "))));
@@ -176,6 +184,16 @@ class DeploymentTest {
       assertThat(schemas.problems(object))
           .as("%s %s", object.path("kind").asText(), nameOf(object))
           .isEmpty();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("all")
+  void everyObjectIsInANamespaceUnlessItsKindHasNone(Manifests manifests) {
+    for (JsonNode object : manifests.objects()) {
+      assertThat(object.path("metadata").has("namespace"))
+          .as("%s %s", object.path("kind").asText(), nameOf(object))
+          .isNotEqualTo(WITHOUT_NAMESPACE.contains(object.path("kind").asText()));
     }
   }
 

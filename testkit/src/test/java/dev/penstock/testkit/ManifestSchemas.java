@@ -97,6 +97,7 @@ final class ManifestSchemas {
         .put("$ref", "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
   }
 
+  /// The validator has no words for what begins with `x-`.
   private static void beStrict(ObjectNode schema) {
     if (schema.path("format").asText().equals("int-or-string")
         || schema.path("x-kubernetes-int-or-string").asBoolean()) {
@@ -122,5 +123,10 @@ final class ManifestSchemas {
         all.forEach(part -> ((ObjectNode) part).remove("additionalProperties"));
       }
     }
+    schema.properties().stream()
+        .map(Map.Entry::getKey)
+        .filter(key -> key.startsWith("x-"))
+        .toList()
+        .forEach(schema::remove);
   }
 }
