@@ -356,6 +356,21 @@ class DeploymentTest {
     assertThat(told).isEqualTo(given);
   }
 
+  @ParameterizedTest
+  @MethodSource("all")
+  void theRightToTheLeaseIsToTheOneThatAgentsStandFor(Manifests manifests) {
+    List<String> named =
+        rules(manifests)
+            .filter(rule -> texts(rule.path("resources")).contains("leases"))
+            .flatMap(rule -> texts(rule.path("resourceNames")).stream())
+            .toList();
+    ours(manifests)
+        .filter(workload -> nameOf(workload).startsWith("penstock-agent"))
+        .forEach(workload ->
+            assertThat(named)
+                .containsExactly(value(settings(manifests, workload), "kubernetes.lease.name")));
+  }
+
   @Test
   void podsThatOnlyServeMayOnlyRead() {
     Manifests split = kustomized("kustomize/overlays/agent-production");
