@@ -64,8 +64,24 @@ final class NodeProcess implements AutoCloseable {
   /// @param environment added to this JVM's
   static NodeProcess start(
       Path directory, int managementPort, Map<String, String> environment, List<String> arguments) {
-    var command = new ProcessBuilder(HOME.resolve("penstock").toString());
-    command.command().addAll(arguments);
+    var command = new ArrayList<String>();
+    command.add(HOME.resolve("penstock").toString());
+    command.addAll(arguments);
+    return run(arguments.getFirst(), directory, managementPort, environment, command);
+  }
+
+  /// Runs a command that ends up as a gateway or an agent.
+  ///
+  /// @param name for messages
+  /// @param managementPort where it answers about itself
+  /// @param environment added to this JVM's
+  static NodeProcess run(
+      String name,
+      Path directory,
+      int managementPort,
+      Map<String, String> environment,
+      List<String> arguments) {
+    var command = new ProcessBuilder(arguments);
     command.directory(directory.toFile());
     command.environment().put("PENSTOCK_BUILD", "never");
     command.environment().putAll(environment);
@@ -73,7 +89,7 @@ final class NodeProcess implements AutoCloseable {
     try {
       Process process = command.start();
       RUNNING.add(process);
-      var node = new NodeProcess(arguments.getFirst(), process, managementPort);
+      var node = new NodeProcess(name, process, managementPort);
       node.readers.add(collect(process.getInputStream(), node.output));
       node.readers.add(collect(process.getErrorStream(), node.log));
       return node;

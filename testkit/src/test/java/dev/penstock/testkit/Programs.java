@@ -32,16 +32,21 @@ final class Programs {
 
   /// The absolute path of a program. Without it the test is skipped, visibly; in CI it fails.
   static String require(String name) {
-    Optional<Path> found =
-        folders().stream()
-            .map(folder -> folder.resolve(name))
-            .filter(Files::isExecutable)
-            .findFirst();
+    Optional<String> found = find(name);
     if (found.isEmpty()) {
       String missing = name + ": not installed (expected: on PATH)";
       return Limits.isCi() ? fail(missing) : abort(missing);
     }
-    return found.get().toString();
+    return found.get();
+  }
+
+  /// The absolute path of a program, where it is installed.
+  static Optional<String> find(String name) {
+    return folders().stream()
+        .map(folder -> folder.resolve(name))
+        .filter(Files::isExecutable)
+        .map(Path::toString)
+        .findFirst();
   }
 
   /// Runs a program to its end, which must come within `limit` and with exit code 0.
