@@ -1,6 +1,7 @@
 package dev.penstock.protocol.link;
 
 import dev.penstock.protocol.control.DialStatus;
+import dev.penstock.protocol.net.Slices;
 import dev.penstock.protocol.yamux.CloseCause;
 import dev.penstock.protocol.yamux.MuxStream;
 import dev.penstock.protocol.yamux.StreamListener;
@@ -252,6 +253,8 @@ public final class LinkStream implements StreamListener {
     enqueue(whole);
   }
 
+  /// A reader that left what an earlier read of the link brought may not read for long: what it is
+  /// given from now on must not keep the whole read of which it is a part.
   private void enqueue(ByteBuffer bytes) {
     if (head == null) {
       head = bytes;
@@ -259,7 +262,7 @@ public final class LinkStream implements StreamListener {
       if (tail == null) {
         tail = new ArrayDeque<>(4);
       }
-      tail.add(bytes);
+      tail.add(Slices.shareArray(head, bytes) ? bytes : Slices.alone(bytes));
     }
     changed();
   }

@@ -13,6 +13,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.penstock.protocol.Seeds;
 import dev.penstock.protocol.net.EventLoops.Transport;
 import dev.penstock.protocol.net.WebSocketMessage.Binary;
 import dev.penstock.protocol.net.WebSocketMessage.Close;
@@ -23,10 +24,14 @@ import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.random.RandomGenerator;
+import java.util.zip.CRC32;
 import org.apache.pekko.stream.javadsl.Flow;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -35,7 +40,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 @ParameterizedClass
 @EnumSource(Transport.class)
@@ -141,8 +148,23 @@ final class WebSocketTest {
     assertClosed(closedThere);
   }
 
-  @Test
-  void bulkIsEchoedUnchangedInLength() throws Exception {
+  /// Of all sizes at which parts are treated differently on their way out.
+  private static byte[][] someParts(RandomGenerator random) {
+    int[] sizes = {0, 1, 12, 1023, 1024, 1025, 4096, 8179, 8192, 30_000, 65_536};
+    var parts = new byte[1 + random.nextInt(8)][];
+    int left = SETTINGS.maxFrame();
+    for (int i = 0; i < parts.length; i++) {
+      parts[i] = new byte[Math.min(left, sizes[random.nextInt(i == 0 ? 1 : 0, sizes.length)])];
+      random.nextBytes(parts[i]);
+      left -= parts[i].length;
+    }
+    return parts;
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.penstock.protocol.Seeds#few")
+  void binaryMessagesOfAnyPartsAreEchoedByteForByte(long seed) throws Exception {
+    var random = Seeds.random(seed);
     var ours = await(connecting(server.uri("/link")));
     var theirs = server.accepted();
     theirs
@@ -151,30 +173,27 @@ final class WebSocketTest {
         .withAttributes(theirs.loop().attributes())
         .run(node.actors());
     var client = hold(ours);
-    int count = 50 * 8;
-    byte[] block = new byte[128 * 1024];
-    var writer =
-        Thread.ofVirtual()
-            .start(() -> {
-              for (int i = 0; i < count; i++) {
-                block[0] = (byte) i;
-                client.put(binary(block.clone()));
-              }
-            });
+    var messages = new ArrayList<Binary>();
+    var sent = new CRC32();
     long length = 0;
-    while (length < (long) count * block.length) {
-      byte[] next = bytesOf(client.take());
-      long sinceStart = length % block.length;
-      if (sinceStart == 0) {
-        assertThat(next[0]).isEqualTo((byte) (length / block.length));
-      } else if (sinceStart + next.length > block.length) {
-        assertThat(next[(int) (block.length - sinceStart)])
-            .isEqualTo((byte) (length / block.length + 1));
+    for (int i = 0; i < 40; i++) {
+      byte[][] parts = someParts(random);
+      for (byte[] part : parts) {
+        sent.update(part);
+        length += part.length;
       }
-      length += next.length;
+      messages.add(binary(parts));
     }
-    writer.join();
-    assertThat(length).isEqualTo((long) count * block.length);
+    var writing = CompletableFuture.runAsync(() -> messages.forEach(client::put));
+    var received = new CRC32();
+    for (long count = 0; count < length; ) {
+      byte[] next = bytesOf(client.take());
+      received.update(next);
+      count += next.length;
+      assertThat(count).isLessThanOrEqualTo(length);
+    }
+    writing.join();
+    assertThat(received.getValue()).isEqualTo(sent.getValue());
     client.finish();
     assertThat(client.take()).isNull();
   }
