@@ -100,7 +100,8 @@ public final class Gateway implements RunningNode.Drainable {
   /// @param nodes what is known of the other nodes
   public record RelayPart(RelaySettings settings, RemoteNodes nodes) {}
 
-  private record RunningRelay(ActorRef<Relay.Command> actor, InetSocketAddress address) {}
+  private record RunningRelay(
+      ActorRef<Relay.Command> actor, InetSocketAddress address, RelayMeters meters) {}
 
   private Gateway(
       NodeSystem node,
@@ -400,7 +401,9 @@ public final class Gateway implements RunningNode.Drainable {
                       supervisor,
                       doors,
                       links.udpSessions(),
-                      () -> Math.max(admission.inside(), meters.carried()),
+                      () ->
+                          Math.max(admission.inside(), meters.carried())
+                              + (relay == null ? 0 : relay.meters().connections()),
                       others.handOver(),
                       reason -> draining(reason, draining, cluster),
                       drained)),
@@ -443,6 +446,7 @@ public final class Gateway implements RunningNode.Drainable {
         BadPeers badPeers)
         throws IOException {
       var bound = new CompletableFuture<InetSocketAddress>();
+      var relayMeters = new RelayMeters(registry);
       ActorRef<Relay.Command> actor =
           spawn(
               Relay.create(
@@ -455,12 +459,13 @@ public final class Gateway implements RunningNode.Drainable {
                       settings.udp().sessionTimeout(),
                       budget,
                       meters,
-                      new RelayMeters(registry),
+                      relayMeters,
                       badPeers),
                   bound),
               "relay",
               DispatcherSelector.defaultDispatcher());
-      return new RunningRelay(actor, await("cluster.relay", part.settings().listen(), bound));
+      return new RunningRelay(
+          actor, await("cluster.relay", part.settings().listen(), bound), relayMeters);
     }
 
     private static List<String> notReadyBecause(

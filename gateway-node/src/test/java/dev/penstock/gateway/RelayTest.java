@@ -289,6 +289,21 @@ class RelayTest {
   }
 
   @Test
+  void aNodeThatDrainsWaitsForTheConnectionsOfOtherNodesClients() throws Exception {
+    far.link(Service.echo());
+    var client = near.client(near.expose("redis"));
+    roundTrip(client, "hello");
+    var drained = far.gateway().drain().toCompletableFuture();
+    Patiently.until(
+        () -> far.manage("GET", "/readyz").body().contains("draining: 1 connections run out"));
+    roundTrip(client, "again");
+    assertThat(drained).isNotDone();
+    client.shutdownOutput();
+    assertThat(client.getInputStream().readAllBytes()).isEmpty();
+    Patiently.get(drained);
+  }
+
+  @Test
   void anotherNodeServesWhenTheFirstCannotBeReachedOrHasNoLink() throws Exception {
     var third = node("third", settings("third", SECRET, limits(IDLE)), _ -> List.of());
     others.clear();

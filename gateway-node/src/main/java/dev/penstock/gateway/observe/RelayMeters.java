@@ -8,6 +8,7 @@ import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.Gauge;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.util.Locale;
+import java.util.concurrent.atomic.LongAdder;
 
 /// The meters of the relay; only a gateway with a cluster has them. Labels come from closed sets
 /// only. Safe for use by several threads.
@@ -28,6 +29,7 @@ public final class RelayMeters {
   private final Counter streamsTotal;
   private final Counter notCarried;
   private final Counter elsewhere;
+  private final LongAdder connections = new LongAdder();
   private final Traffic traffic = new Traffic();
   private final DatagramTraffic datagrams = new DatagramTraffic();
 
@@ -115,6 +117,22 @@ public final class RelayMeters {
 
   public void streamEnded(End end) {
     streams.labelValues(label(end)).dec();
+  }
+
+  /// A connection of another node's client is carried from now on.
+  public void connectionTaken() {
+    connections.increment();
+  }
+
+  /// As many ended as were taken.
+  public void connectionOver() {
+    connections.decrement();
+  }
+
+  /// Connections of other nodes' clients that this node carries now; flows of datagrams are none,
+  /// they go on elsewhere.
+  public long connections() {
+    return connections.sum();
   }
 
   public void notCarried() {

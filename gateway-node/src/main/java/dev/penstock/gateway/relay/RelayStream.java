@@ -82,22 +82,28 @@ final class RelayStream {
         context -> new RelayStream(context, shared, node, header, cluster, materializer).start());
   }
 
+  private void over() {
+    shared.meters().streamEnded(RelayMeters.End.IN);
+    shared.meters().connectionOver();
+  }
+
   private Behavior<Command> start() {
     shared.meters().streamOpened(RelayMeters.End.IN);
+    shared.meters().connectionTaken();
     Behavior<Command> running =
         Behaviors.receive(Command.class)
             .onMessage(Ended.class, ended -> on(ended.end()))
             .onSignal(
                 PostStop.class,
                 _ -> {
-                  shared.meters().streamEnded(RelayMeters.End.IN);
+                  over();
                   return Behaviors.same();
                 })
             .build();
     if (give(List.of(), null)) {
       return running;
     }
-    shared.meters().streamEnded(RelayMeters.End.IN);
+    over();
     return Behaviors.stopped();
   }
 
