@@ -162,10 +162,11 @@ public final class LinkStream implements StreamListener {
       return;
     }
     if (unsent) {
-      held = bytes;
+      held = Slices.alone(bytes);
     } else {
       unsent = true;
-      mux().write(bytes);
+      // Without credit it may wait for long.
+      mux().write(sendCredit() < bytes.remaining() ? Slices.alone(bytes) : bytes);
       link.wake();
     }
   }
@@ -262,9 +263,25 @@ public final class LinkStream implements StreamListener {
       if (tail == null) {
         tail = new ArrayDeque<>(4);
       }
-      tail.add(Slices.shareArray(head, bytes) ? bytes : Slices.alone(bytes));
+      if (Slices.shareArray(head, bytes)) {
+        tail.add(bytes);
+      } else {
+        leaveEarlierRead(head, tail);
+        tail.add(Slices.alone(bytes));
+      }
     }
     changed();
+  }
+
+  /// Once for what came before it was known that the reader had stopped: behind a head with an
+  /// array of its own there is nothing else.
+  private void leaveEarlierRead(ByteBuffer first, ArrayDeque<ByteBuffer> rest) {
+    head = Slices.alone(first);
+    if (!Slices.shareArray(head, first)) {
+      for (int left = rest.size(); left > 0; left--) {
+        rest.add(Slices.alone(rest.remove()));
+      }
+    }
   }
 
   @Override
