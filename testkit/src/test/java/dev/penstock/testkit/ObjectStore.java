@@ -104,8 +104,7 @@ final class ObjectStore extends Dispatcher {
   /// @return where it is
   synchronized String apply(String json) {
     ObjectNode object = parse(json);
-    String one =
-        KubernetesApi.path(object) + "/" + object.path("metadata").path("name").asText();
+    String one = KubernetesApi.path(object) + "/" + object.path("metadata").path("name").asText();
     Target target = Target.of(one);
     try {
       if (find(target) == null) {
@@ -153,7 +152,8 @@ final class ObjectStore extends Dispatcher {
     Target target = Target.of(request.getPath());
     try {
       return switch (request.getMethod()) {
-        case "GET" -> request.getPath().contains("watch=true") ? watch(target, request) : read(target);
+        case "GET" ->
+            request.getPath().contains("watch=true") ? watch(target, request) : read(target);
         case "POST" -> {
           ObjectNode object = parse(request.getUtf8Body());
           String name = object.path("metadata").path("name").asText();
@@ -268,8 +268,7 @@ final class ObjectStore extends Dispatcher {
     if (!next.path("spec").equals(before.path("spec"))) {
       meta(next).put("generation", meta(before).path("generation").asLong() + 1);
     }
-    boolean isOver =
-        meta(next).has("deletionTimestamp") && meta(next).path("finalizers").isEmpty();
+    boolean isOver = meta(next).has("deletionTimestamp") && meta(next).path("finalizers").isEmpty();
     return commit(isOver ? "DELETED" : "MODIFIED", target, next);
   }
 
@@ -305,8 +304,7 @@ final class ObjectStore extends Dispatcher {
     if (meta(next).path("finalizers").isEmpty()) {
       return commit("DELETED", target, next);
     }
-    meta(next)
-        .put("deletionTimestamp", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+    meta(next).put("deletionTimestamp", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
     return commit("MODIFIED", target, next);
   }
 

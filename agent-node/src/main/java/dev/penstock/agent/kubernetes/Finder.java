@@ -27,6 +27,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
@@ -72,9 +73,10 @@ final class Finder {
 
   private static final Logger log = LoggerFactory.getLogger(Finder.class);
 
-  /// What happens within it is looked at once.
-  private static final Duration COALESCED = Duration.ofMillis(10);
+  /// Between two looks for which the time alone is a reason.
+  private static final Duration SHORTEST = Duration.ofMillis(10);
 
+  private final ActorRef<Command> self;
   private final TimerScheduler<Command> timers;
   private final Setup setup;
   private Watches.@Nullable State cluster;
@@ -89,18 +91,23 @@ final class Finder {
 
   private List<String> problems = List.of();
 
-  private Finder(TimerScheduler<Command> timers, Setup setup) {
+  /// A look is on its way: what comes before it is looked at then.
+  private boolean looksSoon;
+
+  private Finder(ActorRef<Command> self, TimerScheduler<Command> timers, Setup setup) {
+    this.self = self;
     this.timers = timers;
     this.setup = setup;
   }
 
   static Behavior<Command> create(Setup setup) {
-    return Behaviors.withTimers(timers -> {
-      var self = new Finder(timers, setup);
-      self.tellReadiness();
-      timers.startTimerWithFixedDelay(new LookAgain(), setup.settings().kubernetes().resync());
-      return Behaviors.receiveMessage(self::on);
-    });
+    return Behaviors.setup(context ->
+        Behaviors.withTimers(timers -> {
+          var finder = new Finder(context.getSelf(), timers, setup);
+          finder.tellReadiness();
+          timers.startTimerWithFixedDelay(new LookAgain(), setup.settings().kubernetes().resync());
+          return Behaviors.receiveMessage(finder::on);
+        }));
   }
 
   private Behavior<Command> on(Command command) {
@@ -128,7 +135,10 @@ final class Finder {
         }
         soon();
       }
-      case Look() -> look();
+      case Look() -> {
+        looksSoon = false;
+        look();
+      }
       case LookAgain() -> {
         sent = null;
         look();
@@ -138,8 +148,9 @@ final class Finder {
   }
 
   private void soon() {
-    if (!timers.isTimerActive(Look.class)) {
-      timers.startSingleTimer(Look.class, new Look(), COALESCED);
+    if (!looksSoon) {
+      looksSoon = true;
+      self.tell(new Look());
     }
   }
 
@@ -169,8 +180,7 @@ final class Finder {
     Discovered discovered;
     try {
       discovered = looking.look(seen.view(), gateway, Instant.now());
-      hand(
-          new Sent(discovered.tunnels(), leads ? Found.Duty.REGISTER : Found.Duty.SERVE));
+      hand(new Sent(discovered.tunnels(), leads ? Found.Duty.REGISTER : Found.Duty.SERVE));
     } catch (RuntimeException e) {
       setup.meters().lookFailed();
       log.error("a look at the cluster failed; what was found before stays", e);
@@ -193,7 +203,7 @@ final class Finder {
         .nextLook()
         .ifPresent(when -> {
           Duration until = Duration.between(Instant.now(), when);
-          timers.startSingleTimer("next", new LookAgain(), until.isPositive() ? until : COALESCED);
+          timers.startSingleTimer("next", new LookAgain(), until.isPositive() ? until : SHORTEST);
         });
   }
 

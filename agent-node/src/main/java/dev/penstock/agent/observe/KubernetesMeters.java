@@ -61,7 +61,8 @@ public final class KubernetesMeters {
     noticesLeftOut =
         Gauge.builder()
             .name("penstock_agent_kubernetes_notices_left_out")
-            .help("What users should be told by Events and are not, because there is too much of it.")
+            .help(
+                "What users should be told by Events and are not, because there is too much of it.")
             .register(registry);
     writes =
         Counter.builder()

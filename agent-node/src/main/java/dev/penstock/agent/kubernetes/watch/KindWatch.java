@@ -46,8 +46,10 @@ final class KindWatch implements AutoCloseable {
   private final String version;
   private final String namespace;
   private final Listener listener;
+
   /// In the order in which views have them: putting one together need not sort them.
   private final Map<ObjectRef, ObjectReader.Read> objects = new ConcurrentSkipListMap<>();
+
   private final SharedIndexInformer<GenericKubernetesResource> informer;
   private volatile boolean synced;
   private volatile boolean refused;
