@@ -122,7 +122,7 @@ class KubernetesOutageSystemTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Gone.class)
+  @EnumSource(value = Gone.class, names = "EVENT")
   void whatHappenedSinceIsReadAgainWhenTheServerDoesNotRememberIt(Gone how) throws Exception {
     startServing();
     try (Client open = KubernetesLab.connect(port)) {

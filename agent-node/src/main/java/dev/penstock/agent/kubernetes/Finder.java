@@ -27,7 +27,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
-import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
@@ -73,10 +72,9 @@ final class Finder {
 
   private static final Logger log = LoggerFactory.getLogger(Finder.class);
 
-  /// Between two looks for which the time alone is a reason.
-  private static final Duration SHORTEST = Duration.ofMillis(10);
+  /// What happens within it is looked at once.
+  private static final Duration COALESCED = Duration.ofMillis(10);
 
-  private final ActorRef<Command> self;
   private final TimerScheduler<Command> timers;
   private final Setup setup;
   private Watches.@Nullable State cluster;
@@ -91,23 +89,18 @@ final class Finder {
 
   private List<String> problems = List.of();
 
-  /// A look is on its way: what comes before it is looked at then.
-  private boolean looksSoon;
-
-  private Finder(ActorRef<Command> self, TimerScheduler<Command> timers, Setup setup) {
-    this.self = self;
+  private Finder(TimerScheduler<Command> timers, Setup setup) {
     this.timers = timers;
     this.setup = setup;
   }
 
   static Behavior<Command> create(Setup setup) {
-    return Behaviors.setup(context ->
-        Behaviors.withTimers(timers -> {
-          var finder = new Finder(context.getSelf(), timers, setup);
-          finder.tellReadiness();
-          timers.startTimerWithFixedDelay(new LookAgain(), setup.settings().kubernetes().resync());
-          return Behaviors.receiveMessage(finder::on);
-        }));
+    return Behaviors.withTimers(timers -> {
+      var self = new Finder(timers, setup);
+      self.tellReadiness();
+      timers.startTimerWithFixedDelay(new LookAgain(), setup.settings().kubernetes().resync());
+      return Behaviors.receiveMessage(self::on);
+    });
   }
 
   private Behavior<Command> on(Command command) {
@@ -135,10 +128,7 @@ final class Finder {
         }
         soon();
       }
-      case Look() -> {
-        looksSoon = false;
-        look();
-      }
+      case Look() -> look();
       case LookAgain() -> {
         sent = null;
         look();
@@ -148,9 +138,8 @@ final class Finder {
   }
 
   private void soon() {
-    if (!looksSoon) {
-      looksSoon = true;
-      self.tell(new Look());
+    if (!timers.isTimerActive(Look.class)) {
+      timers.startSingleTimer(Look.class, new Look(), COALESCED);
     }
   }
 
@@ -203,7 +192,7 @@ final class Finder {
         .nextLook()
         .ifPresent(when -> {
           Duration until = Duration.between(Instant.now(), when);
-          timers.startSingleTimer("next", new LookAgain(), until.isPositive() ? until : SHORTEST);
+          timers.startSingleTimer("next", new LookAgain(), until.isPositive() ? until : COALESCED);
         });
   }
 
