@@ -14,8 +14,10 @@ import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Predicate;
 import java.util.logging.Level;
@@ -45,10 +47,10 @@ final class FakeKubernetesApi implements AutoCloseable {
               "tunnelgatewayparameters",
               "Namespaced"));
 
-  private final KubernetesCrudDispatcher objects = new KubernetesCrudDispatcher();
+  private final Dispatcher objects;
   private final Set<String> withdrawn = ConcurrentHashMap.newKeySet();
   private final Set<Served> withoutKinds = ConcurrentHashMap.newKeySet();
-  private final List<Request> requests = new CopyOnWriteArrayList<>();
+  private final Queue<Request> requests = new ConcurrentLinkedQueue<>();
   private final List<Fault> faults = new CopyOnWriteArrayList<>();
   private final Path kubeconfig;
   private final int port = Ports.free();
@@ -62,7 +64,9 @@ final class FakeKubernetesApi implements AutoCloseable {
   }
 
   /// What was asked for.
-  record Request(String method, String path) {
+  ///
+  /// @param atNanos when, by [System#nanoTime]
+  record Request(String method, String path, long atNanos) {
     boolean isWrite() {
       return !method.equals("GET");
     }
@@ -89,19 +93,9 @@ final class FakeKubernetesApi implements AutoCloseable {
     }
   }
 
-  private FakeKubernetesApi(Path directory) {
+  private FakeKubernetesApi(Path directory, Dispatcher objects) {
+    this.objects = objects;
     SERVER_LOG.setLevel(Level.WARNING);
-    for (Served kind : KINDS) {
-      objects.expectCustomResource(
-          new CustomResourceDefinitionContext.Builder()
-              .withGroup(kind.group())
-              .withVersion(kind.version())
-              .withKind(kind.kind())
-              .withPlural(kind.plural())
-              .withScope(kind.scope())
-              .withStatusSubresource(true)
-              .build());
-    }
     // A cluster of today has no alpha version.
     withdraw("v1alpha2");
     try {
@@ -122,9 +116,29 @@ final class FakeKubernetesApi implements AutoCloseable {
     }
   }
 
+  private static KubernetesCrudDispatcher withKinds(KubernetesCrudDispatcher objects) {
+    for (Served kind : KINDS) {
+      objects.expectCustomResource(
+          new CustomResourceDefinitionContext.Builder()
+              .withGroup(kind.group())
+              .withVersion(kind.version())
+              .withKind(kind.kind())
+              .withPlural(kind.plural())
+              .withScope(kind.scope())
+              .withStatusSubresource(true)
+              .build());
+    }
+    return objects;
+  }
+
   /// A server with no objects that has the Gateway API in its standard channel, and our kinds.
   static FakeKubernetesApi start(Path directory) {
-    var api = new FakeKubernetesApi(directory);
+    return start(directory, withKinds(new KubernetesCrudDispatcher()));
+  }
+
+  /// The same over objects that are held by `objects`.
+  static FakeKubernetesApi start(Path directory, Dispatcher objects) {
+    var api = new FakeKubernetesApi(directory, objects);
     api.up();
     return api;
   }
@@ -183,7 +197,7 @@ final class FakeKubernetesApi implements AutoCloseable {
   private final class Answers extends Dispatcher {
     @Override
     public MockResponse dispatch(RecordedRequest recorded) {
-      var request = new Request(recorded.getMethod(), recorded.getPath());
+      var request = new Request(recorded.getMethod(), recorded.getPath(), System.nanoTime());
       requests.add(request);
       for (Fault fault : faults) {
         if (fault.hits(request)) {
@@ -198,9 +212,9 @@ final class FakeKubernetesApi implements AutoCloseable {
             && request.path().contains("/" + kind.plural())) {
           return status(404);
         }
-        if (request.path().equals(kind.path())) {
-          return kindsOf(request.path());
-        }
+      }
+      if (KINDS.stream().anyMatch(kind -> kind.path().equals(request.path()))) {
+        return kindsOf(request.path());
       }
       return objects.dispatch(recorded);
     }

@@ -124,7 +124,7 @@ class KubernetesApi implements AutoCloseable {
   }
 
   /// Where objects like this one are.
-  private static String path(ObjectNode object) {
+  static String path(ObjectNode object) {
     String version = object.path("apiVersion").asText();
     String namespace = object.path("metadata").path("namespace").asText();
     String kind = object.path("kind").asText().toLowerCase(Locale.ROOT);

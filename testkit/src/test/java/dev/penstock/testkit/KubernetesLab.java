@@ -66,6 +66,11 @@ final class KubernetesLab implements AutoCloseable {
     return api;
   }
 
+  /// Tunnels for which the gateway listens.
+  int tunnels() {
+    return (int) Scrape.metric(gateway.managementAddress().getPort(), "penstock_gateway_tunnels");
+  }
+
   /// An agent in this process that is ready.
   Agent startAgent(String id) {
     return startAgent(id, Map.of());
@@ -86,12 +91,19 @@ final class KubernetesLab implements AutoCloseable {
 
   /// An agent in a process of its own; ready or not.
   NodeProcess startAgentProcess(String id) {
+    return startAgentProcess(id, Map.of());
+  }
+
+  /// An agent in a process of its own; ready or not.
+  ///
+  /// @param environment added to this JVM's
+  NodeProcess startAgentProcess(String id, Map<String, String> environment) {
     int management = Ports.free();
     NodeProcess agent =
         NodeProcess.start(
             directory,
             management,
-            Map.of(),
+            environment,
             List.of("agent", "--config", agentFile(id, management).toString()));
     owned.add(agent);
     return agent;

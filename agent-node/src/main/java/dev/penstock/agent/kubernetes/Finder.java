@@ -4,6 +4,7 @@ import dev.penstock.agent.kubernetes.backends.BackendChooser;
 import dev.penstock.agent.kubernetes.backends.BackendsView;
 import dev.penstock.agent.kubernetes.discovery.Availability;
 import dev.penstock.agent.kubernetes.discovery.ClusterView;
+import dev.penstock.agent.kubernetes.discovery.DesiredTunnel;
 import dev.penstock.agent.kubernetes.discovery.Discovered;
 import dev.penstock.agent.kubernetes.discovery.Discovery;
 import dev.penstock.agent.kubernetes.discovery.GatewayLink;
@@ -53,6 +54,8 @@ final class Finder {
 
   private record LookAgain() implements Command {}
 
+  private record Sent(List<DesiredTunnel> tunnels, Found.Duty duty) {}
+
   /// What it is made of.
   ///
   /// @param writer gets all that is to be written, in office
@@ -77,8 +80,13 @@ final class Finder {
   private Watches.@Nullable State cluster;
   private Grants grants = Grants.none();
   private GatewayLink link = new GatewayLink(GatewayLink.State.DOWN, Instant.now());
+  private GatewayState gateway = new GatewayState(link, Map.of());
   private Office office = Office.FOLLOWER;
   private @Nullable Discovery discovery;
+
+  /// What was handed on last; null when it is to be handed on whatever it is.
+  private @Nullable Sent sent;
+
   private List<String> problems = List.of();
 
   private Finder(TimerScheduler<Command> timers, Setup setup) {
@@ -105,8 +113,11 @@ final class Finder {
         soon();
       }
       case Granted(var now) -> {
-        granted(now);
-        soon();
+        // It is told after everything that is found, too: looking again for nothing would not end.
+        if (!now.equals(grants)) {
+          granted(now);
+          soon();
+        }
       }
       case Elected(var now) -> {
         office = now;
@@ -117,7 +128,11 @@ final class Finder {
         }
         soon();
       }
-      case Look(), LookAgain() -> look();
+      case Look() -> look();
+      case LookAgain() -> {
+        sent = null;
+        look();
+      }
     }
     return Behaviors.same();
   }
@@ -138,6 +153,9 @@ final class Finder {
       link = new GatewayLink(state, Instant.now());
     }
     grants = now;
+    var byId = new HashMap<String, Grant>();
+    now.byId().forEach((id, grant) -> byId.put(id, Translation.grant(grant)));
+    gateway = new GatewayState(link, byId);
   }
 
   private void look() {
@@ -147,24 +165,18 @@ final class Finder {
       return;
     }
     long startedAt = System.nanoTime();
+    boolean leads = office == Office.LEADER;
     Discovered discovered;
-    List<Exposure> exposures = new ArrayList<>();
     try {
-      discovered = looking.look(seen.view(), gatewayState(), Instant.now());
-      discovered
-          .tunnels()
-          .forEach(tunnel ->
-              exposures.add(
-                  Translation.exposure(
-                      tunnel, setup.settings(), setup.chooser(), setup.backends())));
+      discovered = looking.look(seen.view(), gateway, Instant.now());
+      hand(new Sent(discovered.tunnels(), leads ? Found.Duty.REGISTER : Found.Duty.SERVE));
     } catch (RuntimeException e) {
       setup.meters().lookFailed();
       log.error("a look at the cluster failed; what was found before stays", e);
       return;
     }
     setup.meters().looked(System.nanoTime() - startedAt);
-    boolean leads = office == Office.LEADER;
-    setup.found().accept(new Found(exposures, leads ? Found.Duty.REGISTER : Found.Duty.SERVE));
+    setup.meters().noticesLeftOut(discovered.noticesLeftOut());
     if (leads) {
       setup
           .writer()
@@ -184,10 +196,18 @@ final class Finder {
         });
   }
 
-  private GatewayState gatewayState() {
-    var byId = new HashMap<String, Grant>();
-    grants.byId().forEach((id, grant) -> byId.put(id, Translation.grant(grant)));
-    return new GatewayState(link, byId);
+  /// Statuses change far more often than what there is to expose.
+  private void hand(Sent now) {
+    if (now.equals(sent)) {
+      return;
+    }
+    List<Exposure> exposures = new ArrayList<>();
+    now.tunnels()
+        .forEach(tunnel ->
+            exposures.add(
+                Translation.exposure(tunnel, setup.settings(), setup.chooser(), setup.backends())));
+    setup.found().accept(new Found(exposures, now.duty()));
+    sent = now;
   }
 
   private static Map<Kind, String> versions(ClusterView view) {

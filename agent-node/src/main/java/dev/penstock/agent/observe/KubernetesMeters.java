@@ -17,6 +17,7 @@ public final class KubernetesMeters {
   private final Gauge watchesBroken;
   private final Histogram looks;
   private final Counter faults;
+  private final Gauge noticesLeftOut;
   private final Counter writes;
   private final Gauge writesWaiting;
   private final Gauge leader;
@@ -57,6 +58,12 @@ public final class KubernetesMeters {
             .name("penstock_agent_kubernetes_look_faults_total")
             .help("Looks at the cluster that ended by a fault of the agent.")
             .register(registry);
+    noticesLeftOut =
+        Gauge.builder()
+            .name("penstock_agent_kubernetes_notices_left_out")
+            .help(
+                "What users should be told by Events and are not, because there is too much of it.")
+            .register(registry);
     writes =
         Counter.builder()
             .name("penstock_agent_kubernetes_writes_total")
@@ -90,6 +97,11 @@ public final class KubernetesMeters {
 
   public void lookFailed() {
     faults.inc();
+  }
+
+  /// So many notices of the last look were one too many.
+  public void noticesLeftOut(int count) {
+    noticesLeftOut.set((double) count);
   }
 
   public void written(Outcome outcome) {

@@ -138,4 +138,34 @@ class FinderTest {
     time.timePasses(Duration.ofSeconds(16));
     assertThat(found.poll(20, TimeUnit.SECONDS)).isNotNull();
   }
+
+  @Test
+  void whatTheGatewaySaidBeforeIsNoReasonToLookAgain() throws InterruptedException {
+    knowsTheClusterAndTheGateway();
+    finder.tell(new Finder.Elected(Office.LEADER));
+    assertThat(nextFound().duty()).isEqualTo(Found.Duty.REGISTER);
+    assertThat(written.take().statuses()).isEmpty();
+    finder.tell(new Finder.Granted(new Grants("lab", Grants.Carriage.LINKED, Map.of())));
+    for (int i = 0; i < 5; i++) {
+      time.timePasses(A_MOMENT);
+      assertThat(written.poll(100, TimeUnit.MILLISECONDS)).isNull();
+    }
+    finder.tell(new Finder.Granted(new Grants("lab", Grants.Carriage.NOT_LINKED, Map.of())));
+    for (int i = 0; i < 100 && written.isEmpty(); i++) {
+      time.timePasses(A_MOMENT);
+    }
+    assertThat(written.poll(20, TimeUnit.SECONDS)).isNotNull();
+  }
+
+  @Test
+  void whatIsToBeExposedIsHandedOnOnlyWhenItIsSomethingElse() throws InterruptedException {
+    knowsTheClusterAndTheGateway();
+    finder.tell(new Finder.Elected(Office.LEADER));
+    assertThat(nextFound().duty()).isEqualTo(Found.Duty.REGISTER);
+    written.take();
+    finder.tell(new Finder.Changed(EMPTY));
+    time.timePasses(A_MOMENT);
+    assertThat(written.poll(20, TimeUnit.SECONDS)).isNotNull();
+    assertThat(found).isEmpty();
+  }
 }

@@ -136,10 +136,10 @@ public final class Writer implements AutoCloseable {
       }
     }
 
-    record Event(Notice notice) implements Job {
-      @Override
-      public String name() {
-        return "event " + notice.key();
+    /// @param name is asked for often, and the notice's key is a digest
+    record Event(Notice notice, String name) implements Job {
+      static Event of(Notice notice, String key) {
+        return new Event(notice, "event " + key);
       }
 
       @Override
@@ -182,9 +182,10 @@ public final class Writer implements AutoCloseable {
     written.keySet().retainAll(names);
     var holding = new HashSet<String>();
     for (Notice notice : wanted.notices()) {
-      holding.add(notice.key());
-      if (!told.contains(notice.key())) {
-        add(new Job.Event(notice), names);
+      String key = notice.key();
+      holding.add(key);
+      if (!told.contains(key)) {
+        add(Job.Event.of(notice, key), names);
       }
     }
     told.retainAll(holding);
@@ -195,7 +196,8 @@ public final class Writer implements AutoCloseable {
 
   private void add(Job job, Set<String> names) {
     names.add(job.name());
-    if (!job.base().equals(written.get(job.name()))) {
+    String done = written.get(job.name());
+    if (done == null || !done.equals(job.base())) {
       waiting.put(job.name(), job);
     }
   }
@@ -282,7 +284,7 @@ public final class Writer implements AutoCloseable {
     resting.put(job.name(), System.nanoTime() + REST.toNanos());
     switch (outcome) {
       case DONE -> {
-        if (job instanceof Job.Event(var notice)) {
+        if (job instanceof Job.Event(var notice, _)) {
           told.add(notice.key());
           resting.remove(job.name());
         } else {
@@ -313,7 +315,7 @@ public final class Writer implements AutoCloseable {
           writeStatus(write.ref(), write.uid(), write.resourceVersion(), write.status(), of);
       case Job.Finalizers(var write) -> writeFinalizers(write, of);
       case Job.Endpoint(var write) -> writeEndpoint(write, of);
-      case Job.Event(var notice) -> sendEvent(notice, of);
+      case Job.Event(var notice, _) -> sendEvent(notice, of);
     };
   }
 

@@ -15,6 +15,7 @@ import io.fabric8.kubernetes.client.informers.cache.ItemStore;
 import java.util.Collection;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -45,7 +46,10 @@ final class KindWatch implements AutoCloseable {
   private final String version;
   private final String namespace;
   private final Listener listener;
-  private final Map<ObjectRef, ObjectReader.Read> objects = new ConcurrentHashMap<>();
+
+  /// In the order in which views have them: putting one together need not sort them.
+  private final Map<ObjectRef, ObjectReader.Read> objects = new ConcurrentSkipListMap<>();
+
   private final SharedIndexInformer<GenericKubernetesResource> informer;
   private volatile boolean synced;
   private volatile boolean refused;

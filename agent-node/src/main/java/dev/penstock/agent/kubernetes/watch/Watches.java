@@ -22,6 +22,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -35,7 +36,11 @@ public final class Watches implements BackendsView, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Watches.class);
 
   /// What changes within it is told at once.
-  private static final Duration COALESCED = Duration.ofMillis(50);
+  private static final Duration COALESCED = Duration.ofMillis(5);
+
+  /// After one view, before the next: a single change is told soon, and many are not told one by
+  /// one.
+  private static final Duration REST = Duration.ofMillis(100);
 
   /// Kinds that every server has.
   private static final Set<Kind> BUILT_IN =
@@ -87,8 +92,25 @@ public final class Watches implements BackendsView, AutoCloseable {
   /// By slice.
   private final Map<ObjectRef, ObjectRef> services = new ConcurrentHashMap<>();
 
+  /// Objects that came, changed or went so far.
+  private final AtomicLong changes = new AtomicLong();
+
+  /// What the view that was told last was made of; belongs to the thread that tells.
+  private @Nullable Known told;
+
+  private long restsUntil = System.nanoTime();
   private boolean scheduled;
   private boolean closed;
+
+  /// All that a view depends on: when it is the same, so is the view.
+  ///
+  /// @param problems why kinds cannot be read, for people
+  private record Known(
+      Map<Kind, Availability> kinds,
+      List<String> problems,
+      int watching,
+      int watches,
+      long changes) {}
 
   /// One kind, in one of its versions.
   ///
@@ -246,6 +268,7 @@ public final class Watches implements BackendsView, AutoCloseable {
           index(slice);
         }
       } else {
+        changes.incrementAndGet();
         tell();
       }
     }
@@ -271,7 +294,10 @@ public final class Watches implements BackendsView, AutoCloseable {
   private synchronized void tell() {
     if (!scheduled && !closed) {
       scheduled = true;
-      telling.schedule(this::tellNow, COALESCED.toMillis(), TimeUnit.MILLISECONDS);
+      telling.schedule(
+          this::tellNow,
+          Math.max(COALESCED.toNanos(), restsUntil - System.nanoTime()),
+          TimeUnit.NANOSECONDS);
     }
   }
 
@@ -282,10 +308,17 @@ public final class Watches implements BackendsView, AutoCloseable {
     try {
       if (setup.kinds().stream()
           .allMatch(kind -> watched.containsKey(kind) && of(kind).isDecided())) {
-        changed.accept(state());
+        Known now = known();
+        if (!now.equals(told)) {
+          changed.accept(state(now));
+          told = now;
+        }
       }
     } catch (RuntimeException e) {
       log.error("a view of the cluster could not be put together", e);
+    }
+    synchronized (this) {
+      restsUntil = System.nanoTime() + REST.toNanos();
     }
   }
 
@@ -293,10 +326,10 @@ public final class Watches implements BackendsView, AutoCloseable {
     return watched.getOrDefault(kind, Watched.ABSENT);
   }
 
-  private State state() {
+  private Known known() {
+    // Before anything is looked at: what changes meanwhile is told once more.
+    long seen = changes.get();
     var kinds = new EnumMap<Kind, Availability>(Kind.class);
-    var objects = new ArrayList<KubernetesObject>();
-    var unreadable = new ArrayList<ObjectReader.Read.Unreadable>();
     var problems = new ArrayList<String>();
     int watching = 0;
     int watches = 0;
@@ -309,6 +342,17 @@ public final class Watches implements BackendsView, AutoCloseable {
         if (!scope.problem().isEmpty()) {
           problems.add(scope.problem());
         }
+      }
+    }
+    return new Known(
+        kinds, problems.stream().distinct().sorted().toList(), watching, watches, seen);
+  }
+
+  private State state(Known now) {
+    var objects = new ArrayList<KubernetesObject>();
+    var unreadable = new ArrayList<ObjectReader.Read.Unreadable>();
+    for (Kind kind : setup.kinds()) {
+      for (KindWatch scope : of(kind).scopes()) {
         if (kind != Kind.ENDPOINT_SLICE) {
           for (ObjectReader.Read read : scope.objects()) {
             switch (read) {
@@ -320,10 +364,10 @@ public final class Watches implements BackendsView, AutoCloseable {
       }
     }
     return new State(
-        new ClusterView(kinds, objects, unreadable),
-        problems.stream().distinct().sorted().toList(),
-        watching,
-        watches);
+        new ClusterView(now.kinds(), objects, unreadable),
+        now.problems(),
+        now.watching(),
+        now.watches());
   }
 
   // --- BackendsView ---
