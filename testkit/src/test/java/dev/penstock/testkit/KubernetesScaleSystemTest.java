@@ -37,6 +37,7 @@ class KubernetesScaleSystemTest {
 
   /// In the first seconds of an agent, whose code is not compiled yet.
   private static final Duration FIRST_CHANGES = Limits.time(Duration.ofSeconds(1));
+
   private static final long MEMORY = 300L << 20;
 
   /// What is left of the memory is code, threads and buffers.
