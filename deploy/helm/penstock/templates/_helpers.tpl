@@ -59,7 +59,7 @@
 {{- if eq .Values.gateway.profile "cloud-lb" -}}
 {{- $config = mustMergeOverwrite $config (dict "gateway" (dict "drain" (dict "listener_pause" "30s"))) -}}
 {{- else if eq .Values.gateway.profile "edge-hostnetwork" -}}
-{{- $config = mustMergeOverwrite $config (dict "gateway" (dict "public" (dict "ports" "10000-29999")) "management" (dict "listen" "127.0.0.1:9090")) -}}
+{{- $config = mustMergeOverwrite $config (dict "gateway" (dict "public" (dict "ports" "10000-29999")) "management" (dict "probes" "127.0.0.1:9090")) -}}
 {{- end -}}
 {{- toYaml (mustMergeOverwrite $config (deepCopy .Values.gateway.config)) -}}
 {{- end -}}

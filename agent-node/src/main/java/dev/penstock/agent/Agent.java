@@ -5,14 +5,25 @@ import static java.util.stream.Collectors.joining;
 import dev.penstock.agent.connect.ApiAddresses;
 import dev.penstock.agent.connect.Outbound;
 import dev.penstock.agent.kubernetes.KubernetesSide;
+import dev.penstock.agent.kubernetes.watch.ApiServer;
+import dev.penstock.agent.manage.AgentApi;
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.serve.Grants;
 import dev.penstock.agent.settings.AgentSettings;
 import dev.penstock.agent.settings.KubernetesSettings;
+import dev.penstock.config.ConfigException;
+import dev.penstock.config.HostPort;
 import dev.penstock.management.JvmMeters;
+import dev.penstock.management.LoggerPages;
 import dev.penstock.management.ManagementServer;
+import dev.penstock.management.Readiness;
+import dev.penstock.management.access.Guard;
+import dev.penstock.management.api.ApiMeters;
 import dev.penstock.node.NodeSystem;
 import dev.penstock.node.RunningNode;
+import dev.penstock.node.ServerTls;
+import dev.penstock.observe.AccessLog;
+import dev.penstock.observe.LoopMeters;
 import dev.penstock.protocol.link.LinkSettings;
 import dev.penstock.protocol.net.Tls;
 import dev.penstock.protocol.net.WebSocketSettings;
@@ -26,11 +37,15 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
@@ -45,6 +60,7 @@ import org.slf4j.LoggerFactory;
 public final class Agent implements RunningNode.Drainable {
   private static final Logger log = LoggerFactory.getLogger(Agent.class);
   private static final Duration START_TIMEOUT = Duration.ofSeconds(30);
+  private static final Duration ASK = Duration.ofSeconds(5);
   private static final Duration GOODBYE = Duration.ofMillis(300);
 
   /// For the closing handshakes after the grace time.
@@ -55,6 +71,8 @@ public final class Agent implements RunningNode.Drainable {
   private final ActorRef<Supervisor.Command> supervisor;
   private final @Nullable KubernetesSide kubernetes;
   private final Duration drainGrace;
+  private final AtomicBoolean draining;
+  private final AccessLog access;
   private final CompletableFuture<Void> drained = new CompletableFuture<>();
 
   private Agent(
@@ -62,7 +80,11 @@ public final class Agent implements RunningNode.Drainable {
       ManagementServer management,
       ActorRef<Supervisor.Command> supervisor,
       @Nullable KubernetesSide kubernetes,
-      Duration drainGrace) {
+      Duration drainGrace,
+      AtomicBoolean draining,
+      AccessLog access) {
+    this.draining = draining;
+    this.access = access;
     this.kubernetes = kubernetes;
     this.drainGrace = drainGrace;
     this.node = node;
@@ -95,11 +117,15 @@ public final class Agent implements RunningNode.Drainable {
       AgentSettings settings, NodeSystem node, @Nullable Tls tls, Announcements announcements) {
     var registry = new PrometheusRegistry();
     var budget = new ByteBudget(settings.windows().processBudget());
-    var meters = new AgentMeters(registry, budget);
+    var access = AccessLog.start(settings.logging(), settings.tracing(), "penstock-agent");
+    access.node(settings.id());
+    var meters = new AgentMeters(registry, budget, access);
     JvmMeters.register(registry);
+    var loopMeters = LoopMeters.start(registry, "penstock_agent", node.loops(), node.actors());
     var notReady = new AtomicReference<>(List.of("not registered at the gateway"));
     boolean inKubernetes = settings.kubernetes().isOn(System.getenv());
     var kubernetesNotReady = new AtomicReference<>(List.<String>of());
+    ApiServer api = inKubernetes ? apiServer(settings) : null;
     var grants = new GrantsRelay();
     ActorRef<Supervisor.Command> supervisor =
         supervise(
@@ -114,36 +140,77 @@ public final class Agent implements RunningNode.Drainable {
                 inKubernetes
                     ? settings.kubernetes().roles()
                     : EnumSet.allOf(KubernetesSettings.Role.class),
-                grants));
+                grants),
+            api == null ? () -> "" : api::uid);
+    loopMeters.watch("supervisor", supervisor);
     KubernetesSide kubernetes =
-        inKubernetes
-            ? inKubernetes(settings, node, meters, supervisor, kubernetesNotReady::set)
-            : null;
+        api == null
+            ? null
+            : KubernetesSide.start(
+                settings,
+                api,
+                node.actors(),
+                meters.kubernetes(),
+                found -> supervisor.tell(new Supervisor.Discover(found)),
+                kubernetesNotReady::set);
     if (kubernetes != null) {
       grants.goTo(kubernetes::granted);
     }
+    Tls managementTls = managementTls(settings);
+    var apiMeters = new ApiMeters(registry);
+    var draining = new AtomicBoolean();
+    Readiness readiness =
+        () -> Stream.concat(notReady.get().stream(), kubernetesNotReady.get().stream()).toList();
+    var operations =
+        new AgentApi(
+            new AgentApi.Setup(
+                node.actors(),
+                settings.id(),
+                version(),
+                meters.live()::cluster,
+                readiness::reasons,
+                draining::get,
+                meters,
+                registry,
+                apiMeters,
+                () ->
+                    AskPattern.<Supervisor.Command, Supervisor.Surveyed>ask(
+                            supervisor, Supervisor.Survey::new, ASK, node.actors().scheduler())
+                        .thenApply(Supervisor.Surveyed::tunnels)));
     ManagementServer management;
     try {
       management =
-          await(
-              ManagementServer.start(
-                  node.actors(),
-                  settings.management().resolve(),
-                  registry,
-                  () ->
-                      Stream.concat(notReady.get().stream(), kubernetesNotReady.get().stream())
-                          .toList()));
-    } catch (CompletionException e) {
+          listening(
+              settings,
+              "management.listen",
+              settings.management().listen(),
+              address ->
+                  ManagementServer.start(
+                      node.actors(),
+                      address,
+                      registry,
+                      readiness,
+                      new ManagementServer.Entrance(
+                          new Guard(settings.management()), managementTls, apiMeters),
+                      new ManagementServer.Parts(
+                          Map.of(),
+                          Map.of(),
+                          Map.of("/loggers", new LoggerPages(node.actors())),
+                          operations.api())));
+      HostPort probes = settings.management().probes();
+      if (probes != null) {
+        // Health, readiness and metrics for all who reach another address.
+        listening(
+            settings,
+            "management.probes",
+            probes,
+            address -> ManagementServer.start(node.actors(), address, registry, readiness));
+      }
+    } catch (ConfigException e) {
       if (kubernetes != null) {
         kubernetes.close();
       }
-      throw settings
-          .origins()
-          .refuse(
-              "management.listen",
-              settings.management(),
-              "an address of this machine with a free port; the system says: "
-                  + (e.getCause() == null ? e : e.getCause()).getMessage());
+      throw e;
     }
     log.atInfo()
         .addKeyValue(
@@ -153,23 +220,36 @@ public final class Agent implements RunningNode.Drainable {
         .addKeyValue("transport", node.loops().transport())
         .addKeyValue("kubernetes", inKubernetes)
         .log("the agent is up");
-    return new Agent(node, management, supervisor, kubernetes, settings.drainGrace());
+    return new Agent(
+        node, management, supervisor, kubernetes, settings.drainGrace(), draining, access);
   }
 
-  private static KubernetesSide inKubernetes(
+  private static ManagementServer listening(
       AgentSettings settings,
-      NodeSystem node,
-      AgentMeters meters,
-      ActorRef<Supervisor.Command> supervisor,
-      Consumer<List<String>> notReady) {
+      String key,
+      HostPort at,
+      Function<InetSocketAddress, CompletionStage<ManagementServer>> start) {
     try {
-      return KubernetesSide.start(
-          settings,
-          version(),
-          node.actors(),
-          meters.kubernetes(),
-          found -> supervisor.tell(new Supervisor.Discover(found)),
-          notReady);
+      return await(start.apply(at.resolve()));
+    } catch (CompletionException e) {
+      throw settings
+          .origins()
+          .refuseListen(key, at, (e.getCause() == null ? e : e.getCause()).getMessage());
+    }
+  }
+
+  private static @Nullable Tls managementTls(AgentSettings settings) {
+    var files = settings.management().tls();
+    if (files == null) {
+      return null;
+    }
+    return ServerTls.load(
+        settings.origins(), "management.tls.cert", files.cert(), files.key(), files.clientCa());
+  }
+
+  private static ApiServer apiServer(AgentSettings settings) {
+    try {
+      return KubernetesSide.connect(settings.kubernetes(), version());
     } catch (RuntimeException e) {
       throw settings
           .origins()
@@ -207,7 +287,8 @@ public final class Agent implements RunningNode.Drainable {
       AgentMeters meters,
       Announcements announcements,
       Consumer<List<String>> notReady,
-      Supervisor.Part part) {
+      Supervisor.Part part,
+      Supplier<String> kubernetesUid) {
     var outbound =
         new Outbound(
             settings,
@@ -217,7 +298,8 @@ public final class Agent implements RunningNode.Drainable {
             WebSocketSettings.defaults(),
             linkSettings(settings),
             budget,
-            version());
+            version(),
+            kubernetesUid);
     return await(
         AskPattern.<SpawnProtocol.Command, ActorRef<Supervisor.Command>>ask(
             node.actors(),
@@ -249,7 +331,8 @@ public final class Agent implements RunningNode.Drainable {
         meters,
         announcements,
         _ -> {},
-        Supervisor.Part.alone());
+        Supervisor.Part.alone(),
+        () -> "");
   }
 
   private static @Nullable Tls tls(AgentSettings settings) {
@@ -309,6 +392,7 @@ public final class Agent implements RunningNode.Drainable {
   /// time.
   @Override
   public CompletionStage<Void> drain() {
+    draining.set(true);
     if (kubernetes != null) {
       kubernetes.resign();
     }
@@ -348,5 +432,6 @@ public final class Agent implements RunningNode.Drainable {
         .toCompletableFuture()
         .join();
     node.close();
+    access.close();
   }
 }

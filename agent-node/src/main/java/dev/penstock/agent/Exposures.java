@@ -7,6 +7,7 @@ import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.serve.Exposure;
 import dev.penstock.agent.serve.Found;
 import dev.penstock.agent.serve.Grants;
+import dev.penstock.agent.serve.SeenTunnel;
 import dev.penstock.agent.serve.Target;
 import dev.penstock.agent.serve.Targets;
 import dev.penstock.agent.settings.ServiceSettings;
@@ -111,12 +112,24 @@ final class Exposures {
 
   private long roundStartedAt = System.nanoTime();
 
+  /// How what the gateway did not take is told again.
+  private enum Retry {
+    /// By a call of its own.
+    ALONE,
+    /// By the next sync: thousands were refused for one reason.
+    TOGETHER
+  }
+
   /// One tunnel.
   private static final class Entry {
     final String key;
     final boolean found;
     Exposure exposure;
     boolean gone;
+
+    /// Its target is the exposure as it is now.
+    boolean served;
+
     boolean asking;
     boolean askAgain;
     @Nullable TunnelRegistered confirmed;
@@ -149,6 +162,23 @@ final class Exposures {
       var entry = new Entry(Exposure.of(service), false);
       entries.put(entry.key, entry);
     }
+  }
+
+  /// All of them, for operators.
+  List<SeenTunnel> survey() {
+    return entries.values().stream()
+        .filter(entry -> !entry.gone)
+        .map(entry -> {
+          TunnelRegistered confirmed = entry.confirmed;
+          return new SeenTunnel(
+              cluster.isEmpty() ? entry.key : entry.exposure.id(cluster),
+              entry.exposure.name(),
+              entry.exposure.protocol(),
+              entry.exposure.leadsTo(),
+              confirmed == null ? null : endpoint(entry.exposure, confirmed),
+              entry.refusal);
+        })
+        .toList();
   }
 
   /// Where the streams of the tunnels go.
@@ -205,9 +235,12 @@ final class Exposures {
       } else if (entry.gone || !registered || !entry.exposure.told().equals(exposure.told())) {
         changed.add(entry);
       }
+      boolean isServed = !entry.gone && entry.exposure.equals(exposure) && entry.served;
       entry.gone = false;
       entry.exposure = exposure;
-      serve(entry);
+      if (!isServed) {
+        serve(entry);
+      }
     }
     for (Entry entry : List.copyOf(entries.values())) {
       if (entry.found && !found.contains(entry.key)) {
@@ -226,17 +259,20 @@ final class Exposures {
   private void serve(Entry entry) {
     if (!cluster.isEmpty() && !entry.gone) {
       targets.put(entry.exposure.id(cluster), entry.exposure);
+      entry.served = true;
     }
   }
 
   private void remove(Entry entry, boolean registers, List<Entry> changed) {
     if (!cluster.isEmpty()) {
       Target target = targets.remove(entry.exposure.id(cluster));
+      meters.live().streams().forget("", entry.exposure.id(cluster));
       if (target != null) {
         owner.later(target, new GraceOver(target), outbound.settings().drainGrace());
       }
     }
     entry.announced = null;
+    entry.served = false;
     if (registers && !cluster.isEmpty()) {
       if (!entry.gone) {
         entry.gone = true;
@@ -283,7 +319,7 @@ final class Exposures {
       case Refused(var key, long of, var why) -> {
         Entry entry = ended(key, of);
         if (entry != null) {
-          refused(entry, why);
+          refused(entry, why, Retry.ALONE);
           goOn(entry);
         }
       }
@@ -472,6 +508,7 @@ final class Exposures {
                 ask(entry);
               });
       case TunnelClient.Sync.Done(var tunnels) -> {
+        Retry retry = tunnels.rejected().size() > FEW ? Retry.TOGETHER : Retry.ALONE;
         for (Entry entry : of(keys)) {
           entry.asking = false;
           String id = entry.exposure.id(cluster);
@@ -480,13 +517,15 @@ final class Exposures {
             refused(
                 entry,
                 new TunnelClient.Refused(
-                    tunnels.rejected().getOrDefault(id, "the answer does not name it")));
+                    tunnels.rejected().getOrDefault(id, "the answer does not name it")),
+                retry);
           } else {
             confirmed(entry, taken);
           }
           goOn(entry);
         }
-        owner.later("sync", new SyncAgain(round), SYNC_INTERVAL);
+        owner.later(
+            "sync", new SyncAgain(round), retry == Retry.TOGETHER ? retryDelay() : SYNC_INTERVAL);
       }
     }
     if (syncAgain) {
@@ -542,18 +581,22 @@ final class Exposures {
     }
   }
 
-  private void refused(Entry entry, Throwable why) {
+  private void refused(Entry entry, Throwable why, Retry retry) {
     meters.discovery().registrationFailed();
     Throwable cause = Tcp.causeOf(why);
     String text = String.valueOf(cause.getMessage());
     boolean news = !text.equals(entry.refusal);
     entry.confirmed = null;
     entry.refusal = text;
-    log.atWarn()
-        .addKeyValue("service", entry.exposure.name())
-        .addKeyValue("cause", text)
-        .log("the gateway did not take a tunnel");
-    owner.later(entry.key, new Again(entry.key, round), retryDelay());
+    if (news || retry == Retry.ALONE) {
+      log.atWarn()
+          .addKeyValue("service", entry.exposure.name())
+          .addKeyValue("cause", text)
+          .log("the gateway did not take a tunnel");
+    }
+    if (retry == Retry.ALONE) {
+      owner.later(entry.key, new Again(entry.key, round), retryDelay());
+    }
     if (news && entry.found) {
       grantsChanged();
     }

@@ -9,6 +9,7 @@ import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.observe.HeartbeatMeters;
 import dev.penstock.agent.serve.Found;
 import dev.penstock.agent.serve.Grants;
+import dev.penstock.agent.serve.SeenTunnel;
 import dev.penstock.agent.serve.TargetFlow;
 import dev.penstock.agent.serve.TargetStream;
 import dev.penstock.agent.settings.KubernetesSettings;
@@ -53,6 +54,12 @@ final class Supervisor {
 
   /// The agent is to end: let what runs on the links go on for the grace time, take nothing new.
   record Drain(ActorRef<Ended> replyTo) implements Command {}
+
+  /// Asks for all tunnels.
+  record Survey(ActorRef<Surveyed> replyTo) implements Command {}
+
+  /// The answer to [Survey].
+  record Surveyed(List<SeenTunnel> tunnels) {}
 
   /// All links are closed; what the gateway is to read is on its way.
   record Ended() {}
@@ -187,6 +194,7 @@ final class Supervisor {
     switch (command) {
       case Registered(Registrar.Result.Registered(var id, var gatewayUrls)) -> {
         clusterId = id;
+        meters.live().registeredAs(id);
         log.atInfo().addKeyValue("cluster", id).log("registered at the gateway");
         linking = linking(gatewayUrls);
         exposures.registeredAs(id);
@@ -200,6 +208,10 @@ final class Supervisor {
         if (linking != null) {
           reported(linking.spread(), report);
         }
+      }
+      case Survey(var replyTo) -> {
+        replyTo.tell(new Surveyed(exposures.survey()));
+        return Behaviors.same();
       }
       case Due() -> {
         // What follows is done below.

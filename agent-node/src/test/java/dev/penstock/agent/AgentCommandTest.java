@@ -54,7 +54,7 @@ class AgentCommandTest {
         .extracting(ServiceSettings::name)
         .containsExactly("redis", "web");
     assertThat(settings.clusterName()).isEqualTo("lab");
-    assertThat(settings.management()).isEqualTo(new HostPort("::1", 0));
+    assertThat(settings.management().listen()).isEqualTo(new HostPort("::1", 0));
   }
 
   @Test

@@ -7,9 +7,11 @@ import dev.penstock.gateway.cluster.ClusterNode;
 import dev.penstock.gateway.cluster.ClusterSettings;
 import dev.penstock.gateway.cluster.LinkLoad;
 import dev.penstock.gateway.cluster.LinkSource;
+import dev.penstock.gateway.cluster.LinkedNode;
 import dev.penstock.gateway.cluster.NodeInfo;
 import dev.penstock.gateway.cluster.NodeState;
 import dev.penstock.gateway.cluster.Nodes;
+import dev.penstock.gateway.links.KubernetesClaims;
 import dev.penstock.gateway.links.Links;
 import dev.penstock.gateway.links.NodeDirectory;
 import dev.penstock.gateway.relay.RelaySettings;
@@ -46,7 +48,11 @@ final class ClusterParts {
 
   /// Begins to join the cluster that the settings name; null when they name none.
   static @Nullable ClusterParts join(
-      GatewaySettings settings, NodeSystem system, Links links, PrometheusRegistry registry) {
+      GatewaySettings settings,
+      NodeSystem system,
+      Links links,
+      KubernetesClaims claims,
+      PrometheusRegistry registry) {
     ClusterSettings membership = settings.cluster();
     if (membership == null) {
       return null;
@@ -58,17 +64,21 @@ final class ClusterParts {
               system.loops(),
               membership,
               linksUrl(settings),
-              new LinksHere(links),
+              new LinksHere(links, claims),
               registry);
       links.watch(node::linksChanged);
+      claims.alsoAsk(agents ->
+          node.nodes().withLinks(agents).stream()
+              .map(LinkedNode::kubernetes)
+              .filter(uid -> !uid.isEmpty()));
       return new ClusterParts(settings, membership, node);
     } catch (BindException e) {
       throw settings
           .origins()
-          .refuse(
+          .refuseListen(
               membership.bind().equals(membership.listen()) ? "cluster.listen" : "cluster.bind",
               membership.bind(),
-              "an address of this machine with a free port; the system says: " + e.getMessage());
+              e.getMessage());
     } catch (IOException e) {
       throw settings
           .origins()
@@ -79,7 +89,7 @@ final class ClusterParts {
     }
   }
 
-  private record LinksHere(Links links) implements LinkSource {
+  private record LinksHere(Links links, KubernetesClaims claims) implements LinkSource {
     @Override
     public Set<String> clusters() {
       return links.clusters();
@@ -87,7 +97,8 @@ final class ClusterParts {
 
     @Override
     public LinkLoad load(String agents) {
-      return new LinkLoad(links.count(agents), links.outstanding(agents));
+      return new LinkLoad(
+          links.count(agents), links.outstanding(agents), claims.holder(agents).orElse(""));
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.penstock.gateway;
 
 import com.typesafe.config.Config;
+import dev.penstock.config.HostPort;
 import dev.penstock.config.Secret;
 import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.cluster.ClusterNode;
@@ -12,10 +13,12 @@ import dev.penstock.gateway.leases.MeteredLeases;
 import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.Handshakes;
+import dev.penstock.gateway.links.KubernetesClaims;
 import dev.penstock.gateway.links.LinkPort;
 import dev.penstock.gateway.links.LinkSupervisor;
 import dev.penstock.gateway.links.Links;
 import dev.penstock.gateway.links.NodeDirectory;
+import dev.penstock.gateway.manage.GatewayApi;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.observe.Rejection;
@@ -25,15 +28,23 @@ import dev.penstock.gateway.relay.RelaySettings;
 import dev.penstock.gateway.relay.RemoteNodes;
 import dev.penstock.gateway.rest.AgentRest;
 import dev.penstock.gateway.rest.ReservationPages;
+import dev.penstock.gateway.sources.Bans;
 import dev.penstock.gateway.tunnels.PublicDoors;
 import dev.penstock.gateway.tunnels.Tunnel;
 import dev.penstock.gateway.tunnels.Tunnels;
 import dev.penstock.gateway.tunnels.UdpTunnel;
 import dev.penstock.management.JvmMeters;
+import dev.penstock.management.LoggerPages;
 import dev.penstock.management.ManagementServer;
+import dev.penstock.management.Readiness;
+import dev.penstock.management.access.Guard;
+import dev.penstock.management.api.ApiMeters;
 import dev.penstock.node.Admission;
 import dev.penstock.node.NodeSystem;
 import dev.penstock.node.RunningNode;
+import dev.penstock.node.ServerTls;
+import dev.penstock.observe.AccessLog;
+import dev.penstock.observe.LoopMeters;
 import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.json.OriginalPacing;
 import dev.penstock.protocol.link.LinkSettings;
@@ -93,6 +104,7 @@ public final class Gateway implements RunningNode.Drainable {
   private final @Nullable RunningRelay relay;
   private final ActorRef<Drain.Command> drain;
   private final CompletableFuture<Void> drained;
+  private final AccessLog access;
   private volatile boolean ending;
 
   /// How a node of a cluster carries streams over others.
@@ -112,7 +124,9 @@ public final class Gateway implements RunningNode.Drainable {
       ActorRef<Drain.Command> drain,
       CompletableFuture<Void> drained,
       @Nullable ClusterNode cluster,
-      @Nullable RunningRelay relay) {
+      @Nullable RunningRelay relay,
+      AccessLog access) {
+    this.access = access;
     this.drain = drain;
     this.drained = drained;
     this.node = node;
@@ -192,18 +206,8 @@ public final class Gateway implements RunningNode.Drainable {
     if (files == null) {
       return null;
     }
-    try {
-      return Tls.load(
-          Tls.Side.SERVER,
-          new Tls.Pem(files.cert(), files.key(), files.clientCa(), Tls.Trust.VERIFIED));
-    } catch (IOException e) {
-      throw settings
-          .origins()
-          .refuse(
-              "gateway.tls.cert",
-              files.cert(),
-              "a certificate and key that fit: " + e.getMessage());
-    }
+    return ServerTls.load(
+        settings.origins(), "gateway.tls.cert", files.cert(), files.key(), files.clientCa());
   }
 
   /// Where agents arrive.
@@ -270,7 +274,17 @@ public final class Gateway implements RunningNode.Drainable {
             supervisor, LinkSupervisor.End::new, GOODBYE, node.actors().scheduler());
     gone.handle((_, _) -> null).toCompletableFuture().join();
     node.close();
+    access.close();
     leases.close();
+  }
+
+  private static @Nullable Tls managementTls(GatewaySettings settings) {
+    var files = settings.management().tls();
+    if (files == null) {
+      return null;
+    }
+    return ServerTls.load(
+        settings.origins(), "management.tls.cert", files.cert(), files.key(), files.clientCa());
   }
 
   /// The parts on their way up.
@@ -282,10 +296,13 @@ public final class Gateway implements RunningNode.Drainable {
       LeaseParts leases) {
     Gateway start() throws IOException {
       requirePublicAddress();
+      Tls managementTls = managementTls(settings);
       var registry = new PrometheusRegistry();
       var budget = new ByteBudget(settings.windows().processBudget());
-      var meters = new GatewayMeters(registry, budget);
+      var access = AccessLog.start(settings.logging(), settings.tracing(), "penstock-gateway");
+      var meters = new GatewayMeters(registry, budget, access);
       JvmMeters.register(registry);
+      var loopMeters = LoopMeters.start(registry, "penstock_gateway", node.loops(), node.actors());
       var leaseMeters = new LeaseMeters(registry);
       var badPeers = new BadPeers(meters);
       var links = new Links(settings.links().maxLinksPerCluster());
@@ -301,31 +318,66 @@ public final class Gateway implements RunningNode.Drainable {
       var drained = new CompletableFuture<Void>();
       var restored = new CompletableFuture<Void>();
       var listening = new CompletableFuture<Void>();
-      ClusterParts cluster = ClusterParts.join(settings, node, links, registry);
+      var claims = new KubernetesClaims();
+      ClusterParts cluster = ClusterParts.join(settings, node, links, claims, registry);
       ClusterNode clusterNode = cluster == null ? null : cluster.node();
+      if (clusterNode != null) {
+        access.node(clusterNode.nodes().self().id().toString());
+      }
       var drainer = new CompletableFuture<ActorRef<Drain.Command>>();
       var tunnelsStarted = new CompletableFuture<ActorRef<Tunnels.Command>>();
+      Readiness readiness =
+          () -> notReadyBecause(leases, clusterNode, restored, listening, draining.get());
+      var bans = new Bans();
+      if (clusterNode != null) {
+        clusterNode.share(bans);
+      }
+      var apiMeters = new ApiMeters(registry);
+      var manage =
+          new GatewayApi(
+              new GatewayApi.Setup(
+                  node.actors(),
+                  clusterNode == null ? null : clusterNode.nodes(),
+                  settings.cluster() == null ? null : settings.cluster().name(),
+                  readiness::reasons,
+                  () -> !draining.get().isEmpty(),
+                  meters,
+                  registry,
+                  apiMeters,
+                  links,
+                  bans,
+                  settings.publicSide().host(),
+                  tunnelsStarted,
+                  drainer));
       // Before the cluster is found, which may take as long as it likes: it tells how that stands.
       ManagementServer management =
           await(
               "management.listen",
-              settings.management(),
+              settings.management().listen(),
               ManagementServer.start(
                   node.actors(),
-                  settings.management().resolve(),
+                  settings.management().listen().resolve(),
                   registry,
-                  () -> notReadyBecause(leases, clusterNode, restored, listening, draining.get()),
-                  clusterNode == null ? Map.of() : Map.of("/cluster", clusterNode::status),
-                  Map.of(
-                      "/drain",
-                      () -> {
-                        drainer.thenAccept(drain -> drain.tell(new Drain.Begin()));
-                        return "draining; /readyz says how far it is";
-                      }),
-                  Map.of(
-                      "/reservations",
-                      new ReservationPages(
-                          node.actors(), tunnelsStarted, settings.leasePolicy()))));
+                  readiness,
+                  new ManagementServer.Entrance(
+                      new Guard(settings.management()), managementTls, apiMeters),
+                  new ManagementServer.Parts(
+                      clusterNode == null ? Map.of() : Map.of("/cluster", clusterNode::status),
+                      Map.of(
+                          "/drain",
+                          () -> {
+                            drainer.thenAccept(drain -> drain.tell(new Drain.Begin()));
+                            return "draining; /readyz says how far it is";
+                          }),
+                      Map.of(
+                          "/loggers",
+                          new LoggerPages(node.actors()),
+                          "/reservations",
+                          new ReservationPages(
+                              node.actors(), tunnelsStarted, settings.leasePolicy())),
+                      manage.api())));
+      manage.boundAt(management.address());
+      probes(registry, readiness);
       leases.awaitStore();
       if (cluster != null) {
         cluster.awaitMembership();
@@ -354,6 +406,7 @@ public final class Gateway implements RunningNode.Drainable {
               admission,
               settings.publicSide().proxyProtocol().front(),
               settings.publicSide().access(),
+              bans,
               meters,
               badPeers);
       ActorRef<Tunnels.Command> tunnels =
@@ -370,6 +423,7 @@ public final class Gateway implements RunningNode.Drainable {
               "tunnels",
               DispatcherSelector.blocking());
       tunnelsStarted.complete(tunnels);
+      loopMeters.watch("tunnels", tunnels);
       ActorRef<LinkSupervisor.Command> supervisor =
           spawn(
               LinkSupervisor.create(
@@ -388,6 +442,7 @@ public final class Gateway implements RunningNode.Drainable {
                   others.nodes()),
               "links",
               DispatcherSelector.defaultDispatcher());
+      loopMeters.watch("links", supervisor);
       RelayPart relayPart = others.relay();
       RunningRelay relay =
           relayPart == null ? null : relay(relayPart, links, registry, budget, meters, badPeers);
@@ -410,12 +465,16 @@ public final class Gateway implements RunningNode.Drainable {
               "drain",
               DispatcherSelector.defaultDispatcher());
       drainer.complete(drain);
+      loopMeters.watch("drain", drain);
+      if (relay != null) {
+        loopMeters.watch("relay", relay.actor());
+      }
       await(restored, RESTORE_TIMEOUT);
       Tcp.Listener listener =
           await(
               "gateway.listen",
               settings.listen(),
-              listen(tunnels, supervisor, arrivals, handshakes, meters, badPeers));
+              listen(tunnels, supervisor, arrivals, handshakes, claims, meters, badPeers));
       listening.complete(null);
       if (clusterNode != null) {
         clusterNode.announce(NodeState.READY);
@@ -426,7 +485,27 @@ public final class Gateway implements RunningNode.Drainable {
           .addKeyValue("transport", node.loops().transport())
           .log("the gateway is up");
       return new Gateway(
-          node, leases, management, listener, supervisor, drain, drained, clusterNode, relay);
+          node,
+          leases,
+          management,
+          listener,
+          supervisor,
+          drain,
+          drained,
+          clusterNode,
+          relay,
+          access);
+    }
+
+    /// Health, readiness and metrics for all who reach another address.
+    private void probes(PrometheusRegistry registry, Readiness readiness) throws IOException {
+      HostPort probes = settings.management().probes();
+      if (probes != null) {
+        await(
+            "management.probes",
+            probes,
+            ManagementServer.start(node.actors(), probes.resolve(), registry, readiness));
+      }
     }
 
     private static void draining(
@@ -517,6 +596,7 @@ public final class Gateway implements RunningNode.Drainable {
         ActorRef<LinkSupervisor.Command> supervisor,
         Arrivals arrivals,
         Handshakes handshakes,
+        KubernetesClaims claims,
         GatewayMeters meters,
         BadPeers badPeers) {
       var clusters = new HashMap<Secret, String>();
@@ -528,12 +608,14 @@ public final class Gateway implements RunningNode.Drainable {
               settings.linksUrl(),
               arrivals,
               handshakes,
+              claims,
               meters,
               badPeers,
               (accepted, connection) ->
                   supervisor.tell(new LinkSupervisor.Connected(accepted, connection)));
       var rest =
-          new AgentRest(node.actors(), tokens, tunnels, settings.publicSide().host(), badPeers);
+          new AgentRest(
+              node.actors(), tokens, claims, tunnels, settings.publicSide().host(), badPeers);
       return HttpPort.bind(
           node.actors().classicSystem(),
           node.loops(),
@@ -598,12 +680,7 @@ public final class Gateway implements RunningNode.Drainable {
       try {
         return await(stage);
       } catch (IOException e) {
-        throw settings
-            .origins()
-            .refuse(
-                key,
-                found,
-                "an address of this machine with a free port; the system says: " + e.getMessage());
+        throw settings.origins().refuseListen(key, found, e.getMessage());
       }
     }
 

@@ -8,6 +8,7 @@ import dev.penstock.config.HostPort;
 import dev.penstock.config.Kind;
 import dev.penstock.config.Origins;
 import dev.penstock.config.PortRange;
+import dev.penstock.config.Reference;
 import dev.penstock.config.Secret;
 import dev.penstock.config.Section;
 import dev.penstock.config.Variables;
@@ -19,6 +20,9 @@ import dev.penstock.gateway.leases.LeaseSettings;
 import dev.penstock.gateway.leases.Quota;
 import dev.penstock.gateway.leases.StoreSettings;
 import dev.penstock.gateway.tunnels.UdpSettings;
+import dev.penstock.management.access.ManagementSettings;
+import dev.penstock.observe.LoggingSettings;
+import dev.penstock.observe.TracingSettings;
 import dev.penstock.protocol.control.CarrierChoice;
 import java.net.URI;
 import java.nio.file.Path;
@@ -49,11 +53,13 @@ import org.jspecify.annotations.Nullable;
 /// @param udp `gateway.udp`: limits of UDP tunnels
 /// @param eventLoops `gateway.event_loops`: threads that carry bytes, 1 to 64; default 0 is one per
 ///   core
-/// @param management `management.listen`: where health, metrics and operations are served; port 0
-///   to 65535, default 127.0.0.1:9090
+/// @param management `management`: where health, metrics and operations are served, by default at
+///   127.0.0.1:9090
 /// @param cluster `cluster`: the cluster that this node is one of; null for a gateway alone
 /// @param leases `leases`: who may lease which ports
 /// @param store `store`: the database of a cluster of gateways
+/// @param logging `logging`: what is logged beside events
+/// @param tracing `tracing`: where spans go
 /// @param origins where each value was written
 public record GatewaySettings(
     HostPort listen,
@@ -68,10 +74,12 @@ public record GatewaySettings(
     DrainSettings drain,
     UdpSettings udp,
     int eventLoops,
-    HostPort management,
+    ManagementSettings management,
     @Nullable ClusterSettings cluster,
     LeaseSettings leases,
     StoreSettings store,
+    LoggingSettings logging,
+    TracingSettings tracing,
     Origins origins) {
   private static final int KIB = 1024;
   private static final int MIB = 1024 * KIB;
@@ -307,7 +315,18 @@ public record GatewaySettings(
                 + " at "
                 + cluster.listen()
                 + (cluster.tls() == null ? ", without TLS" : ", with TLS"),
-        "health and metrics at " + management);
+        "health, metrics and operations at "
+            + management.listen()
+            + (management.tokens().isEmpty() ? "" : ", with tokens"));
+  }
+
+  /// Every key of `gateway.yaml` with its default, its values and its meaning, as a table in
+  /// Markdown.
+  public static String reference() {
+    return Reference.table(
+        ConfigReader.definitions(GatewaySettings::of),
+        GatewaySettings.class,
+        "meanings.properties");
   }
 
   static GatewaySettings of(ConfigReader reader) {
@@ -325,11 +344,10 @@ public record GatewaySettings(
     var udp = UdpSettings.of(gateway.section("udp"));
     var eventLoops = gateway.get("event_loops", Kind.integer(0, 64), 0);
     Section management = reader.root().section("management");
-    var operations =
-        management.get("listen", Kind.listenAddress(), new HostPort("127.0.0.1", 9090));
-    if (listen.port() != 0 && listen.equals(operations)) {
+    var operations = ManagementSettings.of(management, new HostPort("127.0.0.1", 9090));
+    if (listen.port() != 0 && listen.equals(operations.listen())) {
       management.refuse(
-          "listen", "found \"" + operations + "\"", "another address than gateway.listen");
+          "listen", "found \"" + operations.listen() + "\"", "another address than gateway.listen");
     }
     var cluster = ClusterSettings.of(reader.root().section("cluster"));
     var drain =
@@ -338,6 +356,8 @@ public record GatewaySettings(
             cluster == null ? DrainSettings.Company.ALONE : DrainSettings.Company.CLUSTER);
     var leases = LeaseSettings.of(reader.root().section("leases"));
     var store = StoreSettings.of(reader.root().section("store"));
+    var logging = LoggingSettings.of(reader.root().section("logging"));
+    var tracing = TracingSettings.of(reader.root().section("tracing"));
     return new GatewaySettings(
         listen,
         dataDir,
@@ -355,6 +375,8 @@ public record GatewaySettings(
         cluster,
         leases,
         store,
+        logging,
+        tracing,
         reader.finish());
   }
 

@@ -69,13 +69,14 @@ public final class FakeAgent implements LinkListener, Closeable {
       };
     }
 
-    /// A service that sends `block` over and over, as long as it is read.
-    static Service endless(byte[] block) {
+    /// A service that sends blocks of `size` zero bytes, as long as it is read; each is its own,
+    /// since a link changes what it sends.
+    static Service endless(int size) {
       return _ ->
           Flow.fromSinkAndSource(
               Sink.ignore(),
-              Source.repeat(block)
-                  .map(ByteBuffer::wrap)
+              Source.repeat(size)
+                  .map(ByteBuffer::allocate)
                   .prepend(Source.lazySingle(() -> DialStatus.connected().encode())));
     }
 

@@ -49,7 +49,7 @@ class GatewaySettingsTest {
   void aTokenIsAllThatHasToBeSaid() throws IOException {
     var settings = load(TOKENS);
     assertThat(settings.listen()).isEqualTo(new HostPort("127.0.0.1", 8080));
-    assertThat(settings.management()).isEqualTo(new HostPort("127.0.0.1", 9090));
+    assertThat(settings.management().listen()).isEqualTo(new HostPort("127.0.0.1", 9090));
     assertThat(settings.dataDir()).isEqualTo(directory.resolve("penstock-data"));
     assertThat(settings.linksUrl()).isNull();
     assertThat(settings.tls()).isNull();
@@ -245,6 +245,7 @@ class GatewaySettingsTest {
                 TOKENS
                     + "  tls: {cert: none.pem, key: none.pem}\n"
                     + "cluster:\n  tls: {cert: none.pem, key: none.pem}\n"
+                    + "management: {tokens: [{name: a}], tls: {cert: none.pem, key: none.pem}}\n"
                     + "leases:\n  tenants: [{cluster: lab}]\n"
                     + "  reservations: [{cluster: lab, ports: 1-2}]\n"),
             List.of());

@@ -8,6 +8,7 @@ import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.links.Arrivals;
 import dev.penstock.gateway.links.GatewayLink;
 import dev.penstock.gateway.links.Handshakes;
+import dev.penstock.gateway.links.KubernetesClaims;
 import dev.penstock.gateway.links.LinkPort;
 import dev.penstock.gateway.links.LinkSupervisor;
 import dev.penstock.gateway.links.Links;
@@ -88,6 +89,7 @@ class HelloTest {
             null,
             arrivals,
             new Handshakes(100, 100),
+            new KubernetesClaims(),
             meters,
             badPeers,
             (accepted, connection) ->

@@ -16,6 +16,7 @@ import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.control.TraceContext;
 import dev.penstock.protocol.control.TunnelRegistration;
 import dev.penstock.protocol.link.LinkSettings;
 import dev.penstock.protocol.link.StreamEnd;
@@ -184,6 +185,43 @@ class RelayTest {
     assertThat(far.metric(relay("bytes_total", "direction=\"to_service\""))).isEqualTo(5);
     assertThat(far.metric(relay("bytes_total", "direction=\"to_client\""))).isEqualTo(5);
     assertThat(near.metric("penstock_gateway_dial_seconds_count")).isEqualTo(1);
+  }
+
+  @Test
+  void aTraceGoesOnAtTheOtherNodeAndAtAnAgentThatKnowsOfTraces() throws Exception {
+    var traced = traced("traced-far", _ -> List.of());
+    var entry =
+        traced("traced-near", _ -> List.of(at("traced-far", traced.gateway().relayAddress())));
+    var capabilities =
+        EnumSet.of(Capability.DIAL_STATUS, Capability.CALLER_ADDRESS, Capability.TRACE_CONTEXT);
+    var agent = agent(traced, Service.echo(), capabilities);
+    roundTrip(entry.client(entry.expose("redis")), "hello");
+    TraceContext relayed = agent.nextAsked().trace();
+    assertThat(relayed).isNotNull();
+    roundTrip(traced.client(traced.expose("direct")), "hello");
+    TraceContext direct = agent.nextAsked().trace();
+    assertThat(direct).isNotNull();
+    assertThat(direct.traceId()).isNotEqualTo(relayed.traceId());
+  }
+
+  @Test
+  void anAgentThatDoesNotKnowOfTracesIsToldOfNone() throws Exception {
+    var traced = traced("traced-far", _ -> List.of());
+    var agent = agent(traced, Service.echo(), FakeAgent.ALL);
+    roundTrip(traced.client(traced.expose("redis")), "hello");
+    assertThat(agent.nextAsked().trace()).isNull();
+  }
+
+  /// A node that traces every connection; nobody takes its spans.
+  private GatewayLab traced(String name, RemoteNodes nodes) throws IOException {
+    var lab =
+        GatewayLab.in(Files.createDirectory(directory.resolve(name)))
+            .with("tracing.endpoint", "http://127.0.0.1:9")
+            .with("tracing.sample_ratio", 1)
+            .relay(new Gateway.RelayPart(settings(name, SECRET, limits(IDLE)), nodes))
+            .start();
+    owned.add(lab);
+    return lab;
   }
 
   @Test
@@ -415,7 +453,7 @@ class RelayTest {
         new Service() {
           @Override
           public Flow<ByteBuffer, ByteBuffer, org.apache.pekko.NotUsed> connect(FakeAgent agent) {
-            return Service.endless(new byte[16 * 1024]).connect(agent);
+            return Service.endless(16 * 1024).connect(agent);
           }
         });
     int port = near.expose("endless");

@@ -2,10 +2,14 @@ package dev.penstock.cli;
 
 import dev.penstock.config.ConfigReader;
 import dev.penstock.config.Origins;
+import dev.penstock.config.Reference;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -19,13 +23,14 @@ import picocli.CommandLine.Spec;
 /// force. A file with problems ends as a start with it would end.
 @Command(
     name = "config",
-    description = "Checks a file of settings, or prints what is in force and why.",
-    synopsisSubcommandLabel = "(check | print)",
+    description = "Checks a file of settings, prints what is in force and why, or all there is.",
+    synopsisSubcommandLabel = "(check | print | reference)",
     footer = {
       "",
       "Examples:",
       "  penstock config check gateway.yaml",
       "  PENSTOCK_TUNNELS_TCP_IDLE_TIMEOUT=10m penstock config print agent.yaml",
+      "  penstock config reference gateway",
       "",
       "Variables count as they would at a start. Exit codes: 0 the file can be used,",
       "2 it cannot, 1 anything else."
@@ -41,7 +46,9 @@ public final class ConfigCommand {
   /// @param name of the program that it is for
   /// @param sections keys that only such a file has at its top
   /// @param reader reads it
-  public record Role(String name, Set<String> sections, Reader reader) {}
+  /// @param reference makes the table of its keys, in Markdown
+  public record Role(
+      String name, Set<String> sections, Reader reader, Supplier<String> reference) {}
 
   /// Reads a file as a start would.
   public interface Reader {
@@ -91,15 +98,38 @@ public final class ConfigCommand {
     return Cli.CLEAN;
   }
 
+  @Command(
+      name = "reference",
+      description = "Prints every key with its default, values and meaning, as Markdown.")
+  int reference(
+      @Parameters(paramLabel = "ROLE", description = "gateway or agent.") String name,
+      @Option(
+              names = "--into",
+              paramLabel = "PAGE",
+              description = "Writes the table into this page, between the comments that name it.")
+          @Nullable Path page)
+      throws IOException {
+    String table = named(name, "ROLE").reference().get();
+    if (page == null) {
+      var out = spec.commandLine().getOut();
+      out.print(table);
+      out.flush();
+      return Cli.CLEAN;
+    }
+    try {
+      Files.writeString(page, Reference.intoPage(Files.readString(page), name, table));
+    } catch (IllegalArgumentException e) {
+      throw refuse(page + ": " + e.getMessage());
+    }
+    return Cli.CLEAN;
+  }
+
   private static final String ROLE_HELP =
       "gateway or agent; needed only when the file's keys do not tell.";
 
   private Role role(Path file, @Nullable String wanted) {
     if (wanted != null) {
-      return roles.stream()
-          .filter(role -> role.name().equals(wanted))
-          .findFirst()
-          .orElseThrow(() -> refuse("--role: " + wanted + " (expected: " + names() + ")"));
+      return named(wanted, "--role");
     }
     Set<String> keys = ConfigReader.keysAtTheTop(file);
     List<Role> fitting =
@@ -109,6 +139,13 @@ public final class ConfigCommand {
           file + ": its keys do not tell what it is for; give --role with one of " + names());
     }
     return fitting.getFirst();
+  }
+
+  private Role named(String wanted, String where) {
+    return roles.stream()
+        .filter(role -> role.name().equals(wanted))
+        .findFirst()
+        .orElseThrow(() -> refuse(where + ": " + wanted + " (expected: " + names() + ")"));
   }
 
   private String names() {

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /// One YAML file on its way to settings: hands out its [Section]s, gathers every problem, and at
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 /// Who reads asks for every key that exists, whatever came of the ones before; what was never asked
 /// for is an unknown key. One owner, one use.
 public final class ConfigReader {
+  private final Purpose purpose;
   private final String name;
   private final Path base;
   private final Map<String, Outside> options = new HashMap<>();
@@ -29,14 +31,27 @@ public final class ConfigReader {
   private final Map<String, String> written = new HashMap<>();
   private final Map<String, Fact> facts = new LinkedHashMap<>();
   private final SortedSet<String> askedKeys = new TreeSet<>();
+  private final Map<String, Definition> definitions = new LinkedHashMap<>();
   private final @Nullable Problem unreadable;
   private final Section root;
 
   /// @param line 0 when the place has no line
   private record Problem(int line, String text) {}
 
+  private enum Purpose {
+    READING,
+    /// Nothing is read; every section is there, and every list has one entry.
+    DESCRIBING
+  }
+
   private ConfigReader(
-      String name, Path base, List<Outside> options, Variables variables, YamlTree tree) {
+      Purpose purpose,
+      String name,
+      Path base,
+      List<Outside> options,
+      Variables variables,
+      YamlTree tree) {
+    this.purpose = purpose;
     this.name = name;
     this.base = base;
     this.variables = variables;
@@ -68,7 +83,7 @@ public final class ConfigReader {
           YamlTree.unreadable(
               0, "found a file " + SmallFile.reason(e) + " (expected: a readable YAML file)");
     }
-    return new ConfigReader(file.toString(), base, options, variables, tree);
+    return new ConfigReader(Purpose.READING, file.toString(), base, options, variables, tree);
   }
 
   /// For settings that come from options and variables alone; relative paths start from the working
@@ -77,7 +92,24 @@ public final class ConfigReader {
   /// @param name named in problems instead of a file
   public static ConfigReader withoutFile(String name, List<Outside> options, Variables variables) {
     return new ConfigReader(
-        name, Path.of("").toAbsolutePath(), options, variables, YamlTree.empty());
+        Purpose.READING, name, Path.of("").toAbsolutePath(), options, variables, YamlTree.empty());
+  }
+
+  /// Every key that `reads` asks for, in that order, with the default and the bounds that it asks
+  /// with. Nothing is read or refused.
+  ///
+  /// @param reads turns any file into settings
+  public static List<Definition> definitions(Consumer<ConfigReader> reads) {
+    var reader =
+        new ConfigReader(
+            Purpose.DESCRIBING,
+            "reference",
+            Path.of(""),
+            List.of(),
+            Variables.of(Map.of()),
+            YamlTree.empty());
+    reads.accept(reader);
+    return List.copyOf(reader.definitions.values());
   }
 
   /// The keys at the top of a file, to tell what it is for.
@@ -116,7 +148,7 @@ public final class ConfigReader {
       throw new ConfigException(unreadable.text());
     }
     sections.forEach(Section::refuseUnknownKeys);
-    if (!problems.isEmpty()) {
+    if (!problems.isEmpty() && !isDescribing()) {
       throw new ConfigException(
           problems.stream()
               .sorted(Comparator.comparingInt(Problem::line))
@@ -139,6 +171,18 @@ public final class ConfigReader {
 
   void asked(String pattern) {
     askedKeys.add(pattern);
+  }
+
+  boolean isDescribing() {
+    return purpose == Purpose.DESCRIBING;
+  }
+
+  void define(Definition definition) {
+    definitions.put(definition.key(), definition);
+  }
+
+  void required(String key) {
+    definitions.computeIfPresent(key, (_, definition) -> definition.required());
   }
 
   void origin(String key, String place) {

@@ -48,6 +48,15 @@ public record HostPort(String host, int port) {
     return HOST.matcher(text).matches() || (text.contains(":") && IPV6.matcher(text).matches());
   }
 
+  /// An address as people write it: host and port, an IPv6 address in brackets.
+  public static String show(InetSocketAddress address) {
+    String host =
+        address.getAddress() == null
+            ? address.getHostString()
+            : address.getAddress().getHostAddress();
+    return (host.indexOf(':') < 0 ? host : "[" + host + "]") + ":" + address.getPort();
+  }
+
   /// Looks the host up, which may block.
   public InetSocketAddress resolve() {
     return new InetSocketAddress(host, port);

@@ -2,6 +2,7 @@ package dev.penstock.config;
 
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// Where each setting was written, for problems that show only when it is used (a port that is
 /// taken), and for who asks what is in force and why. Immutable.
@@ -28,6 +29,15 @@ public final class Origins {
   /// where it comes from.
   public String toYaml() {
     return EffectiveYaml.write(facts);
+  }
+
+  /// The problem with an address that cannot be listened at.
+  ///
+  /// @param key the whole key, such as `gateway.listen`
+  /// @param said by the system
+  public ConfigException refuseListen(String key, Object found, @Nullable String said) {
+    return refuse(
+        key, found, "an address of this machine with a free port; the system says: " + said);
   }
 
   /// The problem with a value that was acceptable by itself.

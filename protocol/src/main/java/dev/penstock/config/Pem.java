@@ -69,7 +69,7 @@ final class Pem {
     };
   }
 
-  private static PrivateKey privateKey(byte[] content) throws Unacceptable {
+  static PrivateKey privateKey(byte[] content) throws Unacceptable {
     Matcher matcher = KEY.matcher(new String(content, StandardCharsets.ISO_8859_1));
     if (!matcher.find()) {
       throw new Unacceptable("which holds no private key");

@@ -1,5 +1,6 @@
 package dev.penstock.config;
 
+import dev.penstock.config.Definition.Default;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -36,6 +37,7 @@ public final class Section {
   private final Map<String, Entry> entries = new LinkedHashMap<>();
   private final SortedSet<String> asked = new TreeSet<>();
   private @Nullable String fallback;
+  private boolean optional;
 
   private enum State {
     PRESENT,
@@ -84,7 +86,8 @@ public final class Section {
 
   /// Whether the file has this section at all, or a variable sets one of its keys.
   public boolean isPresent() {
-    return state != State.ABSENT || reader.anyVariableBelow(path);
+    optional = true;
+    return reader.isDescribing() || state != State.ABSENT || reader.anyVariableBelow(path);
   }
 
   /// Tells that the defaults of this section are the values of another.
@@ -97,9 +100,29 @@ public final class Section {
 
   /// The value, or the default when the key is not there.
   public <T> T get(String key, Kind<T> kind, T byDefault) {
+    return fallback == null
+        ? get(key, kind, byDefault, new Default.Value(kind.show(byDefault)), Fact.DEFAULT)
+        : getAs(key, kind, byDefault, fallback + "." + key);
+  }
+
+  /// As [#get(String, Kind, Object)], for a default that is found out at the start.
+  ///
+  /// @param from what it is found out from, such as `the name of the host`
+  public <T> T getDerived(String key, Kind<T> kind, T byDefault, String from) {
+    return get(key, kind, byDefault, new Default.Derived(from), Fact.DEFAULT);
+  }
+
+  /// As [#get(String, Kind, Object)], for a default that is the value of another key.
+  ///
+  /// @param other the whole other key, such as `cluster.listen`
+  public <T> T getAs(String key, Kind<T> kind, T byDefault, String other) {
+    return get(key, kind, byDefault, new Default.As(other), "as " + other);
+  }
+
+  private <T> T get(String key, Kind<T> kind, T byDefault, Default defined, String origin) {
+    define(key, kind.expected(), defined);
     Optional<T> value = read(key, kind);
     if (value.isEmpty()) {
-      String origin = fallback == null ? Fact.DEFAULT : "as " + fallback + "." + key;
       reader.fact(path(key), kind.show(byDefault), origin);
     }
     return value.orElse(byDefault);
@@ -107,6 +130,10 @@ public final class Section {
 
   /// The value, empty when the key is not there.
   public <T> Optional<T> find(String key, Kind<T> kind) {
+    define(
+        key,
+        kind.expected(),
+        fallback == null ? new Default.None() : new Default.As(fallback + "." + key));
     Optional<T> value = read(key, kind);
     if (value.isEmpty()) {
       reader.fact(path(key), null, Fact.NOT_SET);
@@ -126,6 +153,7 @@ public final class Section {
 
   /// The value; that the key is not there is a problem.
   public <T> T require(String key, Kind<T> kind) {
+    define(key, kind.expected(), new Default.Required());
     int before = reader.problemCount();
     Optional<T> value = read(key, kind);
     if (value.isEmpty() && reader.problemCount() == before) {
@@ -138,6 +166,8 @@ public final class Section {
   /// around it. Empty when neither is there or the secret cannot be used.
   public Optional<Secret> findSecret(String key) {
     String fileKey = key + "_file";
+    define(key, SECRET.expected(), new Default.None());
+    define(fileKey, "the path of a readable file", new Default.None());
     ask(key);
     ask(fileKey);
     Source own = source(key);
@@ -183,6 +213,11 @@ public final class Section {
   public List<Section> sections(String key) {
     asked.add(key);
     var list = new ArrayList<Section>();
+    if (reader.isDescribing()) {
+      String entry = path(key) + "[]";
+      list.add(new Section(reader, entry, entry, null, State.PRESENT, line));
+      return list;
+    }
     Entry entry = entries.get(key);
     if (entry == null || isNothing(entry.value())) {
       reader.listFact(
@@ -212,6 +247,7 @@ public final class Section {
     ask(key);
     var list = new ArrayList<T>();
     String expected = "at most " + max + " of: " + kind.expected();
+    define(key, expected, new Default.None());
     List<Found> found = entriesOf(key, expected);
     if (found.size() > max) {
       refuse(key, "found " + found.size() + " entries", expected);
@@ -299,6 +335,7 @@ public final class Section {
 
   /// Notes that a key is not there.
   public void missing(String key, String expected) {
+    reader.required(pattern(key));
     if (state != State.MALFORMED) {
       reader.problem(line, reader.at(line) + path(key) + ": missing (expected: " + expected + ")");
     }
@@ -453,6 +490,12 @@ public final class Section {
     String value =
         parse(new Found(found.line(), found.place(), found.origin(), text), SECRET, shown);
     return reader.problemCount() == problems ? Optional.of(Secret.of(value)) : Optional.empty();
+  }
+
+  private void define(String key, String values, Default byDefault) {
+    if (reader.isDescribing()) {
+      reader.define(new Definition(pattern(key), byDefault, values, optional ? pattern : null));
+    }
   }
 
   private void ask(String key) {

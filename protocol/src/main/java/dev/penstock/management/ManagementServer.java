@@ -1,17 +1,28 @@
 package dev.penstock.management;
 
+import static java.util.Objects.requireNonNull;
 import static java.util.stream.Collectors.joining;
 import static scala.jdk.javaapi.DurationConverters.toScala;
 
-import dev.penstock.protocol.control.Problem;
+import dev.penstock.management.access.Caller;
+import dev.penstock.management.access.Guard;
+import dev.penstock.management.access.Role;
+import dev.penstock.management.api.Api;
+import dev.penstock.management.api.ApiMeters;
+import dev.penstock.management.api.Bodies;
+import dev.penstock.management.api.Problems;
+import dev.penstock.management.dashboard.Dashboard;
+import dev.penstock.protocol.net.Tls;
 import io.prometheus.metrics.expositionformats.ExpositionFormatWriter;
 import io.prometheus.metrics.expositionformats.ExpositionFormats;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -21,48 +32,62 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.http.javadsl.ConnectionContext;
 import org.apache.pekko.http.javadsl.Http;
 import org.apache.pekko.http.javadsl.ServerBinding;
-import org.apache.pekko.http.javadsl.model.ContentType;
+import org.apache.pekko.http.javadsl.ServerBuilder;
+import org.apache.pekko.http.javadsl.model.AttributeKeys;
 import org.apache.pekko.http.javadsl.model.ContentTypes;
 import org.apache.pekko.http.javadsl.model.HttpHeader;
 import org.apache.pekko.http.javadsl.model.HttpMethod;
 import org.apache.pekko.http.javadsl.model.HttpMethods;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
+import org.apache.pekko.http.javadsl.model.RemoteAddress;
 import org.apache.pekko.http.javadsl.model.StatusCode;
 import org.apache.pekko.http.javadsl.model.StatusCodes;
 import org.apache.pekko.http.javadsl.model.headers.Allow;
 import org.apache.pekko.http.javadsl.model.headers.Host;
 import org.apache.pekko.http.javadsl.model.headers.RawHeader;
+import org.apache.pekko.http.javadsl.model.headers.TlsSessionInfo;
 import org.apache.pekko.http.javadsl.settings.ParserSettings;
 import org.apache.pekko.http.javadsl.settings.ServerSettings;
 import org.apache.pekko.http.scaladsl.settings.ParserSettings.ErrorLoggingVerbosity$;
-import org.apache.pekko.japi.function.Function;
+import org.apache.pekko.stream.javadsl.BidiFlow;
+import org.apache.pekko.stream.javadsl.Flow;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// The management port: `GET` or `HEAD` of `/healthz` (the process runs), `/readyz` (it can serve,
 /// or 503 with the reasons), `/metrics` (Prometheus text or OpenMetrics, as the `Accept` header
-/// asks) and the node's own pages, and `POST` of operations, which are not taken from web pages.
-/// Everything else is answered with a [Problem]. Thread-safe.
+/// asks) and the node's own pages, `POST` of operations, which are not taken from web pages, the
+/// [Api] and the [Dashboard] that shows it. Everything else is answered with a [Problem].
+/// Thread-safe.
 ///
-/// At most 64 connections; a connection without traffic is closed after 60 s, a request head is
-/// limited to 64 headers of 4 KiB each, and request bodies are dropped unread. Requests that are no
-/// HTTP are answered, not logged: whoever reaches the port could fill the log.
+/// Health, readiness, metrics and the dashboard's files are for everybody who reaches the port: no
+/// tenant is named in them. All else is decided on by a [Guard].
+///
+/// At most 1,100 connections, of which 1,000 may be watches; a connection without traffic is closed
+/// after 60 s, and so is one on which no whole request comes, see [RequestDeadlines]; a request
+/// head is limited to 64 headers of 4 KiB each, and request bodies to 64 KiB. Requests that are no
+/// HTTP are answered with a [Problem], too, and not logged: whoever reaches the port could fill the
+/// log.
 public final class ManagementServer {
   private static final Logger LOG = LoggerFactory.getLogger(ManagementServer.class);
 
-  private static final int MAX_CONNECTIONS = 64;
+  private static final int MAX_CONNECTIONS = 1_100;
   private static final Duration IDLE_TIMEOUT = Duration.ofSeconds(60);
   private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(20);
   private static final int MAX_HEADERS = 64;
   private static final int MAX_HEADER_VALUE = 4096;
-  private static final int MAX_URI = 2048;
-  private static final long MAX_BODY = 64 * 1024;
+  private static final int MAX_URI = 4096;
+  private static final long MAX_BODY = Api.MAX_BODY;
 
-  private static final ContentType PROBLEM = ContentTypes.parse(Problem.MEDIA_TYPE);
+  private static final Pattern COMMON_NAME = Pattern.compile("(?:^|,)CN=([A-Za-z0-9 ._@-]{1,64})");
 
   private final ServerBinding binding;
 
@@ -115,32 +140,93 @@ public final class ManagementServer {
       InetSocketAddress address,
       PrometheusRegistry registry,
       Readiness readiness) {
-    return start(system, address, registry, readiness, Map.of(), Map.of(), Map.of());
+    return bind(
+        system,
+        address,
+        registry,
+        readiness,
+        null,
+        Parts.none(),
+        RequestDeadlines.Waits.defaults());
   }
 
-  /// Binds the port; 0 takes a free one.
+  /// What a node serves beside health, readiness and metrics.
   ///
   /// @param pages what else is told, by its path: JSON made anew for each request from what is
   ///   known
   /// @param operations by their paths, such as `/drain`
   /// @param items by their paths, such as `/reservations`
+  /// @param api null where there is none
+  public record Parts(
+      Map<String, Supplier<String>> pages,
+      Map<String, Operation> operations,
+      Map<String, Items> items,
+      @Nullable Api api) {
+    public Parts {
+      pages = Map.copyOf(pages);
+      operations = Map.copyOf(operations);
+      items = Map.copyOf(items);
+    }
+
+    /// Nothing.
+    public static Parts none() {
+      return new Parts(Map.of(), Map.of(), Map.of(), null);
+    }
+  }
+
+  /// Who may come, and how.
+  ///
+  /// @param tls null serves plain HTTP
+  /// @param meters count who is refused
+  public record Entrance(Guard guard, @Nullable Tls tls, ApiMeters meters) {}
+
+  /// Binds the port; 0 takes a free one.
+  ///
   /// @return fails with [ListenFailed] when the address cannot be bound
   public static CompletionStage<ManagementServer> start(
       ActorSystem<?> system,
       InetSocketAddress address,
       PrometheusRegistry registry,
       Readiness readiness,
-      Map<String, Supplier<String>> pages,
-      Map<String, Operation> operations,
-      Map<String, Items> items) {
-    var served = new Served(system, pages, Map.copyOf(operations), Map.copyOf(items));
+      Entrance entrance,
+      Parts parts) {
+    return bind(
+        system, address, registry, readiness, entrance, parts, RequestDeadlines.Waits.defaults());
+  }
+
+  static CompletionStage<ManagementServer> bind(
+      ActorSystem<?> system,
+      InetSocketAddress address,
+      PrometheusRegistry registry,
+      Readiness readiness,
+      @Nullable Entrance entrance,
+      Parts parts,
+      RequestDeadlines.Waits waits) {
+    var served = new Served(system, entrance, parts, waits);
     var formats = ExpositionFormats.init();
-    return Http.get(system)
-        .newServerAt(address.getHostString(), address.getPort())
-        .withSettings(settings(system))
-        .bind(
-            (Function<HttpRequest, CompletionStage<HttpResponse>>)
-                request -> serve(request, formats, registry, readiness, served))
+    ServerBuilder builder =
+        Http.get(system)
+            .newServerAt(address.getHostString(), address.getPort())
+            .withSettings(settings(system));
+    Tls tls = entrance == null ? null : entrance.tls();
+    if (tls != null) {
+      builder = builder.enableHttps(ConnectionContext.httpsServer(tls::engine));
+    }
+    var deadlines =
+        new RequestDeadlines(
+            waits,
+            () -> {
+              if (entrance != null) {
+                entrance.meters().late();
+              }
+            });
+    return builder
+        .bindFlow(
+            BidiFlow.fromGraph(deadlines)
+                .join(
+                    Flow.of(HttpRequest.class)
+                        .mapAsync(
+                            1, request -> serve(request, formats, registry, readiness, served))))
         .handle((binding, failure) -> {
           if (failure != null) {
             throw new CompletionException(listenFailed(address, failure));
@@ -150,11 +236,17 @@ public final class ManagementServer {
   }
 
   /// What this node has.
+  ///
+  /// @param entrance null where there is nothing to guard
   private record Served(
       ActorSystem<?> system,
-      Map<String, Supplier<String>> pages,
-      Map<String, Operation> operations,
-      Map<String, Items> items) {}
+      @Nullable Entrance entrance,
+      Parts parts,
+      RequestDeadlines.Waits waits) {
+    void drop(HttpRequest request) {
+      Bodies.drop(request, waits.body(), system);
+    }
+  }
 
   private static CompletionStage<HttpResponse> serve(
       HttpRequest request,
@@ -162,18 +254,130 @@ public final class ManagementServer {
       PrometheusRegistry registry,
       Readiness readiness,
       Served served) {
-    request.discardEntityBytes(served.system());
     String path = request.getUri().path();
-    for (var some : served.items().entrySet()) {
-      if (path.equals(some.getKey()) || path.startsWith(some.getKey() + "/")) {
-        return items(request, some.getValue(), path.substring(some.getKey().length()));
+    Parts parts = served.parts();
+    Api api = parts.api();
+    Entrance entrance = served.entrance();
+    if (entrance != null && api != null && Api.owns(path)) {
+      return ofApi(request, entrance, api, served);
+    }
+    served.drop(request);
+    if (api != null && Dashboard.owns(path)) {
+      return CompletableFuture.completedFuture(Dashboard.shared().answer(request));
+    }
+    boolean guarded =
+        parts.pages().containsKey(path)
+            || parts.operations().containsKey(path)
+            || itemsAt(parts, path) != null;
+    if (guarded && entrance != null) {
+      // What changes something here is not taken from any web page, whose own it may be.
+      switch (decide(request, entrance, Marked.YES)) {
+        case Guard.Decision.Refused refused -> {
+          return CompletableFuture.completedFuture(refused(refused, entrance));
+        }
+        case Guard.Decision.Admitted _ -> {
+          // Answered below.
+        }
       }
     }
-    Operation operation = served.operations().get(path);
+    String items = itemsAt(parts, path);
+    if (items != null) {
+      return items(
+          request, requireNonNull(parts.items().get(items)), path.substring(items.length()));
+    }
+    Operation operation = parts.operations().get(path);
     return CompletableFuture.completedFuture(
         operation == null
-            ? answer(request, formats, registry, readiness, served.pages())
+            ? answer(request, formats, registry, readiness, parts.pages())
             : operate(request, operation));
+  }
+
+  private static @Nullable String itemsAt(Parts parts, String path) {
+    return parts.items().keySet().stream()
+        .filter(at -> path.equals(at) || path.startsWith(at + "/"))
+        .findFirst()
+        .orElse(null);
+  }
+
+  private static CompletionStage<HttpResponse> ofApi(
+      HttpRequest request, Entrance entrance, Api api, Served served) {
+    if (Api.isPublic(request.getUri().path()) && !changes(request)) {
+      return api.answer(request, new Caller(Caller.ANONYMOUS, Role.READ), from(request));
+    }
+    return switch (decide(request, entrance, Marked.AS_SENT)) {
+      case Guard.Decision.Admitted(var caller) -> api.answer(request, caller, from(request));
+      case Guard.Decision.Refused refused -> {
+        served.drop(request);
+        yield CompletableFuture.completedFuture(refused(refused, entrance));
+      }
+    };
+  }
+
+  /// Whether a call counts as marked as no web page's.
+  private enum Marked {
+    YES,
+    AS_SENT
+  }
+
+  private static Guard.Decision decide(HttpRequest request, Entrance entrance, Marked marked) {
+    return entrance
+        .guard()
+        .decide(
+            new Guard.Asked(
+                changes(request) ? Guard.Effect.CHANGE : Guard.Effect.NONE,
+                entrance.tls() == null ? "http" : "https",
+                header(request, "Host").orElse("localhost"),
+                header(request, "Authorization").orElse(null),
+                marked == Marked.YES || header(request, Guard.ACTION_HEADER).isPresent(),
+                header(request, "Origin").orElse(null),
+                header(request, "Sec-Fetch-Site").orElse(null),
+                certificate(request)));
+  }
+
+  private static boolean changes(HttpRequest request) {
+    return !request.method().equals(HttpMethods.GET) && !request.method().equals(HttpMethods.HEAD);
+  }
+
+  private static HttpResponse refused(Guard.Decision.Refused refused, Entrance entrance) {
+    HttpResponse response =
+        problem(requireNonNull(StatusCodes.get(refused.status())), refused.detail());
+    if (refused.status() == 401) {
+      entrance.meters().unauthorized();
+      return response.addHeader(RawHeader.create("WWW-Authenticate", "Bearer"));
+    }
+    entrance.meters().forbidden();
+    return response;
+  }
+
+  private static Optional<String> header(HttpRequest request, String name) {
+    return request.getHeader(name).map(HttpHeader::value);
+  }
+
+  private static String from(HttpRequest request) {
+    return request
+        .getAttribute(AttributeKeys.remoteAddress)
+        .flatMap(RemoteAddress::getAddress)
+        .map(InetAddress::getHostAddress)
+        .orElse("unknown");
+  }
+
+  /// The common name of a client certificate, or all of its subject; the handshake has checked it.
+  private static @Nullable String certificate(HttpRequest request) {
+    return request
+        .getHeader(TlsSessionInfo.class)
+        .map(tls -> {
+          try {
+            String subject =
+                ((X509Certificate) tls.getSession().getPeerCertificates()[0])
+                    .getSubjectX500Principal()
+                    .getName();
+            var name = COMMON_NAME.matcher(subject);
+            return name.find() ? name.group(1) : subject;
+          } catch (SSLPeerUnverifiedException _) {
+            return null;
+          }
+        })
+        .orElse(null);
   }
 
   /// The bound address, with the port that was chosen.
@@ -193,6 +397,8 @@ public final class ManagementServer {
         .withTransparentHeadRequests(true)
         .withDefaultHostHeader(Host.create("localhost"))
         .withMaxConnections(MAX_CONNECTIONS)
+        .withParsingErrorHandler(UnreadableRequests.class.getName())
+        .withRemoteAddressAttribute(true)
         .withTimeouts(
             defaults
                 .getTimeouts()
@@ -201,6 +407,7 @@ public final class ManagementServer {
         .withParserSettings(
             ParserSettings.forServer(system)
                 .withModeledHeaderParsing(false)
+                .withIncludeTlsSessionInfoHeader(true)
                 .withErrorLoggingVerbosity(ErrorLoggingVerbosity$.MODULE$.apply("off"))
                 .withMaxHeaderCount(MAX_HEADERS)
                 .withMaxHeaderValueLength(MAX_HEADER_VALUE)
@@ -358,10 +565,7 @@ public final class ManagementServer {
   }
 
   private static HttpResponse problem(StatusCode status, String detail) {
-    String body = new Problem(status.reason(), status.intValue(), detail).encode();
-    return HttpResponse.create()
-        .withStatus(status)
-        .withEntity(PROBLEM, body.getBytes(StandardCharsets.UTF_8));
+    return Problems.response(status.intValue(), detail);
   }
 
   /// Names what is wrong in one line; the libraries in between wrap the system's answer several

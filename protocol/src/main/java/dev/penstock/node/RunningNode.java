@@ -1,5 +1,6 @@
 package dev.penstock.node;
 
+import dev.penstock.observe.BoundedAppender;
 import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -78,6 +79,7 @@ public final class RunningNode {
       code = 1;
     }
     System.out.flush();
+    BoundedAppender.flush();
     Runtime.getRuntime().halt(code);
   }
 }

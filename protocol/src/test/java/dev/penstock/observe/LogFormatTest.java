@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.penstock.config.Secret;
 import java.io.File;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -27,6 +28,14 @@ final class LogFormatTest {
       var log = LoggerFactory.getLogger("dev.penstock.Program");
       log.atInfo().addKeyValue("linkId", "l-1").log("Opened a link");
       log.atDebug().log("Looked closer");
+      if (arguments.length > 0) {
+        log.atError()
+            .addKeyValue("detail", "one\ntwo")
+            .addKeyValue("secret", Secret.of("marked"))
+            .addKeyValue("bytes", 7L)
+            .setCause(new IllegalStateException("broken"))
+            .log("Failed");
+      }
     }
   }
 
@@ -50,18 +59,42 @@ final class LogFormatTest {
     assertThat(lines).hasSize(1);
     JsonNode event = new ObjectMapper().readTree(lines.getFirst());
     assertThat(event.get("level").textValue()).isEqualTo("INFO");
-    assertThat(event.get("loggerName").textValue()).isEqualTo("dev.penstock.Program");
-    assertThat(event.get("formattedMessage").textValue()).isEqualTo("Opened a link");
-    assertThat(event.get("kvpList").get(0).get("linkId").textValue()).isEqualTo("l-1");
+    assertThat(event.get("logger").textValue()).isEqualTo("dev.penstock.Program");
+    assertThat(event.get("message").textValue()).isEqualTo("Opened a link");
+    assertThat(event.get("linkId").textValue()).isEqualTo("l-1");
+    assertThat(event.get("timestamp").textValue()).startsWith("20");
+  }
+
+  @Test
+  void valuesAreTextsAndNumbersAndNeverWhatTheirTextWithholds() throws Exception {
+    JsonNode event =
+        new ObjectMapper().readTree(run(List.of("fail"), "-DPENSTOCK_LOG_FORMAT=json").get(1));
+    assertThat(event.get("detail").textValue()).isEqualTo("one\ntwo");
+    assertThat(event.get("bytes").longValue()).isEqualTo(7);
+    assertThat(event.get("secret").isTextual()).isTrue();
+    assertThat(event.toString()).doesNotContain("marked");
+    assertThat(event.get("stackTrace").textValue()).contains("IllegalStateException: broken");
+  }
+
+  @Test
+  void nobodyCanBeginALineOfTheLogWithAValue() throws Exception {
+    List<String> lines = run(List.of("fail"));
+    assertThat(lines.get(1)).contains("Failed detail=\"one?two\"").doesNotContain("marked");
+    assertThat(lines.get(2)).isEqualTo("java.lang.IllegalStateException: broken");
   }
 
   /// The lines on standard error; standard output has to stay empty.
   private List<String> run(String... properties) throws Exception {
+    return run(List.of(), properties);
+  }
+
+  private List<String> run(List<String> arguments, String... properties) throws Exception {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("-XX:TieredStopAtLevel=1");
     command.addAll(List.of(properties));
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Program.class.getName()));
+    command.addAll(arguments);
     File out = folder.resolve("out").toFile();
     File err = folder.resolve("err").toFile();
     var builder = new ProcessBuilder(command).redirectOutput(out).redirectError(err);

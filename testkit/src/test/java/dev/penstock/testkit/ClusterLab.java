@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,6 +51,7 @@ final class ClusterLab implements AutoCloseable {
   private final List<String> settings = new ArrayList<>();
   private final List<String> clusterSettings = new ArrayList<>();
   private final Map<String, String> tenants = new LinkedHashMap<>(Map.of(TOKEN, "lab"));
+  private final Map<String, String> variables = new HashMap<>();
   private String publicPorts = "10000-35000";
   private String databaseUrl = "";
   private String databaseUser = "";
@@ -107,6 +109,12 @@ final class ClusterLab implements AutoCloseable {
   ClusterLab withoutCuts() {
     controlBindPort = controlPort;
     relayBindPort = relayPort;
+    return this;
+  }
+
+  /// An environment variable of every node and of the agent, such as `PENSTOCK_LOG_LEVEL`.
+  ClusterLab variable(String name, String value) {
+    variables.put(name, value);
     return this;
   }
 
@@ -189,7 +197,7 @@ final class ClusterLab implements AutoCloseable {
         NodeProcess.start(
             directory,
             managementPorts.get(node),
-            Map.of(),
+            variables,
             List.of("gateway", "--config", config.toString()));
     nodes.set(node, started);
     return started;
@@ -238,12 +246,9 @@ final class ClusterLab implements AutoCloseable {
       arguments.add("--expose");
       arguments.add(name + "=" + service.target() + "@" + service.publicPort());
     });
-    agent =
-        NodeProcess.start(
-            directory,
-            agentManagement,
-            Map.of("PENSTOCK_AGENT_LINKS_COUNT", Integer.toString(agentLinks)),
-            arguments);
+    var environment = new HashMap<>(variables);
+    environment.put("PENSTOCK_AGENT_LINKS_COUNT", Integer.toString(agentLinks));
+    agent = NodeProcess.start(directory, agentManagement, environment, arguments);
     return agent.awaitReady();
   }
 

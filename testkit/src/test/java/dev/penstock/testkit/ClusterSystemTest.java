@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,6 +40,7 @@ class ClusterSystemTest {
   }
 
   @Test
+  @Tag("long")
   void aNodeThatIsPausedIsGivenNothingAndIsBackAfterwards() throws Exception {
     try (var lab = ClusterLab.in(directory, 3).withCluster("down_after: 10m").start()) {
       awaitSeen(lab, 0, "ready", 3);
@@ -50,6 +52,7 @@ class ClusterSystemTest {
   }
 
   @Test
+  @Tag("long")
   void theSmallerPartEndsAndTheOtherGoesOn() throws Exception {
     try (var lab = ClusterLab.in(directory, 3).withCluster("down_after: 2s").start()) {
       awaitSeen(lab, 0, "ready", 3);

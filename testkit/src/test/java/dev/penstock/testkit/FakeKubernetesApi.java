@@ -76,12 +76,14 @@ final class FakeKubernetesApi implements AutoCloseable {
   private static final class Fault {
     private final Predicate<Request> which;
     private final int status;
+    private final String details;
     private int left;
 
-    Fault(Predicate<Request> which, int status, int left) {
+    Fault(Predicate<Request> which, int status, int left, String details) {
       this.which = which;
       this.status = status;
       this.left = left;
+      this.details = details;
     }
 
     synchronized boolean hits(Request request) {
@@ -177,7 +179,12 @@ final class FakeKubernetesApi implements AutoCloseable {
 
   /// Answers such requests with a status, so many times.
   void refuse(Predicate<Request> which, int status, int times) {
-    faults.add(new Fault(which, status, times));
+    faults.add(new Fault(which, status, times, ""));
+  }
+
+  /// Answers one such request with 429: for so many seconds it is to be left alone.
+  void refuseFor(Predicate<Request> which, int seconds) {
+    faults.add(new Fault(which, 429, 1, "\"details\": {\"retryAfterSeconds\": " + seconds + "}, "));
   }
 
   /// Answers such requests with 403 until [#forgive].
@@ -201,16 +208,16 @@ final class FakeKubernetesApi implements AutoCloseable {
       requests.add(request);
       for (Fault fault : faults) {
         if (fault.hits(request)) {
-          return status(fault.status);
+          return status(fault.status, fault.details);
         }
       }
       if (withdrawn.stream().anyMatch(path -> isBelow(request.path(), path))) {
-        return status(404);
+        return status(404, "");
       }
       for (Served kind : withoutKinds) {
         if (request.path().startsWith(kind.path() + "/")
             && request.path().contains("/" + kind.plural())) {
-          return status(404);
+          return status(404, "");
         }
       }
       if (KINDS.stream().anyMatch(kind -> kind.path().equals(request.path()))) {
@@ -239,12 +246,14 @@ final class FakeKubernetesApi implements AutoCloseable {
       return path.equals(of) || path.startsWith(of + "/") || path.startsWith(of + "?");
     }
 
-    private static MockResponse status(int code) {
+    private static MockResponse status(int code, String details) {
       return new MockResponse()
           .setResponseCode(code)
           .setHeader("Content-Type", "application/json")
           .setBody(
-              "{\"kind\": \"Status\", \"apiVersion\": \"v1\", \"status\": \"Failure\", \"code\": "
+              "{\"kind\": \"Status\", \"apiVersion\": \"v1\", \"status\": \"Failure\", "
+                  + details
+                  + "\"code\": "
                   + code
                   + "}");
     }

@@ -94,6 +94,14 @@ class KeyEffectsTest {
       store.{user,password,connections}             StoreConfigTest#theDatabaseIsToldWhoComesAndIsGivenNoMoreConnectionsThanMayBe
       store.password_file                           StoreConfigTest#thePasswordMayStandInAFile
       management.listen                             MetricsSystemTest#everySeriesOfAScrapeIsOnThePageAndEveryOneWithoutLabelsIsThere
+      management.probes                             ManagementApiTest#probesShowHealthAndMetricsAndNothingElse
+      management.tokens[].{name,token,role}         ManagementApiTest#rolesMayDoWhatTheyAreForAndNothingElse
+      management.tokens[].token_file                ManagementSettingsTest#tokensHaveNamesAndRolesAndAreNotShown
+      management.tls.{cert,key,client_ca,client_role}  ManagementTlsTest#aCertificateOfTheAuthorityIsAsGoodAsATokenOfItsRole
+      logging.access                                AccessLogTest#switchedOffByTheSettingsThereIsNone
+      logging.access_per_second                     AccessLogTest#linesAboveTheRateAreDroppedAndCountedAndTheNextSecondHasItsOwn
+      tracing.endpoint                              TracingSystemTest#aConnectionIsOneTraceOverGatewayAndAgent
+      tracing.sample_ratio                          OtlpSpansTest#theShareThatIsAskedForIsTraced
       """;
 
   private static final String AGENT =
@@ -149,6 +157,14 @@ class KeyEffectsTest {
       kubernetes.lease.{namespace,name,duration}    KubernetesKeysTest#theLeaseIsWhereAndWhatItIsToldToBe
       kubernetes.resync                             FinderTest#everythingIsLookedAtAgainAfterTheResync
       management.listen                             StartupSystemTest#bothAreReadyWithinSeconds
+      management.probes                             ManagementApiTest#probesShowHealthAndMetricsAndNothingElse
+      management.tokens[].{name,token,role}         ManagementApiTest#rolesMayDoWhatTheyAreForAndNothingElse
+      management.tokens[].token_file                ManagementSettingsTest#tokensHaveNamesAndRolesAndAreNotShown
+      management.tls.{cert,key,client_ca,client_role}  ManagementTlsTest#aCertificateOfTheAuthorityIsAsGoodAsATokenOfItsRole
+      logging.access                                AccessLogTest#switchedOffByTheSettingsThereIsNone
+      logging.access_per_second                     AccessLogTest#linesAboveTheRateAreDroppedAndCountedAndTheNextSecondHasItsOwn
+      tracing.endpoint                              TracingSystemTest#aConnectionIsOneTraceOverGatewayAndAgent
+      tracing.sample_ratio                          OtlpSpansTest#theShareThatIsAskedForIsTraced
       """;
 
   private static final Pattern SEVERAL = Pattern.compile("(.*)\\{(.*)}");

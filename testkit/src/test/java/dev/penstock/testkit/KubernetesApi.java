@@ -135,10 +135,19 @@ class KubernetesApi implements AutoCloseable {
         + (kind.endsWith("ss") ? kind + "es" : kind + "s");
   }
 
+  /// Takes away an object for good, though nobody may be left who would let go of it.
+  private void remove(String path) {
+    if (get(path) instanceof ObjectNode object && object.at("/metadata/finalizers").size() > 0) {
+      object.withObject("/metadata").remove("finalizers");
+      client.raw(path, "PUT", object.toString());
+    }
+    delete(path);
+  }
+
   @Override
   public void close() {
     if (afterwards == Afterwards.DELETE_OBJECTS) {
-      applied.reversed().forEach(this::delete);
+      applied.reversed().forEach(this::remove);
     }
     client.close();
   }

@@ -155,6 +155,7 @@ class KubernetesBootstrapSystemTest {
     environment.put("PENSTOCK_GATEWAY_LISTEN", address + ":" + listenPort);
     environment.put("PENSTOCK_GATEWAY_PUBLIC_BIND", address);
     environment.put("PENSTOCK_MANAGEMENT_LISTEN", "127.0.0.1:" + management);
+    environment.put("PENSTOCK_MANAGEMENT_PROBES", "127.0.0.1:0");
     environment.put(
         "PENSTOCK_CLUSTER_KUBERNETES_API", "https://localhost:" + api.getAddress().getPort());
     environment.put("PENSTOCK_CLUSTER_KUBERNETES_ACCOUNT", directory.resolve("account").toString());

@@ -7,7 +7,6 @@ import static org.awaitility.Awaitility.await;
 
 import dev.penstock.agent.Agent;
 import dev.penstock.testkit.FakeKubernetesApi.Request;
-import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -33,12 +32,7 @@ class KubernetesKeysTest {
   @BeforeEach
   void start() throws Exception {
     server = FakeKubernetesApi.start(directory);
-    lab =
-        new KubernetesLab(
-            directory,
-            server.kubeconfig(),
-            InetAddress.getLoopbackAddress(),
-            KubernetesApi.Afterwards.LEAVE_OBJECTS);
+    lab = new KubernetesLab(directory, server);
     lab.api()
         .apply(
             """
@@ -50,9 +44,10 @@ class KubernetesKeysTest {
   }
 
   @AfterEach
-  void end() throws Exception {
-    lab.close();
-    server.close();
+  void end() {
+    if (lab != null) {
+      lab.close();
+    }
   }
 
   /// A Gateway, a route and a pod, called after the namespace.

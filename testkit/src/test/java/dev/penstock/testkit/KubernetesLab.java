@@ -37,15 +37,38 @@ final class KubernetesLab implements AutoCloseable {
   private final Gateway gateway;
   private final List<AutoCloseable> owned = new ArrayList<>();
 
-  /// @param kubeconfig how agents reach the API server
+  /// A lab at an API server of this process, which it closes.
+  KubernetesLab(Path directory, FakeKubernetesApi server) throws IOException {
+    this(
+        directory,
+        server.kubeconfig(),
+        server.kubeconfig(),
+        InetAddress.getLoopbackAddress(),
+        KubernetesApi.Afterwards.LEAVE_OBJECTS);
+    // Behind everything that uses it.
+    owned.addFirst(server);
+  }
+
+  /// A lab at an API server that others use, too.
+  ///
+  /// @param kubeconfig how users reach it
+  /// @param agents how agents reach it, who may be allowed less
   /// @param pods the address of this machine that endpoint slices may name
-  KubernetesLab(
-      Path directory, Path kubeconfig, InetAddress pods, KubernetesApi.Afterwards afterwards)
+  KubernetesLab(Path directory, Path kubeconfig, Path agents, InetAddress pods) throws IOException {
+    this(directory, kubeconfig, agents, pods, KubernetesApi.Afterwards.DELETE_OBJECTS);
+  }
+
+  private KubernetesLab(
+      Path directory,
+      Path users,
+      Path agents,
+      InetAddress pods,
+      KubernetesApi.Afterwards afterwards)
       throws IOException {
     this.directory = directory;
-    this.kubeconfig = kubeconfig;
+    this.kubeconfig = agents;
     this.pods = pods;
-    this.api = new KubernetesApi(kubeconfig, afterwards);
+    this.api = new KubernetesApi(users, afterwards);
     this.gateway =
         Gateway.start(
             GatewaySettings.load(
@@ -60,6 +83,8 @@ final class KubernetesLab implements AutoCloseable {
                     management: {listen: 127.0.0.1:0}
                     """
                         .formatted(directory.resolve("data"), TOKEN))));
+    owned.add(gateway);
+    owned.add(api);
   }
 
   KubernetesApi api() {
@@ -80,12 +105,20 @@ final class KubernetesLab implements AutoCloseable {
   ///
   /// @param variables settings that differ, as the environment has them
   Agent startAgent(String id, Map<String, String> variables) {
-    Agent agent =
-        Agent.start(
-            AgentSettings.load(agentFile(id, 0), variables),
-            new Agent.Announcements(_ -> {}, _ -> {}));
-    owned.add(agent);
+    Agent agent = startAgent(agentFile(id, 0, kubeconfig), variables);
     await(id + " is ready").atMost(PATIENCE).until(() -> page(agent, "/readyz").contains("ready"));
+    return agent;
+  }
+
+  /// An agent in this process, ready or not, of another Kubernetes cluster that has the same token.
+  Agent startAgentIn(FakeKubernetesApi other, String id) {
+    return startAgent(agentFile(id, 0, other.kubeconfig()), Map.of());
+  }
+
+  private Agent startAgent(Path file, Map<String, String> variables) {
+    Agent agent =
+        Agent.start(AgentSettings.load(file, variables), new Agent.Announcements(_ -> {}, _ -> {}));
+    owned.add(agent);
     return agent;
   }
 
@@ -104,12 +137,12 @@ final class KubernetesLab implements AutoCloseable {
             directory,
             management,
             environment,
-            List.of("agent", "--config", agentFile(id, management).toString()));
+            List.of("agent", "--config", agentFile(id, management, kubeconfig).toString()));
     owned.add(agent);
     return agent;
   }
 
-  private Path agentFile(String id, int management) {
+  private Path agentFile(String id, int management, Path cluster) {
     try {
       return Files.writeString(
           directory.resolve(id + ".yaml"),
@@ -122,9 +155,9 @@ final class KubernetesLab implements AutoCloseable {
             kubeconfig: %s
             api_poll: 200ms
             allowed_backends: ["127.0.0.0/8"]
-            lease: {namespace: penstock, duration: 3s}
+            lease: {namespace: penstock, name: penstock-agent-writer, duration: 3s}
           """
-              .formatted(gateway.address().getPort(), TOKEN, id, management, kubeconfig));
+              .formatted(gateway.address().getPort(), TOKEN, id, management, cluster));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -251,9 +284,7 @@ final class KubernetesLab implements AutoCloseable {
   }
 
   @Override
-  public void close() throws IOException {
+  public void close() {
     owned.reversed().forEach(KubernetesLab::closeQuietly);
-    api.close();
-    gateway.close();
   }
 }

@@ -8,7 +8,6 @@ import static org.awaitility.Awaitility.await;
 import dev.penstock.agent.Agent;
 import dev.penstock.testkit.KubernetesLab.Client;
 import dev.penstock.testkit.ObjectStore.Gone;
-import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -37,53 +36,26 @@ class KubernetesOutageSystemTest {
   @BeforeEach
   void start() throws Exception {
     api = FakeKubernetesApi.start(directory, objects);
-    lab =
-        new KubernetesLab(
-            directory,
-            api.kubeconfig(),
-            InetAddress.getLoopbackAddress(),
-            KubernetesApi.Afterwards.LEAVE_OBJECTS);
+    lab = new KubernetesLab(directory, api);
   }
 
   @AfterEach
-  void end() throws Exception {
+  void end() {
     if (lab != null) {
       lab.close();
-    }
-    if (api != null) {
-      api.close();
     }
   }
 
   private void fill() throws Exception {
     lab.service("team", "red");
     lab.service("team", "blue");
-    objects.apply(
-        """
-        {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
-         "metadata": {"name": "penstock"},
-         "spec": {"controllerName": "penstock.dev/tunnel-gateway"}}\
-        """);
-    objects.apply(
-        """
-        {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
-         "metadata": {"name": "front", "namespace": "team"},
-         "spec": {"gatewayClassName": "penstock",
-           "listeners": [{"name": "db", "port": %d, "protocol": "TCP"}]}}\
-        """
-            .formatted(port));
+    objects.applyClass();
+    objects.applyFront(port);
     route("red");
   }
 
   private void route(String backend) {
-    objects.apply(
-        """
-        {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "TCPRoute",
-         "metadata": {"name": "db", "namespace": "team"},
-         "spec": {"parentRefs": [{"name": "front"}],
-           "rules": [{"backendRefs": [{"name": "%s", "port": 5432}]}]}}\
-        """
-            .formatted(backend));
+    objects.applyFrontRoute(backend);
   }
 
   private void awaitServed(String pod, Duration atMost) {
@@ -122,7 +94,7 @@ class KubernetesOutageSystemTest {
   }
 
   @ParameterizedTest
-  @EnumSource(value = Gone.class, names = "EVENT")
+  @EnumSource(Gone.class)
   void whatHappenedSinceIsReadAgainWhenTheServerDoesNotRememberIt(Gone how) throws Exception {
     startServing();
     try (Client open = KubernetesLab.connect(port)) {

@@ -7,7 +7,6 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.penstock.testkit.FakeKubernetesApi.Request;
-import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -30,7 +29,8 @@ class KubernetesScaleSystemTest {
 
   private static final int NAMESPACES = 20;
   private static final int FIRST_PORT = 10_000;
-  private static final int CHANGES = 5;
+  private static final int CHANGES = 20;
+  private static final int FEW_CHANGES = 5;
 
   private static final Duration SYNC = Limits.time(Duration.ofSeconds(10));
   private static final Duration ONE_CHANGE = Limits.time(Duration.ofMillis(100));
@@ -41,11 +41,11 @@ class KubernetesScaleSystemTest {
   private static final long MEMORY = 300L << 20;
 
   /// What is left of the memory is code, threads and buffers.
-  private static final String HEAP = "160m";
+  private static final String HEAP = "96m";
 
   private static final Duration ALL_REGISTERED = Duration.ofMinutes(1);
 
-  /// The agent writes 50 times in a second.
+  /// The agent writes 200 times in a second, and once in a second about one object.
   private static final Duration ALL_WRITTEN = Duration.ofMinutes(12);
 
   /// Nothing but the lease is asked for so long: whatever followed from the last change has.
@@ -66,38 +66,32 @@ class KubernetesScaleSystemTest {
   @BeforeEach
   void start() throws Exception {
     api = FakeKubernetesApi.start(directory, objects);
-    lab =
-        new KubernetesLab(
-            directory,
-            api.kubeconfig(),
-            InetAddress.getLoopbackAddress(),
-            KubernetesApi.Afterwards.LEAVE_OBJECTS);
+    lab = new KubernetesLab(directory, api);
   }
 
   @AfterEach
-  void end() throws Exception {
+  void end() {
     if (lab != null) {
       lab.close();
-    }
-    if (api != null) {
-      api.close();
     }
   }
 
   @Test
   @Timeout(value = 240, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void fiftyRoutesAreFoundSoonAndAskedForOnce() {
-    measure(10);
+    assertThat(measure(10, 0, FEW_CHANGES)).isLessThan(FIRST_CHANGES);
   }
 
   @Test
   @Tag("long")
   @Timeout(value = 1_200, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void fiveThousandRoutesOfAThousandGatewaysAreFoundSoonAndAskedForOnce() {
-    measure(1_000);
+    assertThat(measure(1_000, CHANGES, CHANGES)).isLessThan(ONE_CHANGE);
   }
 
-  private void measure(int gateways) {
+  /// @param warmUp changes before those that are measured
+  /// @return the median of the times until a change was acted on
+  private Duration measure(int gateways, int warmUp, int changes) {
     fill(gateways);
     NodeProcess first = agent("agent-1");
     Duration firstSync = awaitSynced(first, gateways * LISTENERS);
@@ -110,14 +104,19 @@ class KubernetesScaleSystemTest {
     NodeProcess agent = agent("agent-2");
     Duration sync = awaitSynced(agent, gateways * LISTENERS);
     awaitQuiet();
+    int each = gateways / (warmUp + changes);
+    for (int i = 0; i < warmUp; i++) {
+      change(i * each);
+      awaitQuiet();
+    }
     long memory = agent.residentBytes();
     var handled = new ArrayList<Duration>();
-    for (int i = 0; i < CHANGES; i++) {
-      handled.add(change(i * gateways / CHANGES));
+    for (int i = warmUp; i < warmUp + changes; i++) {
+      handled.add(change(i * each));
       awaitQuiet();
     }
     handled.sort(null);
-    Duration median = handled.get(CHANGES / 2);
+    Duration median = handled.get(changes / 2);
     long memoryAfterwards = agent.residentBytes();
     double looks = agent.metric("penstock_agent_kubernetes_look_seconds_count");
     double looking = agent.metric("penstock_agent_kubernetes_look_seconds_sum");
@@ -141,13 +140,15 @@ class KubernetesScaleSystemTest {
         memoryAfterwards >> 20);
     assertThat(lists(restartedAt)).hasSize(10).allSatisfy((_, times) -> assertThat(times).isOne());
     assertThat(List.of(firstSync, sync)).allSatisfy(took -> assertThat(took).isLessThan(SYNC));
-    assertThat(median).isLessThan(gateways < 100 ? FIRST_CHANGES : ONE_CHANGE);
     assertThat(List.of(firstMemory, memory, memoryAfterwards))
         .allSatisfy(bytes -> assertThat(bytes).isLessThan(MEMORY));
+    return median;
   }
 
+  /// With the lease's usual duration: on a busy machine the lab's short one is lost now and then.
   private NodeProcess agent(String id) {
-    return lab.startAgentProcess(id, Map.of("PENSTOCK_HEAP", HEAP));
+    return lab.startAgentProcess(
+        id, Map.of("PENSTOCK_HEAP", HEAP, "PENSTOCK_KUBERNETES_LEASE_DURATION", "15s"));
   }
 
   /// Waits until the agent is ready and registers, and the gateway listens for all tunnels; how
@@ -165,12 +166,7 @@ class KubernetesScaleSystemTest {
   }
 
   private void fill(int gateways) {
-    objects.apply(
-        """
-        {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
-         "metadata": {"name": "penstock"},
-         "spec": {"controllerName": "penstock.dev/tunnel-gateway"}}\
-        """);
+    objects.applyClass();
     for (int i = 0; i < NAMESPACES; i++) {
       objects.apply(
           "{\"apiVersion\": \"v1\", \"kind\": \"Namespace\", \"metadata\": {\"name\": \"team-%d\"}}"
@@ -301,6 +297,8 @@ class KubernetesScaleSystemTest {
         .filter(request -> request.atNanos() > since)
         .filter(request -> !request.isWrite() && OBJECTS.matcher(request.path()).matches())
         .filter(request -> !request.path().contains("watch=true"))
+        // A list is read page by page.
+        .filter(request -> !request.path().contains("continue="))
         .collect(groupingBy(request -> request.path().replaceFirst("\\?.*", ""), counting()));
   }
 }

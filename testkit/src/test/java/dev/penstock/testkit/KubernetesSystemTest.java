@@ -33,6 +33,10 @@ import org.junit.jupiter.api.io.TempDir;
 class KubernetesSystemTest {
   private static final String REAL = System.getenv("PENSTOCK_TEST_KUBECONFIG");
 
+  /// How agents reach that server: by the rights of the manifests, for example.
+  private static final String AGENT =
+      System.getenv().getOrDefault("PENSTOCK_TEST_AGENT_KUBECONFIG", REAL);
+
   /// From what a user does until clients notice.
   private static final Duration SOON = Limits.time(Duration.ofSeconds(2));
 
@@ -55,27 +59,17 @@ class KubernetesSystemTest {
   void start() throws Exception {
     if (REAL == null) {
       fake = FakeKubernetesApi.start(directory);
-      lab =
-          new KubernetesLab(
-              directory,
-              fake.kubeconfig(),
-              InetAddress.getLoopbackAddress(),
-              KubernetesApi.Afterwards.LEAVE_OBJECTS);
+      lab = new KubernetesLab(directory, fake);
     } else {
-      lab =
-          new KubernetesLab(
-              directory, Path.of(REAL), someAddress(), KubernetesApi.Afterwards.DELETE_OBJECTS);
+      lab = new KubernetesLab(directory, Path.of(REAL), Path.of(AGENT), someAddress());
     }
     lab.api().apply("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}".formatted(namespace));
   }
 
   @AfterEach
-  void end() throws Exception {
+  void end() {
     if (lab != null) {
       lab.close();
-    }
-    if (fake != null) {
-      fake.close();
     }
   }
 
@@ -105,16 +99,16 @@ class KubernetesSystemTest {
             """
             apiVersion: gateway.networking.k8s.io/v1
             kind: GatewayClass
-            metadata: {name: penstock}
+            metadata: {name: %1$s}
             spec: {controllerName: penstock.dev/tunnel-gateway}
             ---
             apiVersion: gateway.networking.k8s.io/v1
             kind: Gateway
-            metadata: {name: front, namespace: %s}
+            metadata: {name: front, namespace: %1$s}
             spec:
-              gatewayClassName: penstock
+              gatewayClassName: %1$s
               listeners:
-                - {name: db, port: %d, protocol: TCP, allowedRoutes: {namespaces: {from: Same}}}
+                - {name: db, port: %2$d, protocol: TCP, allowedRoutes: {namespaces: {from: Same}}}
             """
                 .formatted(namespace, port));
   }
@@ -306,6 +300,13 @@ class KubernetesSystemTest {
                 .equals("True"));
   }
 
+  private void awaitAccepted() {
+    await("the status")
+        .atMost(PATIENCE)
+        .until(() ->
+            condition(routePath(), "/status/parents/0/conditions", "Accepted").equals("True"));
+  }
+
   @Test
   void aWriteThatMeetsAConflictIsTriedAgain() throws Exception {
     FakeKubernetesApi server = fake();
@@ -317,11 +318,37 @@ class KubernetesSystemTest {
     lab.service(namespace, "red");
     ownGateway();
     route("red");
-    await("the status")
-        .atMost(PATIENCE)
-        .until(() ->
-            condition(routePath(), "/status/parents/0/conditions", "Accepted").equals("True"));
+    awaitAccepted();
     assertThat(server.requests().stream().filter(status)).hasSizeGreaterThanOrEqualTo(3);
+  }
+
+  @Test
+  void aServerThatHasTooMuchToDoIsLeftAloneForAWhile() throws Exception {
+    FakeKubernetesApi server = fake();
+    Predicate<Request> status =
+        request -> request.method().equals("PUT") && request.path().endsWith("/status");
+    server.refuseFor(status, 3);
+    lab.startAgent("agent-1");
+    lab.service(namespace, "red");
+    ownGateway();
+    route("red");
+    awaitAccepted();
+    // What was refused may be another's status than the route's.
+    List<Long> waits =
+        await("the write that was refused, again")
+            .atMost(PATIENCE)
+            .until(
+                () -> sinceFirst(server.requests().stream().filter(status).toList()),
+                since -> since.stream().anyMatch(after -> after >= 2_900_000_000L));
+    // What was under way when the first was refused came right after it.
+    assertThat(waits)
+        .as("all wait, whatever they are about")
+        .noneMatch(after -> after > 1_500_000_000L && after < 2_900_000_000L);
+  }
+
+  private static List<Long> sinceFirst(List<Request> requests) {
+    long first = requests.stream().mapToLong(Request::atNanos).min().orElse(0);
+    return requests.stream().map(request -> request.atNanos() - first).sorted().toList();
   }
 
   @Test
@@ -478,7 +505,7 @@ class KubernetesSystemTest {
 
   private String writer() {
     return lab.api()
-        .get("/apis/coordination.k8s.io/v1/namespaces/penstock/leases/penstock-agent")
+        .get("/apis/coordination.k8s.io/v1/namespaces/penstock/leases/penstock-agent-writer")
         .at("/spec/holderIdentity")
         .asText();
   }

@@ -35,6 +35,7 @@ final class Lab implements AutoCloseable {
   private final Map<String, Exposed> services = new LinkedHashMap<>();
   private String publicSide = "max_connections: 100000";
   private final Map<String, String> agentVariables = new LinkedHashMap<>();
+  private final Map<String, String> gatewayVariables = new LinkedHashMap<>();
   private final List<AutoCloseable> owned = new ArrayList<>();
   private CarrierChoice carriers = CarrierChoice.AUTO;
   private String gatewayUdp = "";
@@ -102,6 +103,12 @@ final class Lab implements AutoCloseable {
     return this;
   }
 
+  /// An environment variable of both ends, such as `PENSTOCK_LOG_LEVEL`.
+  Lab variable(String name, String value) {
+    gatewayVariables.put(name, value);
+    return agentVariable(name, value);
+  }
+
   /// Exposes a service that ends with the lab.
   Lab expose(String name, EchoService service) {
     owned.add(service);
@@ -122,7 +129,7 @@ final class Lab implements AutoCloseable {
         NodeProcess.start(
             directory,
             gatewayManagement,
-            Map.of(),
+            gatewayVariables,
             List.of("gateway", "--config", config.toString()));
     return gateway;
   }
@@ -180,6 +187,11 @@ final class Lab implements AutoCloseable {
   /// Where the gateway takes REST calls and links.
   int listenPort() {
     return listenPort;
+  }
+
+  /// Where the gateway's management listens.
+  int gatewayManagement() {
+    return gatewayManagement;
   }
 
   /// The public port of a service.

@@ -23,9 +23,11 @@ class MetricsSystemTest {
   private static final int BYTES = 100_000;
 
   /// The sections of the page about each program.
-  private static final List<String> GATEWAY = List.of("Gateway", "Leases");
+  private static final List<String> GATEWAY =
+      List.of("Gateway", "Leases", "Management", "Work that waits at a gateway");
 
-  private static final List<String> AGENT = List.of("Agent");
+  private static final List<String> AGENT =
+      List.of("Agent", "Management", "Work that waits at an agent");
 
   @TempDir Path directory;
 

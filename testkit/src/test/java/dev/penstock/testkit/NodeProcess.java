@@ -136,6 +136,22 @@ final class NodeProcess implements AutoCloseable {
     }
   }
 
+  /// Sends `PUT` or `DELETE` to its management port; the HTTP status.
+  int send(String method, String path) {
+    try {
+      var request =
+          HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + managementPort + path))
+              .method(method, HttpRequest.BodyPublishers.noBody())
+              .build();
+      return HTTP.send(request, BodyHandlers.discarding()).statusCode();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
+  }
+
   /// Its metrics now: series as exposed, with labels, and their values.
   Map<String, Double> metrics() {
     try {
@@ -261,10 +277,12 @@ final class NodeProcess implements AutoCloseable {
     return process.exitValue();
   }
 
-  /// The end of what it wrote, for the message of a failed test.
+  /// The end of what it wrote, for the message of a failed test; without a line for each
+  /// connection.
   String report() {
-    return log.stream()
-        .skip(Math.max(0, log.size() - LINES_IN_REPORT))
+    List<String> lines = log.stream().filter(line -> !line.contains(" access - ")).toList();
+    return lines.stream()
+        .skip(Math.max(0, lines.size() - LINES_IN_REPORT))
         .collect(Collectors.joining("\n", "--- last lines of " + name + "\n", "\n---"));
   }
 

@@ -1,5 +1,7 @@
 package dev.penstock.testkit;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -12,6 +14,7 @@ import io.fabric8.mockwebserver.http.Response;
 import io.fabric8.mockwebserver.http.WebSocket;
 import io.fabric8.mockwebserver.http.WebSocketListener;
 import java.io.UncheckedIOException;
+import java.net.URLDecoder;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayDeque;
@@ -22,6 +25,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -31,12 +36,15 @@ import java.util.stream.Stream;
 /// a list says of which version it is, and a watch goes on from one as long as the changes since
 /// are remembered. Fast with many thousands of objects. Any thread.
 final class ObjectStore extends Dispatcher {
-  /// How a watch is told that the changes since its version are not remembered.
+  /// How a watch is told that it cannot go on from its version.
   enum Gone {
-    /// As the first message of the watch.
+    /// As the first message of the watch: the changes since are not remembered.
     EVENT,
-    /// As the answer's status.
-    STATUS
+    /// The same as the answer's status.
+    STATUS,
+    /// Not at all: the server waits in vain for a version that it never had, as after a restore
+    /// from a backup.
+    TIMEOUT
   }
 
   /// Changes that are remembered.
@@ -45,6 +53,12 @@ final class ObjectStore extends Dispatcher {
   private static final int GOING_AWAY = 1001;
   private static final JsonMapper JSON = new JsonMapper();
   private static final Pattern SINCE = Pattern.compile("[?&]resourceVersion=(\\d+)");
+
+  /// Tells the watches. A message is sent when the server's event loop has written it, and that may
+  /// wait for the lock of this store: no thread that has the lock may send.
+  private final ExecutorService telling =
+      Executors.newSingleThreadExecutor(
+          Thread.ofPlatform().daemon().name("watch-events").factory());
 
   private final Map<String, TreeMap<String, ObjectNode>> collections = new HashMap<>();
   private final Deque<Change> changes = new ArrayDeque<>();
@@ -98,6 +112,40 @@ final class ObjectStore extends Dispatcher {
   }
 
   // --- for tests ---
+
+  /// Makes our own class of Gateways.
+  void applyClass() {
+    apply(
+        """
+        {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
+         "metadata": {"name": "penstock"},
+         "spec": {"controllerName": "penstock.dev/tunnel-gateway"}}\
+        """);
+  }
+
+  /// Makes a Gateway of our class, `front` in the namespace `team`, with one TCP listener.
+  void applyFront(int port) {
+    apply(
+        """
+        {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+         "metadata": {"name": "front", "namespace": "team"},
+         "spec": {"gatewayClassName": "penstock",
+           "listeners": [{"name": "db", "port": %d, "protocol": "TCP"}]}}\
+        """
+            .formatted(port));
+  }
+
+  /// Has the route of `front`, `db` in the namespace `team`, lead to a service.
+  void applyFrontRoute(String service) {
+    apply(
+        """
+        {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "TCPRoute",
+         "metadata": {"name": "db", "namespace": "team"},
+         "spec": {"parentRefs": [{"name": "front"}],
+           "rules": [{"backendRefs": [{"name": "%s", "port": 5432}]}]}}\
+        """
+            .formatted(service));
+  }
 
   /// Makes an object, or changes it as its author does.
   ///
@@ -153,7 +201,9 @@ final class ObjectStore extends Dispatcher {
     try {
       return switch (request.getMethod()) {
         case "GET" ->
-            request.getPath().contains("watch=true") ? watch(target, request) : read(target);
+            request.getPath().contains("watch=true")
+                ? watch(target, request)
+                : read(target, Page.of(request.getPath()));
         case "POST" -> {
           ObjectNode object = parse(request.getUtf8Body());
           String name = object.path("metadata").path("name").asText();
@@ -190,22 +240,52 @@ final class ObjectStore extends Dispatcher {
         .put("code", code);
   }
 
-  private synchronized MockResponse read(Target target) throws Refusal {
+  /// Which part of a list is asked for.
+  ///
+  /// @param version of the whole list; 0 for the latest
+  /// @param after the key of the last object of the part before; empty for the first part
+  private record Page(int limit, long version, String after) {
+    private static final Pattern LIMIT = Pattern.compile("[?&]limit=([0-9]+)");
+    private static final Pattern CONTINUE = Pattern.compile("[?&]continue=([0-9]+)_([^&]*)");
+
+    static Page of(String path) {
+      Matcher limit = LIMIT.matcher(path);
+      Matcher from = CONTINUE.matcher(path);
+      int most = limit.find() ? Integer.parseInt(limit.group(1)) : Integer.MAX_VALUE;
+      return from.find()
+          ? new Page(most, Long.parseLong(from.group(1)), URLDecoder.decode(from.group(2), UTF_8))
+          : new Page(most, 0, "");
+    }
+  }
+
+  private synchronized MockResponse read(Target target, Page page) throws Refusal {
     if (!target.name().isEmpty()) {
       return answer(200, existing(target));
     }
-    String items =
-        collections.getOrDefault(target.collection(), new TreeMap<>()).entrySet().stream()
-            .filter(one ->
-                target.namespace().isEmpty() || one.getKey().startsWith(target.namespace() + "/"))
-            .map(one -> one.getValue().toString())
-            .collect(Collectors.joining(","));
+    // What changed since the first part is told by the watch that begins with its version.
+    long listed = page.version() == 0 ? version : page.version();
+    var rest =
+        collections.getOrDefault(target.collection(), new TreeMap<>()).tailMap(page.after(), false);
+    var items = new ArrayList<String>();
+    String last = "";
+    boolean isWhole = true;
+    for (var one : rest.entrySet()) {
+      if (target.namespace().isEmpty() || one.getKey().startsWith(target.namespace() + "/")) {
+        isWhole = items.size() < page.limit();
+        if (!isWhole) {
+          break;
+        }
+        items.add(one.getValue().toString());
+        last = one.getKey();
+      }
+    }
     return answer(
         200,
         "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"metadata\":{\"resourceVersion\":\""
-            + version
+            + listed
+            + (isWhole ? "" : "\",\"continue\":\"" + listed + "_" + last)
             + "\"},\"items\":["
-            + items
+            + String.join(",", items)
             + "]}");
   }
 
@@ -213,10 +293,11 @@ final class ObjectStore extends Dispatcher {
     Matcher since = SINCE.matcher(request.getPath());
     long from = since.find() ? Long.parseLong(since.group(1)) : 0;
     if (from > 0 && from < forgotten) {
-      if (gone == Gone.STATUS) {
-        throw new Refusal(410);
-      }
-      return new MockResponse().withWebSocketUpgrade(new Expired());
+      return switch (gone) {
+        case EVENT -> new MockResponse().withWebSocketUpgrade(new Expired());
+        case STATUS -> throw new Refusal(410);
+        case TIMEOUT -> throw new Refusal(504);
+      };
     }
     return new MockResponse().withWebSocketUpgrade(new Watcher(target, from));
   }
@@ -385,16 +466,20 @@ final class ObjectStore extends Dispatcher {
     void tell(Change change) {
       if (change.collection().equals(target.collection())
           && (target.namespace().isEmpty() || change.namespace().equals(target.namespace()))) {
-        try {
-          socket.send(change.event());
-        } catch (IllegalStateException _) {
-          // It is over, which it will be told of: whoever watched goes on from an earlier change.
-        }
+        telling.execute(() -> send(change.event()));
+      }
+    }
+
+    private void send(String event) {
+      try {
+        socket.send(event);
+      } catch (IllegalStateException _) {
+        // It is over, which it will be told of: whoever watched goes on from an earlier change.
       }
     }
 
     void cut() {
-      socket.close(GOING_AWAY, "cut");
+      telling.execute(() -> socket.close(GOING_AWAY, "cut"));
     }
 
     @Override

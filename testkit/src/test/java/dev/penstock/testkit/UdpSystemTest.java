@@ -389,8 +389,8 @@ class UdpSystemTest {
       assertThat(service.received()).as("others came").isGreaterThan(1);
 
       long before = dropped(lab);
-      client.send(port, 1, 1);
       int reached = service.received() + 1;
+      client.send(port, 1, 1);
       await().atMost(PATIENCE).until(() -> service.received() == reached);
       lab.gateway().pause();
       service.send(service.lastSender(), BURST, SIZE_IN_BURST);

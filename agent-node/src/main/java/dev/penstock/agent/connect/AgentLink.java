@@ -1,9 +1,11 @@
 package dev.penstock.agent.connect;
 
 import dev.penstock.agent.observe.AgentMeters;
+import dev.penstock.agent.observe.Live;
 import dev.penstock.agent.observe.YamuxMeters;
 import dev.penstock.agent.serve.TargetFlow;
 import dev.penstock.agent.serve.TargetStream;
+import dev.penstock.live.LiveLink;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.control.ControlMessage;
@@ -30,7 +32,10 @@ import dev.penstock.protocol.net.WebSocketMessage;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.DispatcherSelector;
@@ -63,6 +68,9 @@ public final class AgentLink {
 
   /// There is a link elsewhere, as the gateway wished.
   public record TellDrained() implements Command {}
+
+  /// An operator wants it closed.
+  private record CloseNow() implements Command {}
 
   private record Dialled(WebSocketConnection connection) implements Command {}
 
@@ -152,6 +160,8 @@ public final class AgentLink {
   private boolean up;
   private boolean ended;
   private int running;
+  private final AtomicLong rtt = new AtomicLong();
+  private final AtomicInteger carried = new AtomicInteger();
 
   /// Read by who dials: nobody would take the connection.
   private volatile boolean stopped;
@@ -202,6 +212,7 @@ public final class AgentLink {
       case Requested(var stream, var header) -> requested(stream, header);
       case StreamGone() -> {
         running--;
+        carried.decrementAndGet();
         return whenNothingRuns();
       }
       case Beat() -> {
@@ -232,6 +243,9 @@ public final class AgentLink {
         ended(end);
         timers.startSingleTimer(new Forgotten(), LINGER);
         return whenNothingRuns();
+      }
+      case CloseNow() -> {
+        return leave("an operator closed it");
       }
       case GoAway() -> {
         return leave("the agent ends");
@@ -267,6 +281,7 @@ public final class AgentLink {
     switch (header.protocol()) {
       case TCP -> {
         running++;
+        carried.incrementAndGet();
         context.watchWith(
             context.spawnAnonymous(
                 TargetStream.create(streams, stream, header, agreed, materializer), at),
@@ -310,6 +325,7 @@ public final class AgentLink {
       return leave("not needed any more");
     }
     leaving = "not needed any more";
+    streams.meters().live().of(link).ifPresent(LiveLink::drains);
     timers.startSingleTimer(new GraceOver(), grace);
     if (agreed.contains(Capability.DRAIN)) {
       link.send(new ControlMessage.Drain());
@@ -336,12 +352,13 @@ public final class AgentLink {
             connection,
             outbound.linkSettings(),
             outbound.budget(),
-            new ToActor(context.getSelf(), streams.meters()),
+            new ToActor(context.getSelf(), streams.meters(), rtt),
             materializer);
     timers.startSingleTimer(new NoHello(), outbound.webSocket().handshakeTimeout());
   }
 
-  private record ToActor(ActorRef<Command> actor, AgentMeters meters) implements LinkListener {
+  private record ToActor(ActorRef<Command> actor, AgentMeters meters, AtomicLong rtt)
+      implements LinkListener {
     @Override
     public void control(ControlMessage message) {
       actor.tell(new Arrived(message));
@@ -363,6 +380,9 @@ public final class AgentLink {
     @Override
     public void measured(LinkSample sample) {
       meters.links().measured(sample);
+      if (sample.rttNanos() > 0) {
+        rtt.setOpaque(sample.rttNanos());
+      }
     }
 
     @Override
@@ -423,6 +443,7 @@ public final class AgentLink {
     agreed = Capability.common(capabilities, hello.capabilities());
     up = true;
     streams.meters().linkUp();
+    show(running, hello, carrier);
     timers.startTimerWithFixedDelay(new Beat(), Duration.ZERO, HEARTBEAT);
     setup
         .agent()
@@ -432,11 +453,38 @@ public final class AgentLink {
                 : new Report.Up(setup.number(), "", List.of()));
     log.atInfo()
         .addKeyValue("gateway", setup.url().getAuthority())
+        .addKeyValue("link", running.number())
+        .addKeyValue("node", agreed.contains(Capability.NODES) ? hello.node() : "")
         .addKeyValue("protocol", carrier.label())
         .log("a link is up");
   }
 
+  private void show(Link carrying, GatewayHello hello, Carrier carrier) {
+    Live live = streams.meters().live();
+    ActorRef<Command> self = context.getSelf();
+    live.linkUp(
+        carrying,
+        new LiveLink(
+            live.nextLinkId(),
+            new LiveLink.Facts(
+                hello.node(),
+                setup.url().getAuthority(),
+                carrier.label(),
+                agreed.stream().sorted().map(Capability::wireName).toList(),
+                setup.loop().index()),
+            carried::get,
+            rtt::getOpaque,
+            () -> self.tell(new CloseNow())));
+  }
+
   private void ended(LinkEnd end) {
+    long number = link == null ? 0 : link.number();
+    if (link != null) {
+      streams
+          .meters()
+          .live()
+          .linkDown(link, end.cause().name().toLowerCase(Locale.ROOT), end.detail());
+    }
     link = null;
     ended = true;
     timers.cancelAll();
@@ -456,12 +504,14 @@ public final class AgentLink {
     if (leaving != null) {
       log.atInfo()
           .addKeyValue("gateway", setup.url().getAuthority())
+          .addKeyValue("link", number)
           .addKeyValue("cause", leaving)
           .log("a link was closed");
       return;
     }
     log.atWarn()
         .addKeyValue("gateway", setup.url().getAuthority())
+        .addKeyValue("link", number)
         .addKeyValue("cause", end.cause())
         .addKeyValue("detail", end.detail())
         .log("a link ended");
@@ -474,6 +524,7 @@ public final class AgentLink {
       streams.meters().linkEnded(LinkEnd.Cause.CLOSED);
     }
     if (link != null) {
+      streams.meters().live().linkDown(link, "closed", "the agent ends");
       link.close(WebSocketMessage.Close.GOING_AWAY, "the agent ends");
     }
     return Behaviors.same();

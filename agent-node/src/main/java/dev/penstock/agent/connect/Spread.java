@@ -229,6 +229,7 @@ public final class Spread {
       joined.remove(known.node);
       long old = Objects.requireNonNull(worst.link);
       worst.link = link;
+      worst.downSince = now;
       retire(old, Objects.requireNonNull(links.get(old)));
     }
   }
@@ -314,14 +315,21 @@ public final class Spread {
       return;
     }
     slot.link = null;
-    if (known.phase == Phase.UP && now - known.upAt > STABLE.toNanos()) {
-      slot.downSince = now;
-      slot.dialAt = now + jitter(AT_ONCE, random);
+    if (known.phase == Phase.UP) {
       Optional<URI> url = nodes.getOrDefault(known.node, Optional.empty());
       if (url.isPresent() && !avoided.containsKey(url.get().toString())) {
         avoided.put(url.get().toString(), new Avoided(now + AVOID_LOST.toNanos(), 0));
       }
+    }
+    if (known.phase == Phase.UP && now - known.upAt > STABLE.toNanos()) {
+      slot.downSince = now;
+      slot.dialAt = now + jitter(AT_ONCE, random);
     } else {
+      if (known.phase == Phase.UP) {
+        // The outage before goes on, without the time for which the link was up: that would make
+        // the wait the longer the better the link was.
+        slot.downSince += now - known.upAt;
+      }
       var outage = Duration.ofNanos(Math.max(0, now - slot.downSince));
       slot.dialAt = now + backoff.delay(outage, Duration.ZERO, random).toNanos();
     }

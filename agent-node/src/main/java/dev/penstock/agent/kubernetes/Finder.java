@@ -10,6 +10,7 @@ import dev.penstock.agent.kubernetes.discovery.Discovery;
 import dev.penstock.agent.kubernetes.discovery.GatewayLink;
 import dev.penstock.agent.kubernetes.discovery.GatewayState;
 import dev.penstock.agent.kubernetes.discovery.Grant;
+import dev.penstock.agent.kubernetes.discovery.TunnelKey;
 import dev.penstock.agent.kubernetes.objects.Kind;
 import dev.penstock.agent.kubernetes.publish.Leadership.Office;
 import dev.penstock.agent.kubernetes.publish.Writes;
@@ -27,6 +28,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
@@ -56,6 +58,9 @@ final class Finder {
 
   private record Sent(List<DesiredTunnel> tunnels, Found.Duty duty) {}
 
+  /// What the agent has for a tunnel, for as long as the tunnel is the same.
+  private record Translated(DesiredTunnel tunnel, Exposure exposure) {}
+
   /// What it is made of.
   ///
   /// @param writer gets all that is to be written, in office
@@ -72,9 +77,17 @@ final class Finder {
 
   private static final Logger log = LoggerFactory.getLogger(Finder.class);
 
-  /// What happens within it is looked at once.
-  private static final Duration COALESCED = Duration.ofMillis(10);
+  /// After a look, before the next, in times that it took: a cluster in which much changes at once,
+  /// as when thousands of statuses are written, leaves the processor to others.
+  private static final int RESTS = 4;
 
+  /// A single change does not wait for more than this.
+  private static final Duration LONGEST_REST = Duration.ofMillis(200);
+
+  /// When it is time for a look that was put off.
+  private static final Duration SOON = Duration.ofMillis(10);
+
+  private final ActorRef<Command> self;
   private final TimerScheduler<Command> timers;
   private final Setup setup;
   private Watches.@Nullable State cluster;
@@ -87,20 +100,29 @@ final class Finder {
   /// What was handed on last; null when it is to be handed on whatever it is.
   private @Nullable Sent sent;
 
-  private List<String> problems = List.of();
+  /// By tunnel.
+  private Map<TunnelKey, Translated> translated = Map.of();
 
-  private Finder(TimerScheduler<Command> timers, Setup setup) {
+  private List<String> problems = List.of();
+  private long restsUntil = System.nanoTime();
+
+  /// Whether a look is to come already.
+  private boolean isDue;
+
+  private Finder(ActorRef<Command> self, TimerScheduler<Command> timers, Setup setup) {
+    this.self = self;
     this.timers = timers;
     this.setup = setup;
   }
 
   static Behavior<Command> create(Setup setup) {
-    return Behaviors.withTimers(timers -> {
-      var self = new Finder(timers, setup);
-      self.tellReadiness();
-      timers.startTimerWithFixedDelay(new LookAgain(), setup.settings().kubernetes().resync());
-      return Behaviors.receiveMessage(self::on);
-    });
+    return Behaviors.setup(context ->
+        Behaviors.withTimers(timers -> {
+          var finder = new Finder(context.getSelf(), timers, setup);
+          finder.tellReadiness();
+          timers.startTimerWithFixedDelay(new LookAgain(), setup.settings().kubernetes().resync());
+          return Behaviors.receiveMessage(finder::on);
+        }));
   }
 
   private Behavior<Command> on(Command command) {
@@ -128,7 +150,10 @@ final class Finder {
         }
         soon();
       }
-      case Look() -> look();
+      case Look() -> {
+        isDue = false;
+        look();
+      }
       case LookAgain() -> {
         sent = null;
         look();
@@ -137,9 +162,17 @@ final class Finder {
     return Behaviors.same();
   }
 
+  /// Looks after the rest; without one, after what has arrived already. No timer for that: the
+  /// shortest takes a tick of the system's scheduler, which is longer than a look.
   private void soon() {
-    if (!timers.isTimerActive(Look.class)) {
-      timers.startSingleTimer(Look.class, new Look(), COALESCED);
+    if (!isDue) {
+      isDue = true;
+      Duration rest = Duration.ofNanos(restsUntil - System.nanoTime());
+      if (rest.isPositive()) {
+        timers.startSingleTimer(Look.class, new Look(), rest);
+      } else {
+        self.tell(new Look());
+      }
     }
   }
 
@@ -175,7 +208,9 @@ final class Finder {
       log.error("a look at the cluster failed; what was found before stays", e);
       return;
     }
-    setup.meters().looked(System.nanoTime() - startedAt);
+    long endedAt = System.nanoTime();
+    restsUntil = endedAt + Math.min(LONGEST_REST.toNanos(), RESTS * (endedAt - startedAt));
+    setup.meters().looked(endedAt - startedAt);
     setup.meters().noticesLeftOut(discovered.noticesLeftOut());
     if (leads) {
       setup
@@ -192,7 +227,7 @@ final class Finder {
         .nextLook()
         .ifPresent(when -> {
           Duration until = Duration.between(Instant.now(), when);
-          timers.startSingleTimer("next", new LookAgain(), until.isPositive() ? until : COALESCED);
+          timers.startSingleTimer("next", new LookAgain(), until.isPositive() ? until : SOON);
         });
   }
 
@@ -201,11 +236,20 @@ final class Finder {
     if (now.equals(sent)) {
       return;
     }
-    List<Exposure> exposures = new ArrayList<>();
-    now.tunnels()
-        .forEach(tunnel ->
-            exposures.add(
-                Translation.exposure(tunnel, setup.settings(), setup.chooser(), setup.backends())));
+    var all = HashMap.<TunnelKey, Translated>newHashMap(now.tunnels().size());
+    List<Exposure> exposures = new ArrayList<>(now.tunnels().size());
+    for (DesiredTunnel tunnel : now.tunnels()) {
+      Translated one = translated.get(tunnel.key());
+      if (one == null || !one.tunnel().equals(tunnel)) {
+        one =
+            new Translated(
+                tunnel,
+                Translation.exposure(tunnel, setup.settings(), setup.chooser(), setup.backends()));
+      }
+      all.put(tunnel.key(), one);
+      exposures.add(one.exposure());
+    }
+    translated = all;
     setup.found().accept(new Found(exposures, now.duty()));
     sent = now;
   }

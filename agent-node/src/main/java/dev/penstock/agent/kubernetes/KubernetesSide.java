@@ -31,6 +31,10 @@ import org.jspecify.annotations.Nullable;
 public final class KubernetesSide implements AutoCloseable {
   private static final Duration START_TIMEOUT = Duration.ofSeconds(30);
 
+  /// The first link is to say in which cluster the agent is; an API server that is away does not
+  /// keep it from serving.
+  private static final Duration FIRST_ANSWER = Duration.ofSeconds(3);
+
   private final ApiServer api;
   private final ActorRef<Finder.Command> finder;
   private final Watches watches;
@@ -50,21 +54,29 @@ public final class KubernetesSide implements AutoCloseable {
     this.leadership = leadership;
   }
 
-  /// Begins to look; the API server may be away.
+  /// The API server of the settings, which may be away.
   ///
   /// @param version of this agent
+  /// @throws RuntimeException the kubeconfig cannot be read
+  public static ApiServer connect(KubernetesSettings kubernetes, String version) {
+    ApiServer api = ApiServer.of(kubernetes.kubeconfig(), "penstock-agent/" + version);
+    api.awaitUid(FIRST_ANSWER);
+    return api;
+  }
+
+  /// Begins to look; the API server may be away.
+  ///
+  /// @param api is closed with this
   /// @param found gets all that is to be exposed, whenever it changes
   /// @param notReady gets the reasons why this part of the agent is not ready
-  /// @throws RuntimeException the kubeconfig cannot be read
   public static KubernetesSide start(
       AgentSettings settings,
-      String version,
+      ApiServer api,
       ActorSystem<SpawnProtocol.Command> actors,
       KubernetesMeters meters,
       Consumer<Found> found,
       Consumer<List<String>> notReady) {
     KubernetesSettings kubernetes = settings.kubernetes();
-    ApiServer api = ApiServer.of(kubernetes.kubeconfig(), "penstock-agent/" + version);
     // The watches and the actor tell each other; nothing is told before both are there.
     var finder = new AtomicReference<ActorRef<Finder.Command>>();
     var watches =

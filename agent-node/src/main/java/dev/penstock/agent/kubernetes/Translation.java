@@ -20,7 +20,6 @@ import dev.penstock.agent.serve.Grants;
 import dev.penstock.agent.settings.AgentSettings;
 import dev.penstock.agent.settings.DiscoverySettings;
 import dev.penstock.agent.settings.KubernetesSettings;
-import dev.penstock.agent.settings.RoutingSettings;
 import dev.penstock.agent.settings.TcpSettings;
 import dev.penstock.agent.settings.UdpSettings;
 import dev.penstock.config.HostPort;
@@ -41,7 +40,7 @@ import org.jspecify.annotations.Nullable;
 final class Translation {
   private static final Pattern ABOUT_A_PORT = Pattern.compile("\\bports?\\b|\\btunnel_port\\b");
   private static final Pattern ABOUT_AN_IDENTITY =
-      Pattern.compile("\\btunnel_id\\b|\\bprotocol\\b");
+      Pattern.compile("\\b(tunnel_id|protocol|kubernetes)\\b");
   private static final Duration LONGEST_SESSION = Duration.ofDays(1);
 
   private Translation() {}
@@ -52,12 +51,7 @@ final class Translation {
         cluster,
         label(settings.tcpDiscovery()),
         label(settings.udpDiscovery()),
-        settings.routing().forced() == RoutingSettings.ForceTunnel.ON
-            ? DiscoveryOptions.ForceTunnel.ON
-            : DiscoveryOptions.ForceTunnel.OFF,
-        settings.routing().dual() == RoutingSettings.DualMode.ON
-            ? DiscoveryOptions.DualMode.ON
-            : DiscoveryOptions.DualMode.OFF,
+        settings.routing(),
         switch (kubernetes.trustOwner()) {
           case AUTO -> DiscoveryOptions.TrustOwner.AUTO;
           case TRUE -> DiscoveryOptions.TrustOwner.ALWAYS;

@@ -2,7 +2,9 @@ package dev.penstock.agent.observe;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.penstock.observe.AccessLog;
 import dev.penstock.observe.LinkMeters;
+import dev.penstock.observe.LogMeters;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.link.DatagramDrop;
 import dev.penstock.protocol.link.DatagramTraffic;
@@ -22,9 +24,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 
-/// All meters of an agent, declared once; the names that start with `pipeops_agent_` are those that
-/// dashboards of the original agent know. Labels come from closed sets only. Safe for use by
-/// several threads.
+/// All meters of an agent, declared once, and its access log; the names that start with
+/// `pipeops_agent_` are those that dashboards of the original agent know. Labels come from closed
+/// sets only. Safe for use by several threads.
 public final class AgentMeters {
   private static final double[] SECONDS = {
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
@@ -41,6 +43,7 @@ public final class AgentMeters {
               DatagramDrop.TOO_MANY_SESSIONS,
               DatagramDrop.DIAL_FAILED));
 
+  private final Live live = new Live();
   private final Traffic traffic = new Traffic();
   private final DatagramTraffic datagrams = new DatagramTraffic();
   private final Map<DialStatus.Code, LongAdder> udpDialsFailed =
@@ -64,8 +67,20 @@ public final class AgentMeters {
   private final DiscoveryMeters discovery;
   private final KubernetesMeters kubernetes;
   private final HeartbeatMeters heartbeats;
+  private final AccessLog access;
 
+  /// What runs now, one by one.
+  public Live live() {
+    return live;
+  }
+
+  /// Without an access log.
   public AgentMeters(PrometheusRegistry registry, ByteBudget budget) {
+    this(registry, budget, AccessLog.off());
+  }
+
+  public AgentMeters(PrometheusRegistry registry, ByteBudget budget, AccessLog access) {
+    this.access = access;
     connections =
         Gauge.builder()
             .name("pipeops_agent_tcp_tunnel_active_connections")
@@ -194,6 +209,12 @@ public final class AgentMeters {
     discovery = new DiscoveryMeters(registry);
     kubernetes = new KubernetesMeters(registry);
     heartbeats = new HeartbeatMeters(registry);
+    LogMeters.register(registry, "penstock_agent", access);
+  }
+
+  /// Who is told of every connection and flow that is over.
+  public AccessLog access() {
+    return access;
   }
 
   /// What the links measure.

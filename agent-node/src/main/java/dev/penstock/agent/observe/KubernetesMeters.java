@@ -30,6 +30,8 @@ public final class KubernetesMeters {
     /// There is no such object any more.
     GONE,
     FORBIDDEN,
+    /// The server has too much to do: all writes wait for a while.
+    THROTTLED,
     FAILED,
     /// This agent does not write any more.
     GIVEN_UP

@@ -2,11 +2,14 @@ package dev.penstock.agent.serve;
 
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.config.HostPort;
+import dev.penstock.live.LiveStream;
+import dev.penstock.observe.Passage;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DatagramFrames;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.link.ByteCount;
 import dev.penstock.protocol.link.DatagramDrop;
 import dev.penstock.protocol.link.DatagramQueue;
 import dev.penstock.protocol.link.DatagramStream;
@@ -64,6 +67,11 @@ public final class TargetFlow {
   private final Set<Capability> agreed;
   private final TimerScheduler<Command> timers;
   private final ActorRef<Command> self;
+  private final Telling telling;
+  private @Nullable LiveStream live;
+  private @Nullable String service;
+  private @Nullable HostPort endpoint;
+  private long dialledAt;
 
   private TargetFlow(
       Shared shared,
@@ -78,6 +86,8 @@ public final class TargetFlow {
     this.agreed = agreed;
     this.timers = timers;
     this.self = self;
+    this.telling =
+        new Telling(shared.meters(), stream, header, Passage.Kind.FLOW, System.nanoTime());
   }
 
   /// A session that opens its socket at once.
@@ -99,19 +109,19 @@ public final class TargetFlow {
               "this agent has no tunnel " + header.tunnelId() + " for udp"));
     }
     Target target = found.get();
-    Exposure service = target.exposure();
+    Exposure exposure = target.exposure();
+    service = exposure.name();
     if (!target.connections().enter()) {
       return refused(
           new DialStatus(
               DialStatus.Code.OVER_LIMIT,
               "sessions of this agent to "
-                  + service.name()
+                  + exposure.name()
                   + ": "
                   + target.connections().limit()
                   + " are open (expected: at most tunnels.udp.max_sessions)"));
     }
-    HostPort endpoint;
-    switch (service.backends().choose(header.caller())) {
+    switch (exposure.backends().choose(header.caller())) {
       // A datagram is answered or not: no socket knows whether another endpoint were better.
       case Backends.Choice.Endpoints(var inOrder) -> endpoint = inOrder.getFirst();
       case Backends.Choice.Nowhere(var why) -> {
@@ -119,10 +129,13 @@ public final class TargetFlow {
         return refused(new DialStatus(DialStatus.Code.REFUSED, why));
       }
     }
-    var carrier = new Carrier(shared, service, header, self);
+    LiveStream shown = telling.show(() -> self.tell(new TunnelGone()));
+    live = shown;
+    HostPort to = endpoint;
+    var carrier = new Carrier(shared, exposure, header, self, shown);
     Runnable stop = () -> self.tell(new TunnelGone());
     target.streams().joined(stop);
-    Udp.connect(shared.loops(), stream.link().loop(), endpoint.host(), endpoint.port(), carrier)
+    Udp.connect(shared.loops(), stream.link().loop(), to.host(), to.port(), carrier)
         .whenComplete((socket, failed) -> {
           if (failed == null) {
             carrier.opened(socket);
@@ -132,10 +145,11 @@ public final class TargetFlow {
           }
         });
     return Behaviors.receive(Command.class)
-        .onAnyMessage(command -> on(command, carrier, service.udp().sessionTimeout()))
+        .onAnyMessage(command -> on(command, carrier, exposure.udp().sessionTimeout()))
         .onSignal(
             PostStop.class,
             _ -> {
+              telling.hide();
               target.connections().leave();
               target.streams().left(stop);
               carrier.close();
@@ -147,6 +161,7 @@ public final class TargetFlow {
   private Behavior<Command> on(Command command, Carrier carrier, Duration timeout) {
     return switch (command) {
       case Dialled() -> {
+        dialledAt = System.nanoTime();
         carry(carrier, timeout);
         yield Behaviors.same();
       }
@@ -168,18 +183,16 @@ public final class TargetFlow {
         yield Behaviors.same();
       }
       case Ended(var end) -> {
-        log.atDebug()
-            .addKeyValue("tunnel", header.tunnelId())
-            .addKeyValue("cause", end.cause())
-            .addKeyValue("bytesSent", end.toPeer())
-            .addKeyValue("bytesReceived", end.fromPeer())
-            .log("a UDP session ended");
+        telling.ended(way(), end, end.cause(), dialledAt, carrier.firstAnswerAt);
         yield Behaviors.stopped();
       }
     };
   }
 
   private void carry(Carrier carrier, Duration timeout) {
+    if (live != null) {
+      live.reached();
+    }
     shared.meters().udpSessionStarted();
     carrier.start(
         stream.datagrams(
@@ -193,10 +206,17 @@ public final class TargetFlow {
     timers.startSingleTimer(new LookForIdleness(), timeout);
   }
 
+  private Telling.Way way() {
+    return new Telling.Way(service, endpoint, null);
+  }
+
   private Behavior<Command> refused(DialStatus status) {
+    telling.refused(way(), status);
     shared.meters().udpFailed(status.code());
     log.atInfo()
         .addKeyValue("tunnel", header.tunnelId())
+        .addKeyValue("link", stream.link().number())
+        .addKeyValue("stream", stream.number())
         .addKeyValue("reason", status.code().label())
         .addKeyValue("detail", status.text())
         .log("a UDP service could not be reached");
@@ -218,16 +238,27 @@ public final class TargetFlow {
     private final @Nullable ByteBuffer inFront;
 
     private final ActorRef<Command> actor;
+    private final LiveStream live;
     private final DatagramTraffic traffic;
     private final DatagramQueue queue;
     private @Nullable UdpSocket socket;
     private @Nullable DatagramStream stream;
     private boolean over;
     private long kernelDrops;
+
+    /// Nanoseconds of the monotonic clock; 0 before.
+    private long firstAnswerAt;
+
     private int sent;
     private long sentBytes;
 
-    Carrier(Shared shared, Exposure service, StreamHeader header, ActorRef<Command> actor) {
+    Carrier(
+        Shared shared,
+        Exposure service,
+        StreamHeader header,
+        ActorRef<Command> actor,
+        LiveStream live) {
+      this.live = live;
       this.shared = shared;
       this.largest = service.udp().bufferSize();
       this.inFront =
@@ -246,6 +277,11 @@ public final class TargetFlow {
       } else {
         socket = connected;
       }
+    }
+
+    @Override
+    public ByteCount count() {
+      return live.count();
     }
 
     void start(DatagramStream carriedBy) {
@@ -280,6 +316,9 @@ public final class TargetFlow {
 
     @Override
     public void received(ByteBuffer datagram, InetSocketAddress from) {
+      if (firstAnswerAt == 0) {
+        firstAnswerAt = System.nanoTime();
+      }
       if (datagram.remaining() > largest) {
         traffic.addDropped(DatagramDrop.TOO_LARGE, 1);
       } else {

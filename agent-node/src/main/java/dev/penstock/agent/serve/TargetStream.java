@@ -3,11 +3,14 @@ package dev.penstock.agent.serve;
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.observe.YamuxMeters;
 import dev.penstock.config.HostPort;
+import dev.penstock.live.LiveStream;
 import dev.penstock.node.Admission;
+import dev.penstock.observe.Passage;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.link.ByteCount;
 import dev.penstock.protocol.link.LinkStream;
 import dev.penstock.protocol.link.StreamEnd;
 import dev.penstock.protocol.link.StreamObserver;
@@ -46,6 +49,9 @@ public final class TargetStream {
 
   private record TunnelGone() implements Command {}
 
+  /// An operator wants it closed.
+  private record CloseNow() implements Command {}
+
   private record Ended(StreamEnd end) implements Command {}
 
   /// What the streams of one agent share.
@@ -66,6 +72,11 @@ public final class TargetStream {
   private @Nullable TcpConnection connection;
   private boolean idle;
   private boolean gone;
+  private boolean operated;
+  private final Telling telling;
+  private @Nullable LiveStream live;
+  private @Nullable String service;
+  private final Moments moments = new Moments();
 
   /// Where to go, the endpoints tried so far in front.
   private List<HostPort> endpoints = List.of();
@@ -101,6 +112,7 @@ public final class TargetStream {
     this.header = header;
     this.agreed = agreed;
     this.materializer = materializer;
+    this.telling = new Telling(shared.meters(), stream, header, Passage.Kind.CONNECTION, startedAt);
   }
 
   /// A stream that dials its service at once.
@@ -129,6 +141,9 @@ public final class TargetStream {
                   + header.protocol().label()));
     }
     Target target = found.get();
+    ActorRef<Command> self = context.getSelf();
+    live = telling.show(() -> self.tell(new CloseNow()));
+    service = target.exposure().name();
     if (!target.connections().enter()) {
       return refused(
           new DialStatus(
@@ -146,7 +161,6 @@ public final class TargetStream {
         return refused(new DialStatus(DialStatus.Code.REFUSED, why));
       }
     }
-    ActorRef<Command> self = context.getSelf();
     Runnable stop = () -> self.tell(new TunnelGone());
     target.streams().joined(stop);
     var place = new Place(target.connections());
@@ -156,6 +170,7 @@ public final class TargetStream {
         .onSignal(
             PostStop.class,
             _ -> {
+              telling.hide();
               target.streams().left(stop);
               if (connection == null) {
                 place.leave();
@@ -203,6 +218,10 @@ public final class TargetStream {
     return switch (command) {
       case Dialled(var dialled) -> {
         connection = dialled;
+        if (live != null) {
+          live.reached(endpoints.get(tried - 1).toString());
+        }
+        moments.dialledAt = System.nanoTime();
         watch(dialled, service.tcp().idleTimeout());
         // Nothing of the client's may come before it.
         service.proxyProtocol().ofConnection(header.caller()).ifPresent(dialled::writeFirst);
@@ -228,6 +247,14 @@ public final class TargetStream {
         }
         yield Behaviors.same();
       }
+      case CloseNow() -> {
+        operated = true;
+        gone = true;
+        if (connection != null) {
+          connection.reset();
+        }
+        yield Behaviors.same();
+      }
       case Idle() -> {
         idle = true;
         if (connection != null) {
@@ -236,16 +263,11 @@ public final class TargetStream {
         yield Behaviors.same();
       }
       case Ended(var end) -> {
-        var cause = idle ? StreamEnd.Cause.IDLE : end.cause();
+        var cause = operated ? StreamEnd.Cause.OPERATOR : idle ? StreamEnd.Cause.IDLE : end.cause();
         long lasted = System.nanoTime() - startedAt;
         shared.meters().streamEnded(cause, lasted);
         shared.meters().yamux().ended(lasted);
-        log.atDebug()
-            .addKeyValue("tunnel", header.tunnelId())
-            .addKeyValue("cause", cause)
-            .addKeyValue("bytesSent", end.toPeer())
-            .addKeyValue("bytesReceived", end.fromPeer())
-            .log("a stream ended");
+        telling.ended(way(), end, cause, moments.dialledAt, moments.firstByteAt);
         yield Behaviors.stopped();
       }
     };
@@ -273,19 +295,36 @@ public final class TargetStream {
                 LinkStream.DialReport.NONE,
                 first,
                 shared.meters().traffic(),
-                new ToActor(context.getSelf(), startedAt, shared.meters())))
+                new ToActor(context.getSelf(), startedAt, shared.meters(), live, moments)))
         .withAttributes(stream.link().loop().attributes())
         .run(materializer);
   }
 
-  private record ToActor(ActorRef<Command> actor, long startedAt, AgentMeters meters)
+  /// What the access log wants to know; belongs to the loop. Moments that never came are 0.
+  private static final class Moments {
+    long dialledAt;
+    long firstByteAt;
+  }
+
+  private record ToActor(
+      ActorRef<Command> actor,
+      long startedAt,
+      AgentMeters meters,
+      @Nullable LiveStream live,
+      Moments moments)
       implements StreamObserver {
+    @Override
+    public ByteCount count() {
+      return live == null ? new ByteCount() : live.count();
+    }
+
     @Override
     public void connected() {}
 
     @Override
     public void firstSent() {
-      meters.firstByte(System.nanoTime() - startedAt);
+      moments.firstByteAt = System.nanoTime();
+      meters.firstByte(moments.firstByteAt - startedAt);
     }
 
     @Override
@@ -294,12 +333,19 @@ public final class TargetStream {
     }
   }
 
+  private Telling.Way way() {
+    return new Telling.Way(service, tried == 0 ? null : endpoints.get(tried - 1), tried);
+  }
+
   private Behavior<Command> refused(DialStatus status) {
+    telling.refused(way(), status);
     shared.meters().dialFailed(status.code());
     shared.meters().yamux().failed(YamuxMeters.StreamError.DIAL_ERROR);
     shared.meters().yamux().ended(System.nanoTime() - startedAt);
     log.atInfo()
         .addKeyValue("tunnel", header.tunnelId())
+        .addKeyValue("link", stream.link().number())
+        .addKeyValue("stream", stream.number())
         .addKeyValue("reason", status.code().label())
         .addKeyValue("detail", status.text())
         .log("a service could not be reached");

@@ -5,14 +5,19 @@ import static java.util.stream.Collectors.joining;
 import dev.penstock.config.ClusterName;
 import dev.penstock.config.ConfigException;
 import dev.penstock.config.ConfigReader;
+import dev.penstock.config.Definition;
 import dev.penstock.config.HostPort;
 import dev.penstock.config.Kind;
 import dev.penstock.config.Origins;
 import dev.penstock.config.Outside;
+import dev.penstock.config.Reference;
 import dev.penstock.config.Secret;
 import dev.penstock.config.Section;
 import dev.penstock.config.Variables;
 import dev.penstock.config.WindowSettings;
+import dev.penstock.management.access.ManagementSettings;
+import dev.penstock.observe.LoggingSettings;
+import dev.penstock.observe.TracingSettings;
 import dev.penstock.protocol.control.CarrierChoice;
 import dev.penstock.protocol.control.Protocol;
 import java.net.URI;
@@ -55,8 +60,10 @@ import org.jspecify.annotations.Nullable;
 /// @param services `tunnels.services`: what to expose, no two of one protocol with one name or one
 ///   port
 /// @param kubernetes `kubernetes`: what is done where the agent runs in a cluster
-/// @param management `management.listen`: where health and metrics are served; port 0 to 65535,
-///   default 127.0.0.1:9091
+/// @param management `management`: where health, metrics and operations are served, by default at
+///   127.0.0.1:9091
+/// @param logging `logging`: what is logged beside events
+/// @param tracing `tracing`: where spans go
 /// @param origins where each value was written
 public record AgentSettings(
     List<URI> apiUrls,
@@ -77,7 +84,9 @@ public record AgentSettings(
     UdpSettings udp,
     List<ServiceSettings> services,
     KubernetesSettings kubernetes,
-    HostPort management,
+    ManagementSettings management,
+    LoggingSettings logging,
+    TracingSettings tracing,
     Origins origins) {
   /// The variables with names of their own, each with the key that it sets.
   static final Map<String, String> VARIABLES =
@@ -232,6 +241,13 @@ public record AgentSettings(
     return Variables.of(environment, VARIABLES, PLAIN);
   }
 
+  /// Every key of `agent.yaml` with its default, its values and its meaning, as a table in
+  /// Markdown.
+  public static String reference() {
+    List<Definition> definitions = ConfigReader.definitions(reader -> of(reader, List.of()));
+    return Reference.table(definitions, AgentSettings.class, "meanings.properties");
+  }
+
   static AgentSettings of(ConfigReader reader, List<Expose> exposes) {
     Section root = reader.root();
     Section pipeops = root.section("pipeops");
@@ -242,13 +258,14 @@ public record AgentSettings(
     var clusterName = pipeops.find("cluster_name", ClusterName.kind());
     var tls = Tls.of(pipeops.section("tls"));
     var id =
-        agent.get(
+        agent.getDerived(
             "id",
             Kind.text(
                 AgentId.PATTERN,
                 "1 to 128 letters, digits, \".\", \"_\" and \"-\", such as agent-1",
                 "agent"),
-            AgentId.ofThisMachine());
+            AgentId.ofThisMachine(),
+            "made of the host's name and the machine id");
     var links = agent.section("links").get("count", Kind.integer(1, 16), 2);
     var drainGrace =
         agent
@@ -272,8 +289,9 @@ public record AgentSettings(
     services.addAll(services(reader, exposes, common));
     var kubernetes = KubernetesSettings.of(root.section("kubernetes"));
     var management =
-        root.section("management")
-            .get("listen", Kind.listenAddress(), new HostPort("127.0.0.1", 9091));
+        ManagementSettings.of(root.section("management"), new HostPort("127.0.0.1", 9091));
+    var logging = LoggingSettings.of(root.section("logging"));
+    var tracing = TracingSettings.of(root.section("tracing"));
     return new AgentSettings(
         apiUrls,
         token,
@@ -294,6 +312,8 @@ public record AgentSettings(
         services,
         kubernetes,
         management,
+        logging,
+        tracing,
         reader.finish());
   }
 

@@ -211,6 +211,33 @@ final class SpreadTest {
     assertThat(world.serving()).hasSize(2).doesNotContain(lost).doesNotHaveDuplicates();
   }
 
+  /// However long it was up: it is no outage that began with the agent.
+  @ParameterizedTest(name = "seed {0}")
+  @MethodSource("seeds")
+  void aLinkThatIsLostSoonAfterItCameUpIsBackWithinASecond(long seed) {
+    var world = new World(Seeds.random(seed), Way.DIRECT, 2, "a", "b", "c");
+    // On two nodes by then; the spare that may have taken a place of late as well.
+    world.run(Duration.ofMillis(3000 + world.random.nextInt(1900)));
+    String lost = world.pick(world.serving());
+    world.kill(lost);
+    world.run(Duration.ofSeconds(1));
+    assertThat(world.serving()).hasSize(2).doesNotContain(lost);
+  }
+
+  @Test
+  void aGatewayThatEndsEachLinkAtOnceIsDialledEverMoreRarely() {
+    var world = new World(Seeds.random(6), Way.DIRECT, 1, "a");
+    for (int i = 0; i < 10_000 && world.dialledAt.size() < 25; i++) {
+      world.run(Duration.ofMillis(50));
+      world.kill("a");
+      world.start("a");
+    }
+    List<Long> at = world.dialledAt;
+    long before = at.get(8) - at.getFirst();
+    long after = at.get(24) - at.get(16);
+    assertThat(after).isGreaterThan(3 * before);
+  }
+
   @ParameterizedTest(name = "seed {0}")
   @MethodSource("seeds")
   void aDrainedNodeIsLeftOnceThereIsALinkElsewhere(long seed) {

@@ -21,6 +21,7 @@ import dev.penstock.agent.serve.Backends;
 import dev.penstock.agent.serve.Exposure;
 import dev.penstock.agent.serve.Grants;
 import dev.penstock.agent.settings.AgentSettings;
+import dev.penstock.agent.settings.RoutingSettings;
 import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.RoutingMode;
@@ -87,8 +88,7 @@ class TranslationTest {
                 "lab",
                 Optional.of(new GatewayLabel("expose", "yes")),
                 Optional.empty(),
-                DiscoveryOptions.ForceTunnel.OFF,
-                DiscoveryOptions.DualMode.OFF,
+                new RoutingSettings(RoutingSettings.ForceTunnel.OFF, RoutingSettings.DualMode.OFF),
                 DiscoveryOptions.TrustOwner.NEVER,
                 DiscoveryOptions.GrantPolicy.WARN,
                 Dialling.CLUSTER_IP,
@@ -104,8 +104,7 @@ class TranslationTest {
                 "lab",
                 Optional.of(new GatewayLabel("pipeops.io/managed", "true")),
                 Optional.of(new GatewayLabel("pipeops.io/managed", "true")),
-                DiscoveryOptions.ForceTunnel.ON,
-                DiscoveryOptions.DualMode.ON,
+                new RoutingSettings(RoutingSettings.ForceTunnel.ON, RoutingSettings.DualMode.ON),
                 DiscoveryOptions.TrustOwner.AUTO,
                 DiscoveryOptions.GrantPolicy.ENFORCE,
                 Dialling.ENDPOINTS,

@@ -74,7 +74,7 @@ class AgentSettingsTest {
         .isEqualTo(settings.udpDiscovery())
         .isEqualTo(new DiscoverySettings(DiscoverySettings.State.ENABLED, "pipeops.io/managed"));
     assertThat(settings.services()).isEmpty();
-    assertThat(settings.management()).isEqualTo(new HostPort("127.0.0.1", 9091));
+    assertThat(settings.management().listen()).isEqualTo(new HostPort("127.0.0.1", 9091));
     assertThat(settings.toString()).doesNotContain("s3cret");
   }
 
@@ -207,7 +207,13 @@ class AgentSettingsTest {
 
   @Test
   void thePageHasEveryKeyAndVariableAndNoOther() throws IOException {
-    var reader = ConfigReader.open(write(LEAST + "tunnels: {services: [{name: a}]}\n"), List.of());
+    var reader =
+        ConfigReader.open(
+            write(
+                LEAST
+                    + "management: {tokens: [{name: a}], tls: {cert: none.pem, key: none.pem}}\n"
+                    + "tunnels: {services: [{name: a}]}\n"),
+            List.of());
     assertThatThrownBy(() -> AgentSettings.of(reader, List.of()))
         .isInstanceOf(ConfigException.class);
     assertThat(ConfigurationPage.section("agent.yaml").rows().keySet())

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.typesafe.config.Config;
 import dev.penstock.config.HostPort;
 import dev.penstock.gateway.observe.ClusterMeters;
+import dev.penstock.gateway.sources.Bans;
 import dev.penstock.protocol.net.EventLoops;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
@@ -144,6 +145,11 @@ public final class ClusterNode implements AutoCloseable {
   /// Tells the other nodes what this one may be used for.
   public void announce(NodeState state) {
     directory.tell(new Directory.Announce(state));
+  }
+
+  /// Makes the bans of all nodes the same. Once.
+  public void share(Bans bans) {
+    system.systemActorOf(SharedBans.create(bans), "bans", Props.empty());
   }
 
   /// The links of one cluster's agents are not what they were.

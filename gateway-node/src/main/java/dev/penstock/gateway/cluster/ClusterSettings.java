@@ -94,12 +94,12 @@ public record ClusterSettings(
     if (isWildcard(listen)) {
       section.refuse("listen", "found \"" + listen + "\"", "the address that other nodes reach");
     }
-    var bind = section.get("bind", Kind.listenAddress(), listen);
+    var bind = section.getAs("bind", Kind.listenAddress(), listen, "cluster.listen");
     var relay = section.get("relay", Kind.targetAddress(), new HostPort("127.0.0.1", 7356));
     if (isWildcard(relay)) {
       section.refuse("relay", "found \"" + relay + "\"", "the address that other nodes reach");
     }
-    var relayBind = section.get("relay_bind", Kind.listenAddress(), relay);
+    var relayBind = section.getAs("relay_bind", Kind.listenAddress(), relay, "cluster.relay");
     if (bind.equals(relayBind)) {
       section.refuse("relay", "found \"" + relay + "\"", "another address than cluster.listen");
     }
@@ -138,10 +138,11 @@ public record ClusterSettings(
                 "leave_timeout",
                 Kind.duration(Duration.ofSeconds(1), Duration.ofMinutes(10)),
                 Duration.ofSeconds(20)),
-            section.get(
+            section.getDerived(
                 "app_version",
                 Kind.text(VERSION, "a version such as 1.4.0", "0"),
-                BuildVersion.text()));
+                BuildVersion.text(),
+                "this build's"));
     return enabled ? settings : null;
   }
 

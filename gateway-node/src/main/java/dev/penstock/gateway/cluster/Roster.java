@@ -80,7 +80,7 @@ final class Roster {
           entry.forEach((cluster, load) ->
               linked
                   .computeIfAbsent(cluster, _ -> new ArrayList<>(2))
-                  .add(new LinkedNode(node, load.links(), load.outstanding())));
+                  .add(new LinkedNode(node, load.links(), load.outstanding(), load.kubernetes())));
         }
       }
     }

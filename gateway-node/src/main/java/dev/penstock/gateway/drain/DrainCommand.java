@@ -1,18 +1,22 @@
 package dev.penstock.gateway.drain;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.penstock.cli.Cli;
+import dev.penstock.cli.operate.Management;
+import dev.penstock.cli.operate.ManagementOptions;
 import java.io.IOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.net.http.HttpResponse.BodyHandlers;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /// `penstock drain`: asks a gateway node to leave, and waits until it has.
@@ -26,58 +30,66 @@ import picocli.CommandLine.Spec;
       "clients, lets what runs end by itself, for gateway.drain.grace at most, and ends. SIGTERM",
       "does the same; a second SIGTERM ends it at once.",
       "",
-      "Example:",
-      "  penstock drain --management http://127.0.0.1:9090",
+      "Examples:",
+      "  penstock drain",
+      "  penstock drain --management http://127.0.0.1:9090 --no-wait",
+      "  penstock drain 10.0.0.6:7355",
       "",
       "Exit codes: 0 the node has ended, 2 bad options, 1 anything else."
     })
 public final class DrainCommand implements Callable<Integer> {
-  private static final Duration TIMEOUT = Duration.ofSeconds(10);
   private static final Duration POLL = Duration.ofMillis(250);
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
-  @Option(
-      names = "--management",
-      paramLabel = "URL",
-      defaultValue = "http://127.0.0.1:9090",
-      description = "The node's management.listen; ${DEFAULT-VALUE} unless told otherwise.")
-  private URI management = URI.create("http://127.0.0.1:9090");
+  @Mixin private final ManagementOptions management;
+
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "NODE",
+      description =
+          "Another node of the cluster, as penstock nodes shows it; without it the one that is "
+              + "asked.")
+  private @Nullable String node;
 
   @Option(names = "--no-wait", description = "Returns as soon as the node has begun.")
   private boolean noWait;
 
+  /// @param environment the process's variables
+  public DrainCommand(Map<String, String> environment) {
+    this.management = new ManagementOptions(environment);
+  }
+
   @Override
   public Integer call() throws IOException, InterruptedException {
-    try (var http = HttpClient.newBuilder().connectTimeout(TIMEOUT).build()) {
-      HttpResponse<String> answer;
-      try {
-        answer =
-            http.send(
-                request("/drain").POST(HttpRequest.BodyPublishers.noBody()).build(),
-                BodyHandlers.ofString());
-      } catch (IOException e) {
-        throw new IOException(
-            management + ": no answer (expected: the management.listen of a gateway)", e);
+    try (var client = management.open()) {
+      if (node != null) {
+        drainOther(client, node);
+        return Cli.CLEAN;
       }
-      if (answer.statusCode() != 202) {
-        throw new IOException(
-            management + "/drain: " + answer.statusCode() + ": " + answer.body().strip());
-      }
+      client.act("POST", "/drain", null);
       if (!noWait) {
-        follow(http);
+        follow(client);
       }
     }
     return Cli.CLEAN;
   }
 
+  private void drainOther(Management client, String id) throws IOException, InterruptedException {
+    String path = "/api/v1/nodes/" + URLEncoder.encode(id, StandardCharsets.UTF_8) + "/drain";
+    JsonNode outcome = client.act("POST", path, null);
+    var out = spec.commandLine().getOut();
+    out.println(id + ": " + outcome.path("detail").asText("drains"));
+    out.flush();
+  }
+
   /// Says how far the node is, until it does not answer any more.
-  private void follow(HttpClient http) throws InterruptedException {
+  private void follow(Management client) throws InterruptedException {
     var out = spec.commandLine().getOut();
     String last = "";
     while (true) {
       try {
-        String now = http.send(request("/readyz").build(), BodyHandlers.ofString()).body().strip();
+        String now = client.text("/readyz").body().strip();
         if (!now.equals(last)) {
           out.println(now);
           out.flush();
@@ -90,9 +102,5 @@ public final class DrainCommand implements Callable<Integer> {
       }
       TimeUnit.NANOSECONDS.sleep(POLL.toNanos());
     }
-  }
-
-  private HttpRequest.Builder request(String path) {
-    return HttpRequest.newBuilder(management.resolve(path)).timeout(TIMEOUT);
   }
 }

@@ -7,6 +7,6 @@ public final class DrainMain {
   private DrainMain() {}
 
   public static void main(String[] args) {
-    System.exit(Cli.execute("drain", args, new DrainCommand()));
+    System.exit(Cli.execute("drain", args, new DrainCommand(System.getenv())));
   }
 }

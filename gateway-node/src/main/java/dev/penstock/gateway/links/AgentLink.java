@@ -1,5 +1,6 @@
 package dev.penstock.gateway.links;
 
+import dev.penstock.live.LiveLink;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
@@ -25,6 +26,7 @@ public final class AgentLink implements Way {
   private final AtomicInteger outstanding = new AtomicInteger();
   private final DialRecord dials = new DialRecord();
   private volatile boolean silent;
+  private volatile @Nullable LiveLink live;
   private volatile Runnable whenIdle = () -> {};
 
   AgentLink(
@@ -82,12 +84,36 @@ public final class AgentLink implements Way {
     link.probe();
   }
 
+  /// How operators see it.
+  void showAs(LiveLink shown) {
+    live = shown;
+  }
+
+  @Nullable LiveLink live() {
+    return live;
+  }
+
+  @Override
+  public @Nullable String linkId() {
+    LiveLink shown = live;
+    return shown == null ? null : shown.id();
+  }
+
   void silent() {
     silent = true;
+    show(true);
   }
 
   void speaksAgain() {
     silent = false;
+    show(false);
+  }
+
+  private void show(boolean owesAnAnswer) {
+    LiveLink shown = live;
+    if (shown != null) {
+      shown.silent(owesAnAnswer);
+    }
   }
 
   /// Whether the agent owes the answer to a ping for longer than is usual.

@@ -1,13 +1,17 @@
 package dev.penstock.gateway.links;
 
+import dev.penstock.config.HostPort;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.ClientRefusal;
 import dev.penstock.gateway.observe.GatewayMeters;
+import dev.penstock.live.LiveStream;
+import dev.penstock.observe.Passage;
 import dev.penstock.protocol.control.CallerAddress;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.link.ByteCount;
 import dev.penstock.protocol.link.LinkStream;
 import dev.penstock.protocol.link.StreamEnd;
 import dev.penstock.protocol.link.StreamObserver;
@@ -35,6 +39,9 @@ public final class ClientStream {
 
   private record StillHalfClosed() implements Command {}
 
+  /// An operator wants it closed.
+  private record CloseNow() implements Command {}
+
   private record Ended(StreamEnd end) implements Command {}
 
   private static final Logger log = LoggerFactory.getLogger(ClientStream.class);
@@ -45,6 +52,8 @@ public final class ClientStream {
   private final BadPeers badPeers;
   private final Duration idleTimeout;
   private final Duration halfClosedTimeout;
+
+  private final Times times = new Times();
 
   /// Why this side cut the connection; null while it did not.
   private StreamEnd.@Nullable Cause cut;
@@ -111,6 +120,10 @@ public final class ClientStream {
       return Behaviors.stopped();
     }
     meters.streamOpened();
+    var live = live(self);
+    times.openedAt = System.nanoTime();
+    times.link = stream.link().number();
+    times.stream = stream.number();
     var report = reportsDials() ? LinkStream.DialReport.EXPECTED : LinkStream.DialReport.INFERRED;
     client
         .connection()
@@ -120,20 +133,55 @@ public final class ClientStream {
                 report,
                 client.early(),
                 meters.traffic(),
-                new ToActor(self, way, client.acceptedAt(), meters)))
+                new ToActor(self, way, client.acceptedAt(), meters, live, times)))
         .withAttributes(way.loop().attributes())
         .run(materializer);
     return Behaviors.receiveMessage(command -> on(command, self));
+  }
+
+  private LiveStream live(ActorRef<Command> self) {
+    var identity = client.tunnel().identity();
+    return meters
+        .live()
+        .streams()
+        .streamOpened(
+            identity.cluster(),
+            identity.tunnelId(),
+            new LiveStream.Facts(
+                HostPort.show(client.connection().remoteAddress()), way.linkId(), way.via()),
+            () -> self.tell(new CloseNow()));
   }
 
   private boolean reportsDials() {
     return way.reportsDials(Protocol.TCP);
   }
 
-  private record ToActor(ActorRef<Command> actor, Way way, long acceptedAt, GatewayMeters meters)
+  /// What the access log wants to know; belongs to the loop. Moments that never came are 0.
+  private static final class Times {
+    long link;
+    long stream;
+    long openedAt;
+    long connectedAt;
+    long firstByteAt;
+  }
+
+  private record ToActor(
+      ActorRef<Command> actor,
+      Way way,
+      long acceptedAt,
+      GatewayMeters meters,
+      LiveStream live,
+      Times times)
       implements StreamObserver {
     @Override
+    public ByteCount count() {
+      return live.count();
+    }
+
+    @Override
     public void connected() {
+      live.reached();
+      times.connectedAt = System.nanoTime();
       actor.tell(new Connected());
     }
 
@@ -147,8 +195,10 @@ public final class ClientStream {
     public void firstReceived() {
       if (!way.can(Capability.DIAL_STATUS)) {
         way.reached(DialStatus.connected());
+        live.reached();
       }
-      meters.firstByte(System.nanoTime() - acceptedAt);
+      times.firstByteAt = System.nanoTime();
+      meters.firstByte(times.firstByteAt - acceptedAt);
     }
 
     @Override
@@ -160,6 +210,7 @@ public final class ClientStream {
 
     @Override
     public void ended(StreamEnd end) {
+      meters.live().streams().streamEnded(live);
       actor.tell(new Ended(end));
     }
   }
@@ -167,25 +218,30 @@ public final class ClientStream {
   private StreamHeader header() {
     var facts = client.tunnel();
     return new StreamHeader(
-        Protocol.TCP,
-        facts.servicePort(),
-        facts.serviceName(),
-        facts.serviceNamespace(),
-        facts.identity().tunnelId(),
-        way.can(Capability.CALLER_ADDRESS)
-            ? new CallerAddress(
-                client.connection().remoteAddress(), client.connection().localAddress())
-            : null);
+            Protocol.TCP,
+            facts.servicePort(),
+            facts.serviceName(),
+            facts.serviceNamespace(),
+            facts.identity().tunnelId(),
+            way.can(Capability.CALLER_ADDRESS)
+                ? new CallerAddress(
+                    client.connection().remoteAddress(), client.connection().localAddress())
+                : null)
+        .traced(way.can(Capability.TRACE_CONTEXT) ? client.trace() : null);
   }
 
   private Behavior<Command> on(Command command, ActorRef<Command> self) {
     return switch (command) {
       case Connected() -> {
-        meters.connected(System.nanoTime() - client.acceptedAt());
+        meters.connected(times.connectedAt - client.acceptedAt());
         yield Behaviors.same();
       }
       case Idle() -> {
         cut(StreamEnd.Cause.IDLE);
+        yield Behaviors.same();
+      }
+      case CloseNow() -> {
+        cut(StreamEnd.Cause.OPERATOR);
         yield Behaviors.same();
       }
       case PeerFinished() -> {
@@ -224,16 +280,38 @@ public final class ClientStream {
     StreamEnd.Cause cause = cut == null ? end.cause() : cut;
     meters.streamEnded(cause);
     DialStatus dial = end.dial();
-    if (dial != null) {
+    if (dial == null) {
+      tell(cause, end);
+    } else {
+      log.atDebug()
+          .addKeyValue("cluster", client.tunnel().identity().cluster())
+          .addKeyValue("tunnel", client.tunnel().identity().tunnelId())
+          .addKeyValue("link", times.link)
+          .addKeyValue("stream", times.stream)
+          .addKeyValue("via", way.node())
+          .addKeyValue("reason", dial.code().label())
+          .addKeyValue("detail", dial.text())
+          .log("a dial failed");
       dialFailed(dial, end);
     }
-    log.atDebug()
-        .addKeyValue("tunnel", client.tunnel().identity())
-        .addKeyValue("clientAddress", client.connection().remoteAddress())
-        .addKeyValue("cause", cause)
-        .addKeyValue("bytesToService", end.toPeer())
-        .addKeyValue("bytesToClient", end.fromPeer())
-        .log("a stream ended");
+  }
+
+  private void tell(StreamEnd.Cause cause, StreamEnd end) {
+    if (meters.access().isOn()) {
+      meters
+          .access()
+          .write(
+              client
+                  .passage(Passage.Kind.CONNECTION, way.node())
+                  .with("link", times.link)
+                  .with("stream", times.stream)
+                  .with("bytesToService", end.toPeer())
+                  .with("bytesToClient", end.fromPeer())
+                  .with("cause", cause)
+                  .step(Passage.Step.CHOOSE, client.takenAt(), times.openedAt)
+                  .step(Passage.Step.DIAL, times.openedAt, times.connectedAt)
+                  .step(Passage.Step.FIRST_BYTE, client.acceptedAt(), times.firstByteAt));
+    }
   }
 
   private void dialFailed(DialStatus dial, StreamEnd end) {
@@ -252,6 +330,7 @@ public final class ClientStream {
             client.tunnel().identity(),
             client.connection().remoteAddress(),
             dial.text());
+        tell(StreamEnd.Cause.DIAL_FAILED, end);
         return;
       }
     }

@@ -1,8 +1,12 @@
 package dev.penstock.gateway.links;
 
+import dev.penstock.config.HostPort;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
+import dev.penstock.gateway.observe.Live;
+import dev.penstock.gateway.observe.LiveAgent;
 import dev.penstock.gateway.observe.Rejection;
+import dev.penstock.live.LiveLink;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.Carrier;
 import dev.penstock.protocol.control.CarrierChoice;
@@ -29,9 +33,12 @@ import dev.penstock.protocol.net.WebSocketConnection;
 import dev.penstock.protocol.net.WebSocketMessage;
 import dev.penstock.protocol.yamux.ByteBudget;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.DispatcherSelector;
@@ -74,6 +81,9 @@ public final class GatewayLink {
 
   /// Other nodes may be linked to than before.
   record NodesChanged() implements Command {}
+
+  /// An operator wants it closed.
+  private record CloseNow() implements Command {}
 
   private record Moved() implements Command {}
 
@@ -179,6 +189,8 @@ public final class GatewayLink {
           Capability.NODES,
           Capability.CANARY);
 
+  private static final Set<Capability> OURS_TRACING = tracing(OURS);
+
   /// For streams that were given to this link before it was taken off the list.
   private static final Duration ON_THEIR_WAY = Duration.ofMillis(100);
 
@@ -217,15 +229,29 @@ public final class GatewayLink {
   private long heardAt = System.nanoTime();
   private @Nullable Drain draining;
   private boolean closesWhenIdle;
+
+  /// The agent said so before its link came up: a look at the link, which is to carry nothing.
+  private boolean carriesNothing;
+
   private boolean leaving;
   private boolean ended;
+  private final AtomicLong rtt;
+
+  /// What operators know this socket by.
+  private final String socketId;
+
+  /// The agent that has spoken on this socket; null while none has.
+  private @Nullable String agent;
 
   private GatewayLink(
       ActorContext<Command> context,
       TimerScheduler<Command> timers,
       Setup setup,
       Link link,
+      AtomicLong rtt,
       Materializer materializer) {
+    this.rtt = rtt;
+    this.socketId = setup.shared().meters().live().nextId("l");
     this.context = context;
     this.timers = timers;
     this.setup = setup;
@@ -237,18 +263,20 @@ public final class GatewayLink {
     return Behaviors.setup(context ->
         Behaviors.withTimers(timers -> {
           var materializer = setup.connection().loop().materializer(context);
+          var rtt = new AtomicLong();
           Link link =
               LinkStage.run(
                   setup.connection(),
                   setup.shared().settings(),
                   setup.shared().budget(),
-                  new ToActor(context.getSelf(), setup.shared().meters()),
+                  new ToActor(context.getSelf(), setup.shared().meters(), rtt),
                   materializer);
-          return new GatewayLink(context, timers, setup, link, materializer).start();
+          return new GatewayLink(context, timers, setup, link, rtt, materializer).start();
         }));
   }
 
-  private record ToActor(ActorRef<Command> actor, GatewayMeters meters) implements LinkListener {
+  private record ToActor(ActorRef<Command> actor, GatewayMeters meters, AtomicLong rtt)
+      implements LinkListener {
     @Override
     public void control(ControlMessage message) {
       actor.tell(new Arrived(message));
@@ -267,6 +295,9 @@ public final class GatewayLink {
     @Override
     public void measured(LinkSample sample) {
       meters.links().measured(sample);
+      if (sample.rttNanos() > 0) {
+        rtt.setOpaque(sample.rttNanos());
+      }
       meters.canaries(sample.canaries());
     }
 
@@ -286,6 +317,12 @@ public final class GatewayLink {
     }
   }
 
+  private static Set<Capability> tracing(Set<Capability> others) {
+    var all = EnumSet.copyOf(others);
+    all.add(Capability.TRACE_CONTEXT);
+    return all;
+  }
+
   private Behavior<Command> start() {
     if (setup.socket() == Socket.CONTROLLER) {
       timers.startSingleTimer(new TimedOut(), registerPatience());
@@ -298,7 +335,8 @@ public final class GatewayLink {
               yamux.maxWindow(),
               setup.shared().settings().keepAliveInterval(),
               Duration.ofSeconds(30),
-              carriers.capabilities(OURS));
+              carriers.capabilities(
+                  setup.shared().meters().access().traces() ? OURS_TRACING : OURS));
       hello =
           setup.offered().contains(Capability.NODES)
               ? offer.telling(setup.nodes().self(), setup.nodes().nodes())
@@ -317,6 +355,7 @@ public final class GatewayLink {
         .onSignal(
             PostStop.class,
             _ -> {
+              leaving = true;
               deregister();
               return Behaviors.same();
             })
@@ -405,6 +444,11 @@ public final class GatewayLink {
         }
         yield Behaviors.same();
       }
+      case CloseNow() -> {
+        deregister();
+        link.close(WebSocketMessage.Close.GOING_AWAY, "closed by an operator");
+        yield Behaviors.same();
+      }
       case GoAway() -> {
         deregister();
         leaving = true;
@@ -456,6 +500,10 @@ public final class GatewayLink {
 
   private void takeNoMore(AgentLink running) {
     setup.shared().links().remove(running);
+    LiveLink shown = running.live();
+    if (shown != null) {
+      shown.drains();
+    }
   }
 
   private void closeWhenIdle() {
@@ -475,6 +523,7 @@ public final class GatewayLink {
 
   /// The agent ends, or has a better link: it is told once what was on its way here is through.
   private void left() {
+    carriesNothing |= registered == null;
     if (registered != null && registered.can(Capability.DRAIN)) {
       takeNoMore(registered);
       timers.startSingleTimer(new SayDrained(), ON_THEIR_WAY);
@@ -556,7 +605,8 @@ public final class GatewayLink {
     switch (message) {
       case Register register -> register(register);
       case GatewayHelloAck ack -> helloAck(ack);
-      case Heartbeat _ -> {
+      case Heartbeat heartbeat -> {
+        heard(heartbeat);
         // An original agent that comes back to the controller socket does not register again.
         cancelRegisterTimeout();
         link.send(new HeartbeatAck());
@@ -603,7 +653,20 @@ public final class GatewayLink {
         .addKeyValue("cluster", cluster)
         .addKeyValue("agentId", register.agentId())
         .addKeyValue("agentAddress", setup.connection().remoteAddress())
+        .addKeyValue("link", link.number())
         .log("an agent registered");
+    Live live = setup.shared().meters().live();
+    speaks(register.agentId());
+    live.agentRegistered(
+        socketId,
+        cluster,
+        register.agentId(),
+        new LiveAgent.Facts(
+            register.name(),
+            register.hostname(),
+            register.agentVersion(),
+            kindOf(setup.kind().registered(register.features())),
+            HostPort.show(setup.connection().remoteAddress())));
   }
 
   /// Whether an agent is to have its tunnels on this socket, in JSON.
@@ -697,7 +760,7 @@ public final class GatewayLink {
   }
 
   private void up(AgentLink candidate, Carrier by) {
-    if (!setup.shared().links().add(candidate)) {
+    if (!carriesNothing && !setup.shared().links().add(candidate)) {
       setup
           .shared()
           .badPeers()
@@ -705,6 +768,7 @@ public final class GatewayLink {
       link.close(WebSocketMessage.Close.TRY_AGAIN_LATER, "this cluster has too many links");
       return;
     }
+    show(candidate, by);
     registered = candidate;
     setup.shared().arrivals().linked(setup.cluster(), System.nanoTime());
     setup.shared().links().others(candidate).forEach(AgentLink::probe);
@@ -716,13 +780,93 @@ public final class GatewayLink {
     log.atInfo()
         .addKeyValue("cluster", setup.cluster())
         .addKeyValue("agentAddress", setup.connection().remoteAddress())
+        .addKeyValue("link", link.number())
         .addKeyValue("protocol", by.label())
         .log("a link is up");
   }
 
+  private void heard(Heartbeat heartbeat) {
+    if (!heartbeat.agentId().isEmpty()) {
+      speaks(heartbeat.agentId());
+      setup
+          .shared()
+          .meters()
+          .live()
+          .agentHeard(
+              socketId,
+              setup.cluster(),
+              heartbeat.agentId(),
+              new LiveAgent.Facts(
+                  "",
+                  "",
+                  heartbeat.agentVersion(),
+                  kindOf(setup.kind()),
+                  HostPort.show(setup.connection().remoteAddress())));
+    }
+  }
+
+  /// Remembers which agent this socket is of.
+  private void speaks(String agentId) {
+    if (!agentId.equals(agent)) {
+      speaksNoLonger();
+      agent = agentId;
+      LiveLink shown = registered == null ? null : registered.live();
+      if (shown != null) {
+        shown.agent(agentId);
+      }
+    }
+  }
+
+  private void speaksNoLonger() {
+    if (agent != null) {
+      setup.shared().meters().live().socketGone(socketId, setup.cluster(), agent);
+      agent = null;
+    }
+  }
+
+  private static String kindOf(AgentKind kind) {
+    return kind == AgentKind.ORIGINAL ? "original" : "penstock";
+  }
+
+  private void show(AgentLink candidate, Carrier by) {
+    Live live = setup.shared().meters().live();
+    ActorRef<Command> self = context.getSelf();
+    var shown =
+        new LiveLink(
+            socketId,
+            new LiveLink.Facts(
+                setup.cluster(),
+                HostPort.show(setup.connection().remoteAddress()),
+                by.label(),
+                Arrays.stream(Capability.values())
+                    .filter(candidate::can)
+                    .map(Capability::wireName)
+                    .toList(),
+                link.loop().index()),
+            candidate::outstanding,
+            rtt::getOpaque,
+            () -> self.tell(new CloseNow()));
+    if (agent != null) {
+      shown.agent(agent);
+    }
+    candidate.showAs(shown);
+    live.linkUp(shown);
+  }
+
+  private void hide(AgentLink running, String reason, String detail) {
+    LiveLink shown = running.live();
+    if (shown != null) {
+      setup.shared().meters().live().linkDown(shown, reason, detail);
+    }
+  }
+
   private void deregister() {
+    if (ended || leaving) {
+      speaksNoLonger();
+    }
     setup.shared().links().awaitNoLonger(setup.cluster(), context.getSelf());
     if (registered != null) {
+      hide(registered, "closed", "by this end");
       setup.shared().links().remove(registered);
       setup.shared().arrivals().linked(setup.cluster(), System.nanoTime());
       setup.shared().meters().linkDown();
@@ -732,6 +876,9 @@ public final class GatewayLink {
 
   private void ended(LinkEnd end) {
     boolean carried = registered != null;
+    if (registered != null) {
+      hide(registered, end.cause().name().toLowerCase(Locale.ROOT), end.detail());
+    }
     deregister();
     if (carried) {
       setup.shared().meters().linkEnded(end.cause());
@@ -755,6 +902,7 @@ public final class GatewayLink {
       log.atInfo()
           .addKeyValue("cluster", setup.cluster())
           .addKeyValue("agentAddress", setup.connection().remoteAddress())
+          .addKeyValue("link", link.number())
           .addKeyValue("cause", end.cause())
           .addKeyValue("detail", end.detail())
           .log("a link ended");

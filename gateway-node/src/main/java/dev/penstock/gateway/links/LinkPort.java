@@ -5,6 +5,7 @@ import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.observe.Rejection;
 import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.KubernetesUid;
 import dev.penstock.protocol.control.Problem;
 import dev.penstock.protocol.net.UpgradeAnswer;
 import dev.penstock.protocol.net.UpgradeRequest;
@@ -27,6 +28,7 @@ public final class LinkPort {
   private final @Nullable URI linksUrl;
   private final Arrivals arrivals;
   private final Handshakes handshakes;
+  private final KubernetesClaims claims;
   private final GatewayMeters meters;
   private final BadPeers badPeers;
   private final BiConsumer<Accepted, WebSocketConnection> connected;
@@ -46,12 +48,14 @@ public final class LinkPort {
 
   /// @param linksUrl what agents are told; null derives it from the request
   /// @param handshakes how fast all clusters together may link
+  /// @param claims which Kubernetes clusters are linked
   /// @param connected gets every granted WebSocket, on its loop
   public LinkPort(
       Tokens tokens,
       @Nullable URI linksUrl,
       Arrivals arrivals,
       Handshakes handshakes,
+      KubernetesClaims claims,
       GatewayMeters meters,
       BadPeers badPeers,
       BiConsumer<Accepted, WebSocketConnection> connected) {
@@ -59,6 +63,7 @@ public final class LinkPort {
     this.linksUrl = linksUrl;
     this.arrivals = arrivals;
     this.handshakes = handshakes;
+    this.claims = claims;
     this.meters = meters;
     this.badPeers = badPeers;
     this.connected = connected;
@@ -94,8 +99,22 @@ public final class LinkPort {
           "Unauthorized",
           Tokens.refusal(request.authorization()));
     }
+    Optional<String> kubernetes =
+        socket == GatewayLink.Socket.GATEWAY
+            ? KubernetesUid.read(request.kubernetes())
+            : Optional.empty();
+    Optional<String> taken = kubernetes.flatMap(uid -> claims.against(cluster.get(), uid));
+    if (taken.isPresent()) {
+      badPeers.rejected(
+          Rejection.FOREIGN_KUBERNETES, request.remoteAddress(), cluster.get() + ": link");
+      return new UpgradeAnswer.Refuse(
+          409,
+          Problem.MEDIA_TYPE,
+          new Problem("Conflict", 409, taken.get()).encode(),
+          between(5, 15));
+    }
     return switch (arrivals.ask(cluster.get(), socket, System.nanoTime())) {
-      case WELCOME -> welcome(request, socket, cluster.get());
+      case WELCOME -> welcome(request, socket, cluster.get(), kubernetes);
       case TOO_MANY_SOCKETS ->
           refuse(
               request,
@@ -119,11 +138,16 @@ public final class LinkPort {
 
   /// An original agent whose first controller socket is refused never tries again: it is taken
   /// whatever the pace, and counts for nothing.
-  private UpgradeAnswer welcome(UpgradeRequest request, GatewayLink.Socket socket, String cluster) {
+  private UpgradeAnswer welcome(
+      UpgradeRequest request,
+      GatewayLink.Socket socket,
+      String cluster,
+      Optional<String> kubernetes) {
     AgentKind kind = AgentKind.of(request);
     Set<Capability> offered = Capability.parse(request.parameter(Capability.QUERY_PARAMETER));
     if (kind == AgentKind.ORIGINAL && socket == GatewayLink.Socket.CONTROLLER) {
-      return accept(new Accepted(socket, kind, cluster, gatewayUrl(request), offered, () -> {}));
+      return accept(
+          new Accepted(socket, kind, cluster, gatewayUrl(request), offered, () -> {}), kubernetes);
     }
     Optional<Duration> stayAway =
         handshakes.ask(cluster, System.nanoTime(), ThreadLocalRandom.current());
@@ -151,17 +175,20 @@ public final class LinkPort {
               if (over.compareAndSet(false, true)) {
                 handshakes.over(cluster);
               }
-            }));
+            }),
+        kubernetes);
   }
 
-  private UpgradeAnswer accept(Accepted accepted) {
+  private UpgradeAnswer accept(Accepted accepted, Optional<String> kubernetes) {
     return new UpgradeAnswer.Accept(connection -> {
       switch (accepted.socket()) {
         case CONTROLLER -> meters.controllerSocketOpened();
         case GATEWAY -> meters.gatewaySocketOpened();
       }
       arrivals.opened(accepted.cluster(), accepted.socket());
+      kubernetes.ifPresent(uid -> claims.opened(accepted.cluster(), uid));
       connection.onClosed(() -> {
+        kubernetes.ifPresent(uid -> claims.closed(accepted.cluster(), uid));
         arrivals.closed(accepted.cluster(), accepted.socket());
         accepted.handshakeOver().run();
       });

@@ -2,6 +2,8 @@ package dev.penstock.gateway.links;
 
 import dev.penstock.access.AccessRules;
 import dev.penstock.gateway.leases.TunnelIdentity;
+import dev.penstock.observe.Passage;
+import java.net.InetSocketAddress;
 
 /// What is known of the service behind a tunnel; the agent is told with every stream.
 ///
@@ -14,4 +16,17 @@ public record Service(
     String serviceNamespace,
     int servicePort,
     int listenerPort,
-    AccessRules access) {}
+    AccessRules access) {
+  /// Adds what the access log tells of a client of this service.
+  ///
+  /// @param listener the public address
+  public Passage describe(Passage passage, InetSocketAddress client, InetSocketAddress listener) {
+    return passage
+        .with("clientAddress", client)
+        .with("port", listener.getPort())
+        .with("cluster", identity.cluster())
+        .with("tunnel", identity.tunnelId())
+        .with("service", serviceName)
+        .with("namespace", serviceNamespace);
+  }
+}

@@ -1,5 +1,7 @@
 package dev.penstock.gateway.links;
 
+import dev.penstock.observe.Passage;
+import dev.penstock.protocol.control.TraceContext;
 import dev.penstock.protocol.link.DatagramDrop;
 import dev.penstock.protocol.link.DatagramQueue;
 import dev.penstock.protocol.link.DatagramTraffic;
@@ -34,8 +36,18 @@ public final class UdpFlow {
     /// The agent reached the service, or has taken the flow and says nothing of that.
     default void reached(UdpFlow flow) {}
 
+    /// What the access log calls its flows.
+    default Passage.Kind kind() {
+      return Passage.Kind.FLOW;
+    }
+
     /// The flow is over.
     void ended(UdpFlow flow);
+
+    /// Whether clients themselves come here; else another node does for them.
+    default boolean isPublic() {
+      return true;
+    }
   }
 
   private final Service tunnel;
@@ -51,6 +63,8 @@ public final class UdpFlow {
   /// The other end; null while no link carries the flow.
   private UdpSession.@Nullable Carrier carrier;
 
+  private @Nullable TraceContext trace;
+  private @Nullable TraceContext traceAbove;
   private int ahead;
   private boolean touched;
   private boolean over;
@@ -73,6 +87,23 @@ public final class UdpFlow {
     this.port = port;
     this.queue = queue;
     this.traffic = traffic;
+  }
+
+  /// Makes it part of a trace, before it is given to a link.
+  ///
+  /// @param own the trace, with the span that this flow is; null where it is not traced
+  /// @param above the span around it; null where it is the first
+  public void traced(@Nullable TraceContext own, @Nullable TraceContext above) {
+    trace = own;
+    traceAbove = above;
+  }
+
+  @Nullable TraceContext trace() {
+    return trace;
+  }
+
+  @Nullable TraceContext traceAbove() {
+    return traceAbove;
   }
 
   public InetSocketAddress client() {
@@ -144,8 +175,17 @@ public final class UdpFlow {
 
   // --- for UdpSession ---
 
+  /// Whether its client came to this node itself.
+  boolean isOfClient() {
+    return port.isPublic();
+  }
+
   Service tunnel() {
     return tunnel;
+  }
+
+  Passage.Kind kind() {
+    return port.kind();
   }
 
   InetSocketAddress listener() {

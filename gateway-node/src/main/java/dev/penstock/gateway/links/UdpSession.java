@@ -1,11 +1,15 @@
 package dev.penstock.gateway.links;
 
+import dev.penstock.config.HostPort;
 import dev.penstock.gateway.observe.GatewayMeters;
+import dev.penstock.live.LiveStream;
+import dev.penstock.observe.Passage;
 import dev.penstock.protocol.control.CallerAddress;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.link.ByteCount;
 import dev.penstock.protocol.link.DatagramDrop;
 import dev.penstock.protocol.link.DatagramQueue;
 import dev.penstock.protocol.link.DatagramStream;
@@ -23,8 +27,6 @@ import org.apache.pekko.actor.typed.PostStop;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /// One client's flow joined with one stream of one link: its life, not its datagrams. Runs on the
 /// link's loop. Stopping it ends the stream.
@@ -38,10 +40,11 @@ public final class UdpSession {
 
   private record LookForIdleness() implements Command {}
 
+  /// An operator wants it closed.
+  private record CloseNow() implements Command {}
+
   /// Ends it once nothing has gone in either direction for so long.
   record EndQuiet(Duration after) implements Command {}
-
-  private static final Logger log = LoggerFactory.getLogger(UdpSession.class);
 
   private final UdpFlow flow;
   private final Way link;
@@ -50,6 +53,10 @@ public final class UdpSession {
   private final TimerScheduler<Command> timers;
   private final ActorRef<Command> self;
   private final Carrier carrier;
+  private long linkNumber;
+  private long stream;
+  private long openedAt;
+  private long connectedAt;
 
   /// How long nothing may go in either direction.
   private Duration timeout;
@@ -91,6 +98,13 @@ public final class UdpSession {
       return Behaviors.stopped();
     }
     meters.udpSessionOpened();
+    if (flow.isOfClient()) {
+      LiveStream live = live();
+      carrier.showAs(live, () -> meters.live().streams().sessionEnded(live));
+    }
+    openedAt = System.nanoTime();
+    linkNumber = stream.link().number();
+    this.stream = stream.number();
     carrier.start(stream);
     timers.startSingleTimer(new LookForIdleness(), timeout);
     all.began(self);
@@ -106,23 +120,41 @@ public final class UdpSession {
         .build();
   }
 
+  private LiveStream live() {
+    var identity = flow.tunnel().identity();
+    return meters
+        .live()
+        .streams()
+        .sessionOpened(
+            identity.cluster(),
+            identity.tunnelId(),
+            new LiveStream.Facts(HostPort.show(flow.client()), link.linkId(), link.via()),
+            () -> self.tell(new CloseNow()));
+  }
+
   private StreamHeader header() {
     var facts = flow.tunnel();
     return new StreamHeader(
-        Protocol.UDP,
-        facts.servicePort(),
-        facts.serviceName(),
-        facts.serviceNamespace(),
-        facts.identity().tunnelId(),
-        link.can(Capability.CALLER_ADDRESS)
-            ? new CallerAddress(flow.client(), flow.listener())
-            : null);
+            Protocol.UDP,
+            facts.servicePort(),
+            facts.serviceName(),
+            facts.serviceNamespace(),
+            facts.identity().tunnelId(),
+            link.can(Capability.CALLER_ADDRESS)
+                ? new CallerAddress(flow.client(), flow.listener())
+                : null)
+        .traced(link.can(Capability.TRACE_CONTEXT) ? flow.trace() : null);
   }
 
   private Behavior<Command> on(Command command) {
     return switch (command) {
       case Connected() -> {
-        meters.connected(System.nanoTime() - flow.startedAt());
+        connectedAt = System.nanoTime();
+        meters.connected(connectedAt - flow.startedAt());
+        yield Behaviors.same();
+      }
+      case CloseNow() -> {
+        carrier.close();
         yield Behaviors.same();
       }
       case LookForIdleness() -> {
@@ -141,16 +173,33 @@ public final class UdpSession {
         if (end.dial() != null && link.failed(end.dial())) {
           meters.dialFailed(end.dial().code());
         }
-        log.atDebug()
-            .addKeyValue("tunnel", flow.tunnel().identity())
-            .addKeyValue("clientAddress", flow.client())
-            .addKeyValue("cause", end.cause())
-            .addKeyValue("bytesToService", end.toPeer())
-            .addKeyValue("bytesToClient", end.fromPeer())
-            .log("a UDP session ended");
+        tell(end);
         yield Behaviors.stopped();
       }
     };
+  }
+
+  private void tell(StreamEnd end) {
+    if (meters.access().isOn()) {
+      meters
+          .access()
+          .write(
+              flow.tunnel()
+                  .describe(
+                      new Passage(flow.kind(), flow.startedAt()), flow.client(), flow.listener())
+                  .with("via", link.node())
+                  .with("tries", flow.tried().size() + 1)
+                  .with("link", linkNumber)
+                  .with("stream", stream)
+                  .with("bytesToService", end.toPeer())
+                  .with("bytesToClient", end.fromPeer())
+                  .with("cause", end.cause())
+                  .with("detail", end.dial() == null ? null : end.dial().text())
+                  .traced(flow.trace(), flow.traceAbove())
+                  .step(Passage.Step.CHOOSE, flow.startedAt(), openedAt)
+                  .step(Passage.Step.DIAL, openedAt, connectedAt)
+                  .step(Passage.Step.FIRST_BYTE, flow.startedAt(), carrier.firstAnswerAt));
+    }
   }
 
   private void endIfQuiet() {
@@ -173,6 +222,8 @@ public final class UdpSession {
     private final ActorRef<Command> actor;
     private final Loop loop;
     private final ArrayDeque<ByteBuffer> waiting = new ArrayDeque<>();
+    private @Nullable LiveStream live;
+    private Runnable hide = () -> {};
     private @Nullable DatagramStream stream;
     private @Nullable List<ByteBuffer> early;
     private int earlyBytes;
@@ -187,6 +238,9 @@ public final class UdpSession {
     private int answersAhead;
 
     private boolean ended;
+
+    /// Nanoseconds of the monotonic clock; 0 before.
+    private long firstAnswerAt;
 
     /// After a failed dial, until the flow hands nothing over any more: all that may be said again.
     private @Nullable List<ByteBuffer> unsent;
@@ -203,6 +257,14 @@ public final class UdpSession {
       return loop;
     }
 
+    /// How operators see it, unless another node shows it.
+    ///
+    /// @param over runs when it is over
+    void showAs(LiveStream shown, Runnable over) {
+      live = shown;
+      hide = over;
+    }
+
     void start(LinkStream carriedBy) {
       stream =
           carriedBy.datagrams(
@@ -214,6 +276,9 @@ public final class UdpSession {
               flow.traffic(),
               this);
       boolean saysNothing = early == null;
+      if (saysNothing && live != null) {
+        live.reached();
+      }
       flow.loop()
           .run(() -> {
             flow.carriedBy(this);
@@ -221,6 +286,11 @@ public final class UdpSession {
               flow.reached();
             }
           });
+    }
+
+    @Override
+    public ByteCount count() {
+      return live == null ? new ByteCount() : live.count();
     }
 
     Duration idle() {
@@ -285,6 +355,9 @@ public final class UdpSession {
 
     @Override
     public void arrived(ByteBuffer datagram) {
+      if (firstAnswerAt == 0) {
+        firstAnswerAt = System.nanoTime();
+      }
       answered += DatagramQueue.costOf(datagram);
       answers.add(datagram);
     }
@@ -325,6 +398,9 @@ public final class UdpSession {
     @Override
     public void connected() {
       early = null;
+      if (live != null) {
+        live.reached();
+      }
       actor.tell(new Connected());
       if (stream != null) {
         stream.ready();
@@ -334,6 +410,7 @@ public final class UdpSession {
     @Override
     public void ended(StreamEnd end) {
       ended = true;
+      hide.run();
       link.released();
       if (end.cause() == StreamEnd.Cause.DIAL_FAILED) {
         var again = early == null ? new ArrayList<ByteBuffer>() : new ArrayList<>(early);

@@ -26,6 +26,11 @@ public interface Way {
   /// How the datagrams of a flow stand in its stream.
   DatagramStream.Framing framing();
 
+  /// The node whose agents these are; empty for this one.
+  default String node() {
+    return "";
+  }
+
   /// Opens a stream and sends its header. On the loop only.
   ///
   /// @param listenerPort the port of its own host that an original agent in JSON dials instead of
@@ -49,6 +54,16 @@ public interface Way {
   ///
   /// @param now nanoseconds of a monotonic clock
   boolean isFit(long now);
+
+  /// The id of the link, for operators; null where another node has it.
+  default @Nullable String linkId() {
+    return null;
+  }
+
+  /// The node that has the link; null where this one has.
+  default @Nullable String via() {
+    return null;
+  }
 
   /// Counts a stream from its choice on, so that a burst of clients is spread.
   void chosen();

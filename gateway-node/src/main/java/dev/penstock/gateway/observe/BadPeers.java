@@ -1,9 +1,12 @@
 package dev.penstock.gateway.observe;
 
+import dev.penstock.config.HostPort;
 import dev.penstock.gateway.leases.TunnelIdentity;
 import dev.penstock.observe.RateLimitedLog;
 import dev.penstock.protocol.link.DatagramDrop;
 import java.net.InetSocketAddress;
+import java.util.Locale;
+import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +32,11 @@ public final class BadPeers {
   /// A peer of the agents' port was refused something.
   public void rejected(Rejection why, InetSocketAddress peer, String detail) {
     meters.rejected(why);
+    meters
+        .live()
+        .events()
+        .addPaced(
+            "peer_rejected", word(why), Map.of("address", HostPort.show(peer), "detail", detail));
     rejections
         .at(why, log.atWarn())
         .addKeyValue("reason", why)
@@ -41,6 +49,7 @@ public final class BadPeers {
   public void clientRefused(
       ClientRefusal why, TunnelIdentity tunnel, InetSocketAddress client, String detail) {
     meters.clientRefused(why);
+    refused(word(why), tunnel, client, detail);
     refusals
         .at(why, log.atInfo())
         .addKeyValue("reason", why)
@@ -53,6 +62,7 @@ public final class BadPeers {
 
   /// A client's datagrams were dropped because they can have no session.
   public void flowRefused(DatagramDrop why, TunnelIdentity tunnel, InetSocketAddress client) {
+    refused(why.label(), tunnel, client, "datagrams are dropped");
     flows
         .at(why, log.atInfo())
         .addKeyValue("reason", why)
@@ -60,6 +70,24 @@ public final class BadPeers {
         .addKeyValue("tunnel", tunnel.tunnelId())
         .addKeyValue("clientAddress", client)
         .log("dropped a client's datagram");
+  }
+
+  private void refused(String why, TunnelIdentity tunnel, InetSocketAddress client, String detail) {
+    Live live = meters.live();
+    live.streams().refused(tunnel.cluster(), tunnel.tunnelId());
+    live.events()
+        .addPaced(
+            "client_refused",
+            why,
+            Map.of(
+                "cluster", tunnel.cluster(),
+                "tunnel", tunnel.tunnelId(),
+                "address", HostPort.show(client),
+                "detail", detail));
+  }
+
+  private static String word(Enum<?> why) {
+    return why.name().toLowerCase(Locale.ROOT);
   }
 
   /// A public UDP port had an error that it survives.

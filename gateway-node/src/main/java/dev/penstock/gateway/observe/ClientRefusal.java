@@ -14,6 +14,8 @@ public enum ClientRefusal {
   SOURCE_DENIED,
   /// The client's address is in no block of an `allow` list.
   SOURCE_NOT_ALLOWED,
+  /// An operator has banned the client's address.
+  SOURCE_BANNED,
   /// The client's source has `max_connections_per_source` connections.
   SOURCE_TOO_MANY,
   /// The client's source opened `new_connections_per_second` in a second.

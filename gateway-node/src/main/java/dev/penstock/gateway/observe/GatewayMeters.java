@@ -1,6 +1,8 @@
 package dev.penstock.gateway.observe;
 
+import dev.penstock.observe.AccessLog;
 import dev.penstock.observe.LinkMeters;
+import dev.penstock.observe.LogMeters;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.link.DatagramDrop;
 import dev.penstock.protocol.link.DatagramTraffic;
@@ -15,13 +17,14 @@ import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.util.Locale;
 
-/// All meters of a gateway, declared once. Labels come from closed sets only. Safe for use by
-/// several threads.
+/// All meters of a gateway, declared once, and its access log. Labels come from closed sets only.
+/// Safe for use by several threads.
 public final class GatewayMeters {
   private static final double[] SECONDS = {
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
   };
 
+  private final Live live = new Live();
   private final Traffic traffic = new Traffic();
   private final DatagramTraffic datagrams = new DatagramTraffic();
   private final Gauge udpSessions;
@@ -45,8 +48,15 @@ public final class GatewayMeters {
   private final Histogram dialSeconds;
   private final Histogram firstByteSeconds;
   private final LinkMeters linkMeters;
+  private final AccessLog access;
 
+  /// Without an access log.
   public GatewayMeters(PrometheusRegistry registry, ByteBudget budget) {
+    this(registry, budget, AccessLog.off());
+  }
+
+  public GatewayMeters(PrometheusRegistry registry, ByteBudget budget, AccessLog access) {
+    this.access = access;
     links =
         Gauge.builder()
             .name("penstock_gateway_links")
@@ -193,6 +203,17 @@ public final class GatewayMeters {
         })
         .register(registry);
     linkMeters = new LinkMeters(registry, "penstock_gateway", budget);
+    LogMeters.register(registry, "penstock_gateway", access);
+  }
+
+  /// Who is told of every connection and flow that is over.
+  public AccessLog access() {
+    return access;
+  }
+
+  /// What runs now, one by one.
+  public Live live() {
+    return live;
   }
 
   /// Clients' connections and flows of datagrams that agents' links of this node carry now.

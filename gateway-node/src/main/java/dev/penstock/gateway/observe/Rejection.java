@@ -5,6 +5,8 @@ public enum Rejection {
   NO_TOKEN,
   WRONG_TOKEN,
   FOREIGN_CLUSTER,
+  /// Agents of another Kubernetes cluster are linked under the same name.
+  FOREIGN_KUBERNETES,
   UNKNOWN_PATH,
   /// Nothing that can be understood as an HTTP request came, or not in time.
   BAD_HANDSHAKE,

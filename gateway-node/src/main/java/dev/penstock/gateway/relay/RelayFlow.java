@@ -6,6 +6,7 @@ import dev.penstock.gateway.links.AgentLink;
 import dev.penstock.gateway.links.Service;
 import dev.penstock.gateway.links.UdpFlow;
 import dev.penstock.gateway.observe.RelayMeters;
+import dev.penstock.observe.Passage;
 import dev.penstock.protocol.control.CallerAddress;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.StreamHeader;
@@ -56,6 +57,7 @@ final class RelayFlow {
               ends,
               ends.queue(shared),
               shared.meters().datagrams());
+      flow.traced(shared.gatewayMeters().access().within(header.trace()), header.trace());
       shared.meters().streamOpened(RelayMeters.End.IN);
       ends.start(flow);
       return Behaviors.receive(Command.class)
@@ -157,6 +159,11 @@ final class RelayFlow {
     }
 
     @Override
+    public Passage.Kind kind() {
+      return Passage.Kind.RELAYED_FLOW;
+    }
+
+    @Override
     public void answer(UdpFlow of, List<ByteBuffer> datagrams) {
       datagrams.forEach(answers::add);
       if (stream != null) {
@@ -171,6 +178,12 @@ final class RelayFlow {
       }
       DialStatus dial = why == null ? null : why.dial();
       refuse(dial == null ? RelayAnswer.noLink() : dial);
+    }
+
+    /// The node that took the client shows it.
+    @Override
+    public boolean isPublic() {
+      return false;
     }
 
     @Override

@@ -57,7 +57,7 @@ final class RelayLink {
   /// Carry the datagrams of this flow; the answer goes to the flow.
   record CarryDatagrams(UdpFlow flow, RelayWay by, Duration timeout) implements Command {}
 
-  private record CameUp(BareConnection connection) implements Command {}
+  private record CameUp(BareConnection connection, RelayPreface.Peer peer) implements Command {}
 
   private record DidNotComeUp(String why) implements Command {}
 
@@ -110,7 +110,8 @@ final class RelayLink {
         take(command);
         yield Behaviors.same();
       }
-      case CameUp(var connection) -> {
+      case CameUp(var connection, var peer) -> {
+        slot.knowsTraces(peer.version() >= RelayPreface.VERSION_WITH_TRACES);
         up(connection);
         yield Behaviors.same();
       }
@@ -158,7 +159,7 @@ final class RelayLink {
         .whenComplete((greeted, failed) ->
             self.tell(
                 failed == null
-                    ? new CameUp(greeted.connection())
+                    ? new CameUp(greeted.connection(), greeted.result())
                     : new DidNotComeUp(String.valueOf(Tcp.causeOf(failed).getMessage()))));
   }
 
@@ -179,6 +180,7 @@ final class RelayLink {
     log.atInfo()
         .addKeyValue("node", slot.node().id())
         .addKeyValue("loop", slot.loopThere())
+        .addKeyValue("link", link.number())
         .log("a relay link is up");
     for (Command client = waiting.poll(); client != null; client = waiting.poll()) {
       carry(client);

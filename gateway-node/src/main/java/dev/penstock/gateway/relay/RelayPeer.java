@@ -78,6 +78,7 @@ final class RelayPeer {
     log.atInfo()
         .addKeyValue("node", peer.node())
         .addKeyValue("nodeAddress", connection.remoteAddress())
+        .addKeyValue("link", link.number())
         .log("a relay link of another node is up");
     return Behaviors.receiveMessage(command -> on(command, link));
   }

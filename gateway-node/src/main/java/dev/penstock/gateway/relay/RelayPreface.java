@@ -34,7 +34,12 @@ import javax.crypto.spec.SecretKeySpec;
 /// Texts are UTF-8 behind `u8 length`. `loop` is the event loop of the called node that the link is
 /// to live on, `loops` is how many it has.
 final class RelayPreface {
-  static final int VERSION = 1;
+  static final int FIRST_VERSION = 1;
+
+  /// From this version on a stream may belong to a trace.
+  static final int VERSION_WITH_TRACES = 2;
+
+  static final int VERSION = VERSION_WITH_TRACES;
   static final int RANDOM_BYTES = 32;
 
   private static final int HELLO = 1;
@@ -55,7 +60,8 @@ final class RelayPreface {
   /// What an end knows of the other.
   ///
   /// @param loop where the link is to live, or lives, on the called node
-  record Peer(String node, int loop) {}
+  /// @param version that both ends know
+  record Peer(String node, int loop, int version) {}
 
   /// The end that calls.
   static final class Calling implements Preface<Peer> {
@@ -64,6 +70,7 @@ final class RelayPreface {
     private final int loop;
     private final byte[] hello;
     private byte[] challenge = NOTHING;
+    private int version = FIRST_VERSION;
 
     /// @param expected the node that should be there
     /// @param loop of that node, on which the link is to live
@@ -76,7 +83,7 @@ final class RelayPreface {
     }
 
     private static byte[] hello(Self self, int loop, byte[] random) {
-      var to = new Writer().u8(HELLO).u8(VERSION).u8(VERSION);
+      var to = new Writer().u8(HELLO).u8(FIRST_VERSION).u8(VERSION);
       return to.text(self.clusterName()).text(self.node()).u16(loop).bytes(random).done();
     }
 
@@ -99,7 +106,7 @@ final class RelayPreface {
         if (kind == CALLED_PROOF && challenge.length > 0) {
           return MessageDigest.isEqual(
                   from.rest(), proof(self.secret(), "called", hello, challenge))
-              ? new Step.Done<>(NOTHING, new Peer(expected, loop))
+              ? new Step.Done<>(NOTHING, new Peer(expected, loop, version))
               : new Step.Refuse<>(NOTHING, expected + " has another secret");
         }
         return new Step.Refuse<>(NOTHING, expected + " sent what was not its turn to send");
@@ -109,14 +116,22 @@ final class RelayPreface {
     }
 
     private Step<Peer> challenged(byte[] body, Reader from) throws Malformed {
-      int version = from.u8();
+      version = from.u8();
       String node = from.text();
       from.u16();
       from.bytes(RANDOM_BYTES);
       from.end();
-      if (version != VERSION) {
+      if (version < FIRST_VERSION || version > VERSION) {
         return new Step.Refuse<>(
-            NOTHING, expected + ": version: " + version + " (expected: " + VERSION + ")");
+            NOTHING,
+            expected
+                + ": version: "
+                + version
+                + " (expected: "
+                + FIRST_VERSION
+                + " to "
+                + VERSION
+                + ")");
       }
       if (!node.equals(expected)) {
         return new Step.Refuse<>(NOTHING, "node: " + node + " (expected: " + expected + ")");
@@ -138,7 +153,7 @@ final class RelayPreface {
     private final BiConsumer<RelayRejection, String> rejected;
     private byte[] hello = NOTHING;
     private byte[] challenge = NOTHING;
-    private Peer peer = new Peer("", 0);
+    private Peer peer = new Peer("", 0, FIRST_VERSION);
 
     /// @param random as [Calling]'s
     /// @param admission asked of a node that has proved itself, just before the end: why it may not
@@ -180,11 +195,19 @@ final class RelayPreface {
     private Step<Peer> greeted(byte[] body, Reader from) throws Malformed {
       int least = from.u8();
       int most = from.u8();
-      if (least > VERSION || most < VERSION) {
+      if (least > VERSION || most < FIRST_VERSION || least > most) {
         // What follows may look otherwise in that version.
         return refuse(
             RelayRejection.WRONG_VERSION,
-            "version: " + least + " to " + most + " (expected: " + VERSION + " among them)");
+            "version: "
+                + least
+                + " to "
+                + most
+                + " (expected: one of "
+                + FIRST_VERSION
+                + " to "
+                + VERSION
+                + ")");
       }
       String cluster = from.text();
       String node = from.text();
@@ -197,11 +220,11 @@ final class RelayPreface {
         return refuse(RelayRejection.WRONG_NODE, "node: " + node + " (expected: another one)");
       }
       hello = body;
-      peer = new Peer(node, loop % self.loops());
+      peer = new Peer(node, loop % self.loops(), Math.min(most, VERSION));
       challenge =
           new Writer()
               .u8(CHALLENGE)
-              .u8(VERSION)
+              .u8(peer.version())
               .text(self.node())
               .u16(self.loops())
               .bytes(random)

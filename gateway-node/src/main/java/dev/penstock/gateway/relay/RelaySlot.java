@@ -21,6 +21,7 @@ final class RelaySlot {
   /// To be used on the loop only.
   private @Nullable Link link;
 
+  private volatile boolean knowsTraces;
   private volatile boolean rests;
   private volatile long restsUntil;
 
@@ -92,6 +93,15 @@ final class RelaySlot {
 
   @Nullable Link link() {
     return link;
+  }
+
+  /// Whether the node there understands which trace a stream belongs to.
+  boolean knowsTraces() {
+    return knowsTraces;
+  }
+
+  void knowsTraces(boolean now) {
+    knowsTraces = now;
   }
 
   void link(@Nullable Link up) {

@@ -3,9 +3,12 @@ package dev.penstock.gateway.relay;
 import dev.penstock.gateway.links.AgentLink;
 import dev.penstock.gateway.links.Way;
 import dev.penstock.gateway.observe.RelayMeters;
+import dev.penstock.observe.Passage;
+import dev.penstock.protocol.control.CallerAddress;
 import dev.penstock.protocol.control.Capability;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.StreamHeader;
+import dev.penstock.protocol.control.TraceContext;
 import dev.penstock.protocol.link.LinkStream;
 import dev.penstock.protocol.link.LinkStream.DialReport;
 import dev.penstock.protocol.link.StreamEnd;
@@ -24,8 +27,6 @@ import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.stream.Materializer;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /// One stream of another node joined with one stream of an agent's link to this node: its life, not
 /// its bytes. Runs on the loop of both links: where all of the cluster's links live on other loops,
@@ -39,8 +40,6 @@ final class RelayStream {
 
   private record Ended(StreamEnd end) implements Command {}
 
-  private static final Logger log = LoggerFactory.getLogger(RelayStream.class);
-
   /// The relay's own traffic is counted on the agent's side.
   private static final Traffic UNCOUNTED = new Traffic();
 
@@ -53,6 +52,10 @@ final class RelayStream {
   private final Set<Way> tried = new HashSet<>();
   private @Nullable AgentLink link;
   private @Nullable Answer answer;
+  private final long startedAt = System.nanoTime();
+  private final @Nullable TraceContext trace;
+  private long agentStream;
+  private long openedAt;
 
   private RelayStream(
       ActorContext<Command> context,
@@ -65,6 +68,7 @@ final class RelayStream {
     this.shared = shared;
     this.node = node;
     this.header = header;
+    this.trace = shared.gatewayMeters().access().within(header.trace());
     this.cluster = cluster;
     this.materializer = materializer;
   }
@@ -132,12 +136,13 @@ final class RelayStream {
 
   private StreamHeader forAgent(AgentLink by) {
     return new StreamHeader(
-        header.protocol(),
-        header.servicePort(),
-        header.serviceName(),
-        header.namespace(),
-        header.tunnelId(),
-        by.can(Capability.CALLER_ADDRESS) ? header.caller() : null);
+            header.protocol(),
+            header.servicePort(),
+            header.serviceName(),
+            header.namespace(),
+            header.tunnelId(),
+            by.can(Capability.CALLER_ADDRESS) ? header.caller() : null)
+        .traced(by.can(Capability.TRACE_CONTEXT) ? trace : null);
   }
 
   private void refuse(@Nullable DialStatus last) {
@@ -160,6 +165,8 @@ final class RelayStream {
     var report = by.can(Capability.DIAL_STATUS) ? DialReport.EXPECTED : DialReport.INFERRED;
     var observer = new Answer(context.getSelf(), by, report);
     answer = observer;
+    openedAt = System.nanoTime();
+    agentStream = agent.number();
     node.flow(DialReport.NONE, List.of(), UNCOUNTED, Unwatched.INSTANCE)
         .join(agent.flow(report, early, shared.meters().traffic(), observer))
         .withAttributes(node.link().loop().attributes())
@@ -183,14 +190,35 @@ final class RelayStream {
         return Behaviors.same();
       }
     }
-    log.atDebug()
-        .addKeyValue("cluster", cluster)
-        .addKeyValue("tunnel", header.tunnelId())
-        .addKeyValue("cause", end.cause())
-        .addKeyValue("bytesToService", end.toPeer())
-        .addKeyValue("bytesToClient", end.fromPeer())
-        .log("a relayed stream ended");
+    tell(end, by, answered);
     return Behaviors.stopped();
+  }
+
+  private void tell(StreamEnd end, @Nullable AgentLink by, @Nullable Answer answered) {
+    var access = shared.gatewayMeters().access();
+    if (access.isOn()) {
+      CallerAddress caller = header.caller();
+      access.write(
+          new Passage(Passage.Kind.RELAYED_CONNECTION, startedAt)
+              .with("clientAddress", caller == null ? null : caller.client())
+              .with("port", caller == null ? null : caller.listener().getPort())
+              .with("cluster", cluster)
+              .with("tunnel", header.tunnelId())
+              .with("service", header.serviceName())
+              .with("namespace", header.namespace())
+              .with("relayLink", node.link().number())
+              .with("relayStream", node.number())
+              .with("tries", tried.size() + 1)
+              .with("link", by == null ? null : by.link().number())
+              .with("stream", agentStream)
+              .with("bytesToService", end.toPeer())
+              .with("bytesToClient", end.fromPeer())
+              .with("cause", end.cause())
+              .traced(trace, header.trace())
+              .step(Passage.Step.CHOOSE, startedAt, openedAt)
+              .step(Passage.Step.DIAL, openedAt, answered == null ? 0 : answered.connectedAt)
+              .step(Passage.Step.FIRST_BYTE, startedAt, answered == null ? 0 : answered.firstAt));
+    }
   }
 
   /// Watches the agent's side, and answers the other node as soon as it is sure that no other link
@@ -200,6 +228,11 @@ final class RelayStream {
     private final AgentLink by;
     private final DialReport report;
     private boolean given;
+
+    /// For the access log; 0 before.
+    private long connectedAt;
+
+    private long firstAt;
 
     Answer(ActorRef<Command> actor, AgentLink by, DialReport report) {
       this.actor = actor;
@@ -216,6 +249,7 @@ final class RelayStream {
 
     @Override
     public void connected() {
+      connectedAt = System.nanoTime();
       by.reached(DialStatus.connected());
       give();
     }
@@ -230,6 +264,7 @@ final class RelayStream {
 
     @Override
     public void firstReceived() {
+      firstAt = System.nanoTime();
       if (report == DialReport.INFERRED) {
         by.reached(DialStatus.connected());
       }

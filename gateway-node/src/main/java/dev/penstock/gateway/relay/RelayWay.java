@@ -50,11 +50,18 @@ final class RelayWay implements Way {
     return slot.loop();
   }
 
-  /// Between nodes everything is understood; the other node translates for its agent.
+  @Override
+  public String node() {
+    return slot.node().id();
+  }
+
+  /// Between nodes everything is understood, traces by all but the first release; the other node
+  /// translates for its agent.
   @Override
   public boolean can(Capability capability) {
     return switch (capability) {
       case DIAL_STATUS, CALLER_ADDRESS, UDP_FRAMES -> true;
+      case TRACE_CONTEXT -> slot.knowsTraces();
       default -> false;
     };
   }
@@ -130,6 +137,12 @@ final class RelayWay implements Way {
         yield true;
       }
     };
+  }
+
+  @Override
+  public String via() {
+    String node = slot.node().id();
+    return node.replaceFirst("/[0-9a-f]*$", "");
   }
 
   @Override

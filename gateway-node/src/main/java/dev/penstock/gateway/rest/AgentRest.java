@@ -3,9 +3,11 @@ package dev.penstock.gateway.rest;
 import dev.penstock.access.AccessRules;
 import dev.penstock.gateway.auth.Tokens;
 import dev.penstock.gateway.leases.TunnelIdentity;
+import dev.penstock.gateway.links.KubernetesClaims;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.Rejection;
 import dev.penstock.gateway.tunnels.Tunnels;
+import dev.penstock.protocol.control.KubernetesUid;
 import dev.penstock.protocol.control.MalformedMessage;
 import dev.penstock.protocol.control.Problem;
 import dev.penstock.protocol.control.RegisteredTunnel;
@@ -48,6 +50,7 @@ import org.apache.pekko.http.javadsl.model.headers.HttpChallenge;
 import org.apache.pekko.http.javadsl.model.headers.RawHeader;
 import org.apache.pekko.http.javadsl.model.headers.WWWAuthenticate;
 import org.apache.pekko.http.scaladsl.model.EntityStreamSizeException;
+import org.jspecify.annotations.Nullable;
 
 /// `/api/v1/clusters/agent/{cluster}/tunnels`: agents register, synchronise, list and deregister
 /// their tunnels. Errors are problem details (RFC 9457). Any thread; bodies are read and written
@@ -72,24 +75,30 @@ public final class AgentRest {
   private final ActorSystem<?> system;
   private final Executor executor;
   private final Tokens tokens;
+  private final KubernetesClaims claims;
   private final ActorRef<Tunnels.Command> tunnels;
   private final String publicHost;
   private final BadPeers badPeers;
   private final Map<String, Semaphore> syncs = new ConcurrentHashMap<>();
 
   /// Who asks, as the token says, and from where.
-  private record Caller(String cluster, InetSocketAddress address) {}
+  ///
+  /// @param conflict why it may change no tunnel; null when it may
+  private record Caller(String cluster, InetSocketAddress address, @Nullable String conflict) {}
 
+  /// @param claims which Kubernetes clusters are linked
   /// @param publicHost the name or address that users are told
   public AgentRest(
       ActorSystem<?> system,
       Tokens tokens,
+      KubernetesClaims claims,
       ActorRef<Tunnels.Command> tunnels,
       String publicHost,
       BadPeers badPeers) {
     this.system = system;
     this.executor = system.executionContext();
     this.tokens = tokens;
+    this.claims = claims;
     this.tunnels = tunnels;
     this.publicHost = publicHost;
     this.badPeers = badPeers;
@@ -117,7 +126,13 @@ public final class AgentRest {
       return refused(
           request, StatusCodes.FORBIDDEN, "the token is not of the cluster that the path names");
     }
-    return handle(request, new Caller(cluster.get(), peer), path);
+    String conflict =
+        request
+            .getHeader(KubernetesUid.HEADER)
+            .flatMap(header -> KubernetesUid.read(header.value()))
+            .flatMap(uid -> claims.against(cluster.get(), uid))
+            .orElse(null);
+    return handle(request, new Caller(cluster.get(), peer, conflict), path);
   }
 
   private CompletionStage<HttpResponse> handle(HttpRequest request, Caller caller, Matcher path) {
@@ -138,6 +153,9 @@ public final class AgentRest {
     }
     if (method.equals(HttpMethods.DELETE)) {
       request.discardEntityBytes(system);
+      if (caller.conflict() != null) {
+        return taken(caller, caller.conflict());
+      }
       return deregister(new TunnelIdentity(caller.cluster(), decoded(below)));
     }
     return below.equals("sync")
@@ -203,6 +221,9 @@ public final class AgentRest {
     }
     if (isForeign(caller, registration.clusterUuid())) {
       return foreign(caller);
+    }
+    if (caller.conflict() != null) {
+      return taken(caller, caller.conflict());
     }
     return this.<Tunnels.Answer>ask(
             replyTo -> new Tunnels.Register(caller.cluster(), registration, replyTo),
@@ -281,6 +302,9 @@ public final class AgentRest {
     }
     if (isForeign(caller, sync.clusterUuid())) {
       return foreign(caller);
+    }
+    if (caller.conflict() != null) {
+      return taken(caller, caller.conflict(), sync);
     }
     var taken = new ArrayList<TunnelRegistration>();
     var rejected = new ArrayList<Rejected>();
@@ -372,6 +396,25 @@ public final class AgentRest {
   private CompletionStage<HttpResponse> foreign(Caller caller) {
     count(caller, Rejection.FOREIGN_CLUSTER, FOREIGN_CLUSTER);
     return done(problem(StatusCodes.FORBIDDEN, FOREIGN_CLUSTER));
+  }
+
+  private CompletionStage<HttpResponse> taken(Caller caller, String conflict) {
+    count(caller, Rejection.FOREIGN_KUBERNETES, conflict);
+    return done(problem(StatusCodes.CONFLICT, conflict));
+  }
+
+  /// Each tunnel is refused, so that the agent can say why at each of its objects.
+  private CompletionStage<HttpResponse> taken(Caller caller, String conflict, TunnelSync sync) {
+    count(caller, Rejection.FOREIGN_KUBERNETES, conflict);
+    var rejected =
+        sync.entries().stream()
+            .map(entry ->
+                switch (entry) {
+                  case Entry.Tunnel(var tunnel) -> new Rejected(tunnel.tunnelId(), conflict);
+                  case Entry.Unreadable(var id, var why) -> new Rejected(id, why);
+                })
+            .toList();
+    return done(json(new TunnelSyncAnswer(List.of(), rejected).encode()));
   }
 
   private CompletionStage<HttpResponse> badRequest(Caller caller, String why) {

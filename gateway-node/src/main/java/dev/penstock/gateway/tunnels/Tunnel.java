@@ -11,9 +11,11 @@ import dev.penstock.gateway.links.Way;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.ClientRefusal;
 import dev.penstock.gateway.observe.GatewayMeters;
+import dev.penstock.gateway.sources.Bans;
 import dev.penstock.gateway.sources.SourceGuard;
 import dev.penstock.gateway.sources.Verdict;
 import dev.penstock.node.Admission;
+import dev.penstock.observe.Passage;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.net.EventLoops;
 import dev.penstock.protocol.net.Loop;
@@ -56,7 +58,7 @@ public final class Tunnel {
 
   private record GivenBack(NotCarried client) implements Command {}
 
-  private record Accepted(TcpConnection connection) implements Command {}
+  private record Accepted(TcpConnection connection, long at) implements Command {}
 
   private record NotAccepted(InetSocketAddress peer, ProxyFront.Refusal why) implements Command {}
 
@@ -97,6 +99,7 @@ public final class Tunnel {
   ///
   /// @param front who may say for whom it connects
   /// @param access bounds of every tunnel's own rules
+  /// @param bans sources that no tunnel serves
   public record Shared(
       EventLoops loops,
       Links links,
@@ -104,6 +107,7 @@ public final class Tunnel {
       Admission admission,
       ProxyFront front,
       AccessRules access,
+      Bans bans,
       GatewayMeters meters,
       BadPeers badPeers) {}
 
@@ -167,7 +171,7 @@ public final class Tunnel {
             new Tcp.FrontedAcceptor() {
               @Override
               public void accepted(TcpConnection connection) {
-                self.tell(new Accepted(connection));
+                self.tell(new Accepted(connection, System.nanoTime()));
               }
 
               @Override
@@ -187,8 +191,8 @@ public final class Tunnel {
 
   private Behavior<Command> on(Command command, ActorRef<Bound> bound) {
     return switch (command) {
-      case Accepted(var connection) -> {
-        accept(connection);
+      case Accepted(var connection, long at) -> {
+        accept(connection, at);
         yield Behaviors.same();
       }
       case GivenBack(NotCarried(var client, var why)) -> {
@@ -273,27 +277,38 @@ public final class Tunnel {
     return open.close();
   }
 
-  private void accept(TcpConnection connection) {
+  private void accept(TcpConnection connection, long at) {
+    var client =
+        new Client(
+            connection,
+            service,
+            givenBack,
+            List.of(),
+            Set.of(),
+            at,
+            System.nanoTime(),
+            shared.meters().access().trace());
     InetAddress source = connection.remoteAddress().getAddress();
+    if (shared.bans().contains(source)) {
+      refuse(client, ClientRefusal.SOURCE_BANNED, "by an operator");
+      return;
+    }
     Verdict verdict = sources.admit(source, System.nanoTime());
     ClientRefusal refusal = verdict.refusal();
     if (refusal != null) {
-      refuse(connection, refusal, "by access rules");
+      refuse(client, refusal, "by access rules");
       return;
     }
     if (!shared.admission().enter()) {
       sources.released(source, System.nanoTime());
-      refuse(
-          connection,
-          ClientRefusal.TOO_MANY_CONNECTIONS,
-          "gateway.public.max_connections are open");
+      refuse(client, ClientRefusal.TOO_MANY_CONNECTIONS, "gateway.public.max_connections are open");
       return;
     }
     connection.onClosed(() -> {
       shared.admission().leave();
       sources.released(source, System.nanoTime());
     });
-    give(new Client(connection, service, givenBack, List.of(), Set.of(), System.nanoTime()), null);
+    give(client, null);
   }
 
   private void notAccepted(InetSocketAddress peer, ProxyFront.Refusal why) {
@@ -323,7 +338,7 @@ public final class Tunnel {
   /// Gives the client to the best way that was not tried yet.
   private void give(Client client, @Nullable DialStatus last) {
     if (service.servicePort() == 0) {
-      refuse(client.connection(), ClientRefusal.NO_SERVICE, "no route leads from the listener yet");
+      refuse(client, ClientRefusal.NO_SERVICE, "no route leads from the listener yet");
       return;
     }
     Way way =
@@ -332,12 +347,9 @@ public final class Tunnel {
             .choose(service.identity().cluster(), client.tried(), ThreadLocalRandom.current());
     if (way == null) {
       if (last == null) {
-        refuse(client.connection(), ClientRefusal.NO_LINK, "no agent of the cluster is linked");
+        refuse(client, ClientRefusal.NO_LINK, "no agent of the cluster is linked");
       } else {
-        refuse(
-            client.connection(),
-            ClientRefusal.DIAL_FAILED,
-            last.code().label() + ": " + last.text());
+        refuse(client, ClientRefusal.DIAL_FAILED, last.code().label() + ": " + last.text());
       }
       return;
     }
@@ -350,13 +362,27 @@ public final class Tunnel {
           } else {
             way.released();
             shared.meters().clientRefused(ClientRefusal.GONE);
+            tellRefused(client, ClientRefusal.GONE, "it left while it waited for its link");
           }
         });
   }
 
-  private void refuse(TcpConnection connection, ClientRefusal why, String detail) {
-    shared.badPeers().clientRefused(why, service.identity(), connection.remoteAddress(), detail);
-    connection.reset();
+  private void refuse(Client client, ClientRefusal why, String detail) {
+    shared
+        .badPeers()
+        .clientRefused(why, service.identity(), client.connection().remoteAddress(), detail);
+    tellRefused(client, why, detail);
+    client.connection().reset();
+  }
+
+  private void tellRefused(Client client, ClientRefusal why, String detail) {
+    if (shared.meters().access().isOn()) {
+      shared
+          .meters()
+          .access()
+          .write(
+              client.passage(Passage.Kind.REFUSED, "").with("cause", why).with("detail", detail));
+    }
   }
 
   private Behavior<Command> stopped() {

@@ -95,6 +95,9 @@ public final class Tunnels {
   /// Asks for all tunnels of a cluster.
   public record ListAll(String cluster, ActorRef<Listed> replyTo) implements Command {}
 
+  /// Asks for all tunnels of all clusters.
+  public record Survey(ActorRef<Surveyed> replyTo) implements Command {}
+
   /// An operator's wish about ports that are reserved; the authority of a single node has no other
   /// owner.
   ///
@@ -154,6 +157,12 @@ public final class Tunnels {
 
   /// The answer to [ListAll], in the order of their ids.
   public record Listed(List<View> tunnels) {}
+
+  /// The answer to [Survey], in no order.
+  public record Surveyed(List<Seen> tunnels) {}
+
+  /// A tunnel as operators see it.
+  public record Seen(TunnelRecord tunnel, View view) {}
 
   /// A tunnel as others see it.
   ///
@@ -325,6 +334,12 @@ public final class Tunnels {
       case Sync sync -> sync(sync);
       case Deregister(var identity, var replyTo) -> deregister(identity, replyTo);
       case ListAll(var cluster, var replyTo) -> replyTo.tell(new Listed(list(cluster)));
+      case Survey(var replyTo) ->
+          replyTo.tell(
+              new Surveyed(
+                  tunnels.values().stream()
+                      .map(known -> new Seen(known.tunnel, known.view()))
+                      .toList()));
       case Reserve(var wish, var replyTo) ->
           once(wish.apply(setup.leases()), Reserving.Unavailable::new, replyTo::tell);
       case Bound(Tunnel.Bound.Listens(var listener, var identity, _)) ->
@@ -376,8 +391,9 @@ public final class Tunnels {
       }
       case TableChange.Released(var identity, long revision) -> end(identity, revision, () -> {});
       case TableChange.Whole whole ->
-          List.copyOf(tunnels.values()).stream()
+          tunnels.values().stream()
               .filter(known -> whole.ends(known.tunnel, known.revision))
+              .toList()
               .forEach(known -> end(known.tunnel.identity(), known.revision, () -> {}));
       case TableChange.Complete() -> {
         tableComplete = true;
@@ -395,6 +411,9 @@ public final class Tunnels {
   }
 
   private Known hold(TunnelRecord tunnel, TunnelRegistration registration, long revision) {
+    if (tableComplete && !tunnels.containsKey(tunnel.identity())) {
+      happened("tunnel_registered", "new", tunnel.identity(), "");
+    }
     Known known = tunnels.computeIfAbsent(tunnel.identity(), _ -> new Known(tunnel, registration));
     if (known.phase != Phase.IDLE && !port(known).equals(port(tunnel))) {
       unbind(known, () -> {});
@@ -441,8 +460,22 @@ public final class Tunnels {
       return false;
     }
     count(known.tunnel, setup.leaseMeters()::notHeld);
+    happened("tunnel_ended", "released", identity, "");
+    setup.shared().meters().live().streams().forget(identity.cluster(), identity.tunnelId());
     unbind(known, then);
     return true;
+  }
+
+  private void happened(String kind, String reason, TunnelIdentity identity, String detail) {
+    setup
+        .shared()
+        .meters()
+        .live()
+        .events()
+        .addPaced(
+            kind,
+            reason,
+            Map.of("cluster", identity.cluster(), "tunnel", identity.tunnelId(), "detail", detail));
   }
 
   private static void count(TunnelRecord tunnel, Consumer<Transport> meter) {
@@ -915,6 +948,9 @@ public final class Tunnels {
     known.phase = Phase.BLOCKED;
     known.exchangeable = false;
     known.obstacle = why;
+    if (known.failures == 1) {
+      happened("port_blocked", "not_bound", identity, why);
+    }
     timers.startSingleTimer(identity, new Retry(identity), BindBackoff.after(known.failures));
   }
 

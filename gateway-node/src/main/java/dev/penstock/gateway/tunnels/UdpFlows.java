@@ -173,6 +173,9 @@ final class UdpFlows implements UdpSocket.Receiver, UdpFlow.Port {
     if (port == null || failed.containsKey(client)) {
       return dropped(DatagramDrop.DIAL_FAILED, client);
     }
+    if (shared.common().bans().contains(client.getAddress())) {
+      return dropped(DatagramDrop.SOURCE_REFUSED, client);
+    }
     if (service.servicePort() == 0) {
       return dropped(DatagramDrop.NO_SERVICE, client);
     }
@@ -201,6 +204,7 @@ final class UdpFlows implements UdpSocket.Receiver, UdpFlow.Port {
             this,
             new DatagramQueue(limits, shared.budget(), traffic),
             traffic);
+    flow.traced(shared.common().meters().access().trace(), null);
     flows.put(client, flow);
     give(flow, link);
     return flow;

@@ -103,6 +103,7 @@ class ClusterNodeTest {
                   assertThat(linked.node().id()).isEqualTo(one.node.nodes().self().id());
                   assertThat(linked.links()).isEqualTo(2);
                   assertThat(linked.outstanding()).isEqualTo(5);
+                  assertThat(linked.kubernetes()).isEqualTo("uid-of-lab");
                 }));
     // A node's own links are not among the others'.
     assertThat(one.node.nodes().withLinks("lab")).isEmpty();
@@ -223,6 +224,19 @@ class ClusterNodeTest {
     startReady(first);
     assertRefused(
         start(TestNode.address(), settings -> with(settings, "other", settings.secret())));
+  }
+
+  @Test
+  void aReleaseThatSpeaksNoVersionOfOursIsRefusedAndHarmsNobody() throws Exception {
+    var one = startReady(first);
+    var stranger = TestNode.ofRelease(9, TestNode.address(), List.of(first));
+    nodes.add(stranger);
+    assertRefused(stranger);
+    await()
+        .atMost(PATIENCE)
+        .until(() -> one.metric("penstock_gateway_cluster_joins_refused_total", "") > 0);
+    startReady(TestNode.address());
+    await().atMost(PATIENCE).until(() -> one.node.nodes().all().size() == 2);
   }
 
   private static void assertRefused(TestNode stranger) {

@@ -3,6 +3,7 @@ package dev.penstock.gateway.cluster;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -59,6 +60,22 @@ class LocalLinksTest {
         .forEach(i -> sizes.merge(LocalLinks.bucketOf("tenant-" + i + ".lab"), 1, Integer::sum));
     assertThat(sizes).hasSize(LocalLinks.BUCKETS);
     assertThat(sizes.values()).allMatch(size -> size < 2 * 100_000 / LocalLinks.BUCKETS);
+  }
+
+  @Test
+  void whereTheAgentsAreIsToldToo() {
+    int bucket = LocalLinks.bucketOf("lab");
+    assertThat(links.update("lab", new LinkLoad(1, 0, "east"))).hasValue(bucket);
+    assertThat(links.update("lab", new LinkLoad(1, 0, "east"))).isEmpty();
+    assertThat(links.update("lab", new LinkLoad(1, 0, "west"))).hasValue(bucket);
+    assertThat(told(bucket)).isEqualTo(Map.of("lab", new LinkLoad(1, 0, "west")));
+  }
+
+  @Test
+  void aNodeOfAnOlderReleaseDoesNotSayWhereTheAgentsAre() {
+    var told = new HashMap<String, LinkLoad>();
+    new LinksEntry(List.of("lab"), List.of(1), List.of(2), null).forEach(told::put);
+    assertThat(told).isEqualTo(Map.of("lab", new LinkLoad(1, 2)));
   }
 
   private Map<String, LinkLoad> told(int bucket) {

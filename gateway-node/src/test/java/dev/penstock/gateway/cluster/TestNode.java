@@ -1,5 +1,7 @@
 package dev.penstock.gateway.cluster;
 
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
 import dev.penstock.config.HostPort;
 import dev.penstock.config.Secret;
 import dev.penstock.gateway.GatewayLab;
@@ -26,9 +28,10 @@ final class TestNode implements AutoCloseable, LinkSource {
   final ClusterNode node;
   private final Map<String, LinkLoad> links = new ConcurrentHashMap<>();
 
-  TestNode(ClusterSettings settings) throws IOException {
+  /// @param build what another build of the program would have in its own configuration
+  private TestNode(ClusterSettings settings, Config build) throws IOException {
     this.settings = settings;
-    system = NodeSystem.start("gateway", 1, List.of(ClusterNode.config(settings)));
+    system = NodeSystem.start("gateway", 1, List.of(build, ClusterNode.config(settings)));
     node =
         ClusterNode.start(
             system.actors(),
@@ -64,7 +67,14 @@ final class TestNode implements AutoCloseable, LinkSource {
   static TestNode start(
       HostPort listen, List<HostPort> seeds, UnaryOperator<ClusterSettings> changed)
       throws IOException {
-    return new TestNode(changed.apply(settings(listen, seeds)));
+    return new TestNode(changed.apply(settings(listen, seeds)), ConfigFactory.empty());
+  }
+
+  /// A node of a release that speaks the version `wire` of the nodes' language and no other.
+  static TestNode ofRelease(int wire, HostPort listen, List<HostPort> seeds) throws IOException {
+    return new TestNode(
+        settings(listen, seeds),
+        ConfigFactory.parseMap(Map.of(JoinRules.WIRE_MIN, wire, JoinRules.WIRE_MAX, wire)));
   }
 
   /// An address that nobody listens at now.
@@ -88,7 +98,7 @@ final class TestNode implements AutoCloseable, LinkSource {
 
   /// Says what links this node has.
   void links(String cluster, int count, int outstanding) {
-    links.put(cluster, new LinkLoad(count, outstanding));
+    links.put(cluster, new LinkLoad(count, outstanding, "uid-of-" + cluster));
     node.linksChanged(cluster);
   }
 

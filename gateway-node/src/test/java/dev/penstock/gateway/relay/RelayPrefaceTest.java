@@ -85,10 +85,10 @@ class RelayPrefaceTest {
     var ends = talk(calling(self("a", SECRET), 3), called(self("b", SECRET)));
     assertThat(ends.getFirst())
         .isInstanceOfSatisfying(
-            Step.Done.class, done -> assertThat(done.result()).isEqualTo(new Peer("b", 3)));
+            Step.Done.class, done -> assertThat(done.result()).isEqualTo(new Peer("b", 3, 2)));
     assertThat(ends.getLast())
         .isInstanceOfSatisfying(
-            Step.Done.class, done -> assertThat(done.result()).isEqualTo(new Peer("a", 3)));
+            Step.Done.class, done -> assertThat(done.result()).isEqualTo(new Peer("a", 3, 2)));
     assertThat(rejected).isEmpty();
   }
 
@@ -97,7 +97,7 @@ class RelayPrefaceTest {
     var ends = talk(calling(self("a", SECRET), 7), called(self("b", SECRET)));
     assertThat(ends.getLast())
         .isInstanceOfSatisfying(
-            Step.Done.class, done -> assertThat(done.result()).isEqualTo(new Peer("a", 3)));
+            Step.Done.class, done -> assertThat(done.result()).isEqualTo(new Peer("a", 3, 2)));
   }
 
   @Test
@@ -106,7 +106,7 @@ class RelayPrefaceTest {
     byte[] hello = calling(self("a", SECRET), 3).begin().getFirst();
     assertThat(hex.formatHex(hello))
         .isEqualTo(
-            "010101"
+            "010102"
                 + "08"
                 + hex.formatHex("penstock".getBytes(UTF_8))
                 + "01"
@@ -114,7 +114,33 @@ class RelayPrefaceTest {
                 + "0003"
                 + "01".repeat(32));
     assertThat(hex.formatHex(said(called(self("b", SECRET)).received(hello))))
-        .isEqualTo("0201" + "01" + "62" + "0004" + "02".repeat(32));
+        .isEqualTo("0202" + "01" + "62" + "0004" + "02".repeat(32));
+  }
+
+  @Test
+  void aNodeOfTheFirstReleaseIsSpokenToAsItSpeaks() {
+    byte[] older = calling(self("a", SECRET), 3).begin().getFirst().clone();
+    older[2] = 1;
+    byte[] challenge = said(called(self("b", SECRET)).received(older));
+    assertThat(challenge[1]).isEqualTo((byte) 1);
+    var caller = calling(self("a", SECRET), 3);
+    var _ = caller.begin();
+    assertThat(caller.received(challenge)).isInstanceOf(Step.Say.class);
+  }
+
+  @Test
+  void aVersionThatNobodyOfferedIsRefused() {
+    byte[] hello = calling(self("a", SECRET), 3).begin().getFirst();
+    byte[] challenge = said(called(self("b", SECRET)).received(hello)).clone();
+    for (int version : new int[] {0, 3, 255}) {
+      challenge[1] = (byte) version;
+      assertThat(why(calling(self("a", SECRET), 3).received(challenge)))
+          .contains("version: " + version + " (expected: 1 to 2)");
+    }
+    byte[] empty = hello.clone();
+    empty[1] = 2;
+    empty[2] = 1;
+    assertThat(why(called(self("b", SECRET)).received(empty))).contains("version: 2 to 1");
   }
 
   @Test
@@ -175,10 +201,10 @@ class RelayPrefaceTest {
             new Calling(new Self("other", "a", 1, SECRET), "b", 0, random(1)).begin().getFirst());
     called(self("a", SECRET)).received(calling(self("a", SECRET), 0).begin().getFirst());
     byte[] newer = calling(self("a", SECRET), 0).begin().getFirst().clone();
-    newer[1] = 2;
-    newer[2] = 3;
+    newer[1] = 3;
+    newer[2] = 4;
     assertThat(why(called(self("b", SECRET)).received(newer)))
-        .isEqualTo("version: 2 to 3 (expected: 1 among them)");
+        .isEqualTo("version: 3 to 4 (expected: one of 1 to 2)");
     assertThat(rejected)
         .containsExactly(
             RelayRejection.WRONG_CLUSTER, RelayRejection.WRONG_NODE, RelayRejection.WRONG_VERSION);

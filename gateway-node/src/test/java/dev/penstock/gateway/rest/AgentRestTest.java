@@ -6,6 +6,7 @@ import dev.penstock.config.Secret;
 import dev.penstock.gateway.GatewayLab;
 import dev.penstock.gateway.Patiently;
 import dev.penstock.gateway.auth.Tokens;
+import dev.penstock.gateway.links.KubernetesClaims;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
 import dev.penstock.gateway.tunnels.Tunnels;
@@ -36,6 +37,7 @@ class AgentRestTest {
         new AgentRest(
             kit.system(),
             new Tokens(Map.of(Secret.of("s3cret"), "lab")),
+            new KubernetesClaims(),
             gone,
             "127.0.0.1",
             new BadPeers(new GatewayMeters(new PrometheusRegistry(), new ByteBudget(1))));

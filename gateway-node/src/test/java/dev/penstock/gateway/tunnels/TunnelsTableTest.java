@@ -20,6 +20,7 @@ import dev.penstock.gateway.leases.TunnelRecord.Origin;
 import dev.penstock.gateway.links.Links;
 import dev.penstock.gateway.observe.BadPeers;
 import dev.penstock.gateway.observe.GatewayMeters;
+import dev.penstock.gateway.sources.Bans;
 import dev.penstock.node.Admission;
 import dev.penstock.node.NodeSystem;
 import dev.penstock.protocol.control.RegisteredTunnel;
@@ -127,6 +128,7 @@ class TunnelsTableTest {
             new Admission(10),
             ProxyFront.OFF,
             AccessRules.EVERYBODY,
+            new Bans(),
             meters,
             new BadPeers(meters));
     tunnels =

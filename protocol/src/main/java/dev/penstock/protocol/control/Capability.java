@@ -32,7 +32,10 @@ public enum Capability {
   NODES("nodes"),
   /// The gateway opens a small stream now and then, [StreamHeader#CANARY], which the agent answers
   /// from itself.
-  CANARY("canary");
+  CANARY("canary"),
+  /// The gateway says in the [StreamHeader] which trace a connection belongs to. Both ends name it
+  /// only while they trace.
+  TRACE_CONTEXT("trace-context");
 
   /// Where the agent's offer stands in the URL of the gateway socket, as a comma-separated list.
   public static final String QUERY_PARAMETER = "capabilities";

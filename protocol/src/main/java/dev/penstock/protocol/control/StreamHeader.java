@@ -17,12 +17,15 @@ import org.jspecify.annotations.Nullable;
 /// the original's. Version 2 adds the two addresses of [CallerAddress], as `192.0.2.7:5432` or
 /// `[2001:db8::7]:5432`; it is understood only by an agent that named [Capability#CALLER_ADDRESS].
 /// Version 3 is never sent to an agent: one gateway node sends it to another, with the cluster
-/// identity and `u8 hops` of [Relayed] behind the addresses.
+/// identity and `u8 hops` of [Relayed] behind the addresses. Versions 4 and 5 are versions 2 and 3
+/// with the trace behind the last text, as a `traceparent` of W3C Trace Context: 4 needs
+/// [Capability#TRACE_CONTEXT], 5 a node that knows it.
 ///
 /// @param servicePort 1 to 65535
 /// @param serviceName may be empty, at most 1024 bytes in UTF-8, as all texts here
 /// @param caller `null` for version 1
-/// @param relayed `null` for versions 1 and 2
+/// @param relayed `null` for versions 1, 2 and 4
+/// @param trace `null` for versions 1 to 3
 public record StreamHeader(
     Protocol protocol,
     int servicePort,
@@ -30,7 +33,8 @@ public record StreamHeader(
     String namespace,
     String tunnelId,
     @Nullable CallerAddress caller,
-    @Nullable Relayed relayed) {
+    @Nullable Relayed relayed,
+    @Nullable TraceContext trace) {
   /// Of a stream that is for the agent itself: it says that its dial went well where it says such
   /// things, and ends. No tunnel can have this id. Needs [Capability#CANARY].
   public static final StreamHeader CANARY =
@@ -39,6 +43,8 @@ public record StreamHeader(
   static final int VERSION = 1;
   static final int VERSION_WITH_CALLER = 2;
   static final int VERSION_OF_RELAYS = 3;
+  static final int VERSION_WITH_TRACE = 4;
+  static final int VERSION_OF_RELAYS_WITH_TRACE = 5;
 
   /// What a node must know of a stream that another node gives it.
   ///
@@ -61,12 +67,13 @@ public record StreamHeader(
       String namespace,
       String tunnelId,
       @Nullable CallerAddress caller) {
-    this(protocol, servicePort, serviceName, namespace, tunnelId, caller, null);
+    this(protocol, servicePort, serviceName, namespace, tunnelId, caller, null, null);
   }
 
   public StreamHeader {
-    if (relayed != null && caller == null) {
-      throw new IllegalArgumentException("caller: null (expected: an address, where relayed)");
+    if ((relayed != null || trace != null) && caller == null) {
+      throw new IllegalArgumentException(
+          "caller: null (expected: an address, where relayed or traced)");
     }
     if (servicePort < 1 || servicePort > 0xffff) {
       throw new IllegalArgumentException("servicePort: " + servicePort + " (expected: 1..65535)");
@@ -78,7 +85,21 @@ public record StreamHeader(
 
   /// The same stream on its way over another node.
   public StreamHeader relayed(Relayed by) {
-    return new StreamHeader(protocol, servicePort, serviceName, namespace, tunnelId, caller, by);
+    return new StreamHeader(
+        protocol, servicePort, serviceName, namespace, tunnelId, caller, by, trace);
+  }
+
+  /// The same stream as part of a trace, or of none. Where the caller is not told, nothing is.
+  public StreamHeader traced(@Nullable TraceContext by) {
+    return new StreamHeader(
+        protocol,
+        servicePort,
+        serviceName,
+        namespace,
+        tunnelId,
+        caller,
+        relayed,
+        caller == null ? null : by);
   }
 
   /// Whether this is [#CANARY].
@@ -99,6 +120,9 @@ public record StreamHeader(
     if (relayed != null) {
       texts.add(relayed.cluster().getBytes(UTF_8));
     }
+    if (trace != null) {
+      texts.add(trace.format().getBytes(UTF_8));
+    }
     int length = (relayed == null ? 4 : 5) + texts.stream().mapToInt(text -> 2 + text.length).sum();
     ByteBuffer target = ByteBuffer.allocate(length);
     target.put((byte) version()).put((byte) protocol.wireNumber()).putShort((short) servicePort);
@@ -111,7 +135,10 @@ public record StreamHeader(
 
   private int version() {
     if (relayed != null) {
-      return VERSION_OF_RELAYS;
+      return trace == null ? VERSION_OF_RELAYS : VERSION_OF_RELAYS_WITH_TRACE;
+    }
+    if (trace != null) {
+      return VERSION_WITH_TRACE;
     }
     return caller == null ? VERSION : VERSION_WITH_CALLER;
   }

@@ -19,14 +19,16 @@ public final class StreamHeaderDecoder {
 
   /// Who the peer is, and so which headers it may send.
   public enum Sender {
-    /// A gateway to its agent: versions 1 and 2.
+    /// A gateway to its agent: versions 1, 2 and 4.
     GATEWAY,
-    /// A node of the gateway's cluster to another: version 3.
+    /// A node of the gateway's cluster to another: versions 3 and 5.
     NODE
   }
 
   private static final List<String> TEXTS =
       List.of("service_name", "namespace", "tunnel_id", "client", "listener", "cluster");
+
+  private static final String TRACE = "trace";
 
   private final FieldReader field = new FieldReader();
   private final List<String> texts = new ArrayList<>(TEXTS.size());
@@ -71,7 +73,7 @@ public final class StreamHeaderDecoder {
         version = field.u8();
         if (textsOf(version) == 0) {
           throw MalformedMessage.of(
-              "version", String.valueOf(version), sender == Sender.NODE ? "3" : "1 or 2");
+              "version", String.valueOf(version), sender == Sender.NODE ? "3 or 5" : "1, 2 or 4");
         }
         go(State.PROTOCOL, 1);
       }
@@ -94,14 +96,14 @@ public final class StreamHeaderDecoder {
         go(State.LENGTH, 2);
       }
       case LENGTH -> {
-        field.expectText(TEXTS.get(texts.size()));
+        field.expectText(name());
         state = State.TEXT;
       }
       case TEXT -> {
-        texts.add(field.text(TEXTS.get(texts.size())));
+        texts.add(field.text(name()));
         if (texts.size() < textsOf(version)) {
           go(State.LENGTH, 2);
-        } else if (version == StreamHeader.VERSION_OF_RELAYS) {
+        } else if (isOfNodes()) {
           go(State.HOPS, 1);
         } else {
           state = State.DONE;
@@ -120,6 +122,21 @@ public final class StreamHeaderDecoder {
     return null;
   }
 
+  private boolean isOfNodes() {
+    return version == StreamHeader.VERSION_OF_RELAYS
+        || version == StreamHeader.VERSION_OF_RELAYS_WITH_TRACE;
+  }
+
+  private boolean hasTrace() {
+    return version == StreamHeader.VERSION_WITH_TRACE
+        || version == StreamHeader.VERSION_OF_RELAYS_WITH_TRACE;
+  }
+
+  /// Of the text that comes.
+  private String name() {
+    return hasTrace() && texts.size() == textsOf(version) - 1 ? TRACE : TEXTS.get(texts.size());
+  }
+
   private void go(State next, int length) {
     state = next;
     field.expect(length);
@@ -131,6 +148,8 @@ public final class StreamHeaderDecoder {
       case StreamHeader.VERSION -> sender == Sender.GATEWAY ? 3 : 0;
       case StreamHeader.VERSION_WITH_CALLER -> sender == Sender.GATEWAY ? 5 : 0;
       case StreamHeader.VERSION_OF_RELAYS -> sender == Sender.NODE ? 6 : 0;
+      case StreamHeader.VERSION_WITH_TRACE -> sender == Sender.GATEWAY ? 6 : 0;
+      case StreamHeader.VERSION_OF_RELAYS_WITH_TRACE -> sender == Sender.NODE ? 7 : 0;
       default -> 0;
     };
   }
@@ -143,6 +162,13 @@ public final class StreamHeaderDecoder {
                 CallerAddress.parse("client", texts.get(3)),
                 CallerAddress.parse("listener", texts.get(4)));
     return new StreamHeader(
-        protocol, port, texts.get(0), texts.get(1), texts.get(2), caller, relayed);
+        protocol,
+        port,
+        texts.get(0),
+        texts.get(1),
+        texts.get(2),
+        caller,
+        relayed,
+        hasTrace() ? TraceContext.parse(texts.getLast()) : null);
   }
 }

@@ -62,8 +62,12 @@ public record TunnelRegistration(
     if (tunnelPort != null) {
       requirePort("tunnelPort", tunnelPort);
     }
-    labels = Collections.unmodifiableMap(new LinkedHashMap<>(labels));
-    annotations = Collections.unmodifiableMap(new LinkedHashMap<>(annotations));
+    labels = inOrder(labels);
+    annotations = inOrder(annotations);
+  }
+
+  private static Map<String, String> inOrder(Map<String, String> texts) {
+    return texts.isEmpty() ? Map.of() : Collections.unmodifiableMap(new LinkedHashMap<>(texts));
   }
 
   /// Begins a tunnel through the gateway, with the listener's port equal to the service's and all

@@ -36,6 +36,11 @@ public final class DatagramStream implements LinkStream.WaitsForWritable {
 
   /// Who has the datagrams; called on the loop, never while it calls itself.
   public interface Owner {
+    /// What counts the payload of the datagrams; asked once.
+    default ByteCount count() {
+      return new ByteCount();
+    }
+
     /// The next datagram for the peer; null when there is none now. [#ready] tells when there is.
     @Nullable ByteBuffer next();
 
@@ -92,8 +97,7 @@ public final class DatagramStream implements LinkStream.WaitsForWritable {
   private boolean wantsWritable;
   private boolean ended;
   private long lastActive = System.nanoTime();
-  private long toPeer;
-  private long fromPeer;
+  private final ByteCount count;
 
   DatagramStream(
       LinkStream stream, Framing framing, DialReport report, DatagramTraffic traffic, Owner owner) {
@@ -101,6 +105,7 @@ public final class DatagramStream implements LinkStream.WaitsForWritable {
     this.framing = framing;
     this.traffic = traffic;
     this.owner = owner;
+    this.count = owner.count();
     this.dialling = report == DialReport.EXPECTED ? new DialStatusDecoder() : null;
   }
 
@@ -223,7 +228,7 @@ public final class DatagramStream implements LinkStream.WaitsForWritable {
           break;
         }
         datagrams++;
-        fromPeer += datagram.remaining();
+        count.addFromPeer(datagram.remaining());
         owner.arrived(datagram);
       }
     } catch (MalformedMessage e) {
@@ -396,7 +401,7 @@ public final class DatagramStream implements LinkStream.WaitsForWritable {
 
   private void sent(int datagrams, int bytes) {
     lastActive = System.nanoTime();
-    toPeer += bytes;
+    count.addToPeer(bytes);
     traffic.addToPeer(datagrams, bytes);
   }
 
@@ -408,7 +413,7 @@ public final class DatagramStream implements LinkStream.WaitsForWritable {
         traffic.addDropped(DatagramDrop.SESSION_ENDED, 1);
         spaced = null;
       }
-      owner.ended(new StreamEnd(cause, toPeer, fromPeer, dial, List.of()));
+      owner.ended(new StreamEnd(cause, count.toPeer(), count.fromPeer(), dial, List.of()));
     }
   }
 }

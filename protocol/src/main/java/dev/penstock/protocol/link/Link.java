@@ -6,17 +6,26 @@ import dev.penstock.protocol.json.OriginalPacing;
 import dev.penstock.protocol.net.Loop;
 import dev.penstock.protocol.yamux.Role;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /// The handle of one running link. Methods are safe for use by any thread unless they say
 /// otherwise.
 public final class Link {
+  private static final AtomicLong MADE = new AtomicLong();
+
+  private final long number = MADE.incrementAndGet();
   private final Loop loop;
   private final LinkStage.Multiplexer stage;
 
   Link(Loop loop, LinkStage.Multiplexer stage) {
     this.loop = loop;
     this.stage = stage;
+  }
+
+  /// How it is called in this process: 1 for its first link.
+  public long number() {
+    return number;
   }
 
   /// Where the link, its streams and their sockets live.

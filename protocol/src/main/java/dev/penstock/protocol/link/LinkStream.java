@@ -42,6 +42,11 @@ public final class LinkStream implements StreamListener {
     return link;
   }
 
+  /// How it is called on its link, by both ends; 0 where streams have no numbers. On the loop only.
+  public long number() {
+    return mux instanceof YamuxStream yamux ? Integer.toUnsignedLong(yamux.id()) : 0;
+  }
+
   /// Carries bytes between this stream and a connection of this side.
   ///
   /// @param first bytes for the peer that go before what comes through the flow
@@ -161,12 +166,13 @@ public final class LinkStream implements StreamListener {
     if (closed != null) {
       return;
     }
+    // Without credit it may wait for long.
+    ByteBuffer kept = sendCredit() < bytes.remaining() ? Slices.alone(bytes) : bytes;
     if (unsent) {
-      held = Slices.alone(bytes);
+      held = kept;
     } else {
       unsent = true;
-      // Without credit it may wait for long.
-      mux().write(sendCredit() < bytes.remaining() ? Slices.alone(bytes) : bytes);
+      mux().write(kept);
       link.wake();
     }
   }

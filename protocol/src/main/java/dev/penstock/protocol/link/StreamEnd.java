@@ -22,6 +22,8 @@ public record StreamEnd(
     RESET_HERE,
     /// The connection on this side was cut because nothing went over it for too long.
     IDLE,
+    /// The connection on this side was cut because an operator wanted that.
+    OPERATOR,
     /// The peer, which cannot say why it ended its direction, did so long ago, and the connection
     /// on this side still has not ended its own.
     HALF_CLOSED,

@@ -86,8 +86,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     private boolean inputFinished;
     private boolean told;
     private final long openedAt = System.nanoTime();
-    private long toPeer;
-    private long fromPeer;
+    private final ByteCount count = observer.count();
 
     Carrier() {
       super(shape);
@@ -201,7 +200,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     /// Whether the peer's way to end the stream is taken for a failed dial; then the stage ended.
     private boolean dialSeemsFailed() {
       if (report != DialReport.INFERRED
-          || fromPeer > 0
+          || count.fromPeer() > 0
           || inputFinished
           || !stream.atEnd()
           || isClosed(out)
@@ -222,10 +221,10 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     private void deliver() {
       ByteBuffer bytes = stream.poll();
       if (bytes != null) {
-        if (fromPeer == 0) {
+        if (count.fromPeer() == 0) {
           observer.firstReceived();
         }
-        fromPeer += bytes.remaining();
+        count.addFromPeer(bytes.remaining());
         traffic.addFromPeer(bytes.remaining());
         push(out, bytes);
       } else if (stream.atEnd()) {
@@ -272,10 +271,10 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
     public void onPush() {
       ByteBuffer bytes = grab(in);
       int size = bytes.remaining();
-      if (toPeer == 0) {
+      if (count.toPeer() == 0) {
         observer.firstSent();
       }
-      toPeer += size;
+      count.addToPeer(size);
       traffic.addToPeer(size);
       send(bytes);
       if (size <= SMALL_WRITE) {
@@ -339,7 +338,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
       if (!told) {
         told = true;
         stream.detach();
-        observer.ended(new StreamEnd(cause, toPeer, fromPeer, dial, early));
+        observer.ended(new StreamEnd(cause, count.toPeer(), count.fromPeer(), dial, early));
       }
     }
 

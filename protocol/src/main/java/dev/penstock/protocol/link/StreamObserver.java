@@ -4,6 +4,11 @@ import dev.penstock.protocol.control.DialStatus;
 
 /// Who watches a carried stream; called on the link's loop.
 public interface StreamObserver {
+  /// What counts the stream's payload; asked once for each carried stream.
+  default ByteCount count() {
+    return new ByteCount();
+  }
+
   /// The peer reached the service. Told only where `dial-status` was agreed.
   void connected();
 

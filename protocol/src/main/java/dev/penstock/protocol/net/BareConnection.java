@@ -23,7 +23,6 @@ public final class BareConnection extends Connection<WebSocketMessage> {
     return message instanceof WebSocketMessage.Binary(var parts) ? parts[0].remaining() : 0;
   }
 
-  /// One copy, into the memory that the socket writes from.
   @Override
   Object encode(WebSocketMessage message) {
     if (!(message instanceof WebSocketMessage.Binary(var parts))) {
@@ -33,6 +32,9 @@ public final class BareConnection extends Connection<WebSocketMessage> {
     for (ByteBuffer part : parts) {
       length += part.remaining();
     }
+    if (length >= ArrayMessage.SMALLEST && writesArrays()) {
+      return new ArrayMessage(descriptor(), parts);
+    }
     ByteBuf bytes = channel().alloc().directBuffer(length);
     for (ByteBuffer part : parts) {
       bytes.writeBytes(part.array(), part.arrayOffset() + part.position(), part.remaining());
@@ -41,8 +43,7 @@ public final class BareConnection extends Connection<WebSocketMessage> {
   }
 
   @Override
-  void received(Object message) {
-    ByteBuffer bytes = Buffers.toHeap((ByteBuf) message);
+  void received(ByteBuffer bytes) {
     if (bytes.hasRemaining()) {
       enqueue(new WebSocketMessage.Binary(new ByteBuffer[] {bytes}));
     }

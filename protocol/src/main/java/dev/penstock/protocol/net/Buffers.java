@@ -3,8 +3,8 @@ package dev.penstock.protocol.net;
 import io.netty.buffer.ByteBuf;
 import java.nio.ByteBuffer;
 
-/// Copies between the sockets' pooled direct memory and the heap buffers that travel through the
-/// graphs: one copy each way, and nothing in a graph ever needs releasing.
+/// Copies from Netty's pooled direct memory, where a socket is read by its way, into the heap
+/// buffers that travel through the graphs: nothing in a graph ever needs releasing.
 final class Buffers {
   private Buffers() {}
 

@@ -1,12 +1,19 @@
 package dev.penstock.protocol.net;
 
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.RecvByteBufAllocator;
+import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.SocketChannel;
+import io.netty.channel.unix.UnixChannel;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.util.ReferenceCountUtil;
 import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.concurrent.CompletableFuture;
@@ -36,7 +43,16 @@ public abstract sealed class Connection<T>
   private int waiting;
   private int moves;
   private boolean readPending;
+
+  /// The socket, where reads go past Netty; null until the first read, and where they do not.
+  private EpollInterest.@Nullable Socket socket;
+
+  private boolean throughNetty;
   private boolean flushPending;
+
+  /// The last message, while it is not flushed.
+  private @Nullable ArrayMessage lastWritten;
+
   private boolean inputEnded;
   private @Nullable RuntimeException failure;
   private @Nullable Runnable onChange;
@@ -86,6 +102,7 @@ public abstract sealed class Connection<T>
         .register(channel)
         .addListener(done -> {
           readPending = false;
+          socket = null;
           if (done.isSuccess()) {
             result.complete(null);
           } else {
@@ -176,7 +193,9 @@ public abstract sealed class Connection<T>
   abstract Object encode(T message);
 
   /// Takes what came from the channel and calls [#enqueue], or not.
-  abstract void received(Object message);
+  ///
+  /// @param bytes a view of an array, given away
+  abstract void received(ByteBuffer bytes);
 
   final void attach(Runnable changed) {
     onChange = changed;
@@ -209,22 +228,77 @@ public abstract sealed class Connection<T>
   }
 
   final void requestRead() {
-    if (!readPending && !inputEnded && failure == null) {
-      readPending = true;
-      channel.read();
+    if (readPending || inputEnded || failure != null) {
+      return;
     }
+    readPending = true;
+    if (socket == null && !throughNetty) {
+      chooseReads();
+    }
+    if (socket == null) {
+      channel.read();
+    } else {
+      socket.take(this::readPastNetty);
+    }
+  }
+
+  /// TLS needs Netty's way, and so does every system that has no epoll.
+  private void chooseReads() {
+    EpollInterest epoll = loop().epoll();
+    throughNetty = epoll == null || channel.pipeline().get(SslHandler.class) != null;
+    if (epoll != null && !throughNetty) {
+      socket = epoll.socket(((UnixChannel) channel).fd());
+    }
+  }
+
+  /// Whether something was read.
+  private boolean readPastNetty() {
+    int most =
+        ((ReadSize) channel.config().<RecvByteBufAllocator>getRecvByteBufAllocator()).bound();
+    ByteBuffer bytes = loop().readMemory().receive(descriptor(), most);
+    if (bytes == null) {
+      return false;
+    }
+    readPending = false;
+    received(bytes);
+    readComplete();
+    return true;
+  }
+
+  private void readComplete() {
+    if (waiting <= readAhead) {
+      readPending = false;
+      requestRead();
+    }
+    changed();
+  }
+
+  /// Whether messages of arrays may go to the channel as they are.
+  final boolean writesArrays() {
+    return channel instanceof EpollSocketChannel
+        && channel.pipeline().get(SslHandler.class) == null;
+  }
+
+  final int descriptor() {
+    return ((UnixChannel) channel).fd().intValue();
   }
 
   /// Writes, and flushes once at the end of what this loop is doing now.
   final void write(T message) {
     moves++;
-    channel.write(encode(message), channel.voidPromise());
+    Object encoded = encode(message);
+    if (lastWritten != null) {
+      lastWritten.followed();
+    }
+    lastWritten = encoded instanceof ArrayMessage array ? array : null;
+    channel.write(encoded, channel.voidPromise());
     if (!flushPending) {
       flushPending = true;
       channel
           .eventLoop()
           .execute(() -> {
             flushPending = false;
+            lastWritten = null;
             channel.flush();
           });
     }
@@ -273,16 +347,17 @@ public abstract sealed class Connection<T>
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
       readPending = false;
-      received(message);
+      if (message instanceof ByteBuf bytes) {
+        received(Buffers.toHeap(bytes));
+      } else {
+        ReferenceCountUtil.release(message);
+        fail(new ConnectionLost("a message before the upgrade was answered"));
+      }
     }
 
     @Override
     public void channelReadComplete(ChannelHandlerContext context) {
-      if (waiting <= readAhead) {
-        readPending = false;
-        requestRead();
-      }
-      changed();
+      readComplete();
     }
 
     @Override

@@ -20,6 +20,7 @@ import io.netty.channel.socket.nio.NioDatagramChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import io.netty.util.concurrent.ThreadAwareExecutor;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.util.ArrayList;
@@ -59,14 +60,18 @@ public final class EventLoops implements AutoCloseable {
 
   private EventLoops(int count, Transport transport) {
     this.transport = transport;
+    var interests = new ConcurrentHashMap<ThreadAwareExecutor, EpollInterest>();
     IoHandlerFactory io =
         transport == Transport.EPOLL
-            ? EpollInterest.factory(EpollIoHandler.newFactory())
+            ? EpollInterest.factory(EpollIoHandler.newFactory(), interests::put)
             : NioIoHandler.newFactory();
     this.group = new MultiThreadIoEventLoopGroup(count, new DefaultThreadFactory("loop", true), io);
     var started = new ArrayList<Loop>();
     for (int i = 0; i < count; i++) {
-      started.add(new Loop(i, "penstock-loop-" + i, (EventLoop) group.next()));
+      var eventLoop = (EventLoop) group.next();
+      started.add(
+          new Loop(
+              i, "penstock-loop-" + i, eventLoop, interests.get((ThreadAwareExecutor) eventLoop)));
     }
     this.loops = List.copyOf(started);
     STARTED.put(id, this);

@@ -1,5 +1,6 @@
 package dev.penstock.protocol.net;
 
+import dev.penstock.protocol.control.KubernetesUid;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
@@ -359,6 +360,7 @@ public final class HttpPort {
               request.headers().get(HttpHeaderNames.AUTHORIZATION),
               request.headers().get(HttpHeaderNames.HOST),
               request.headers().get(HttpHeaderNames.USER_AGENT),
+              request.headers().get(KubernetesUid.HEADER),
               ProxyHeaderReader.remoteAddress(channel),
               tls != null);
       switch (upgrades.apply(seen)) {

@@ -1,6 +1,7 @@
 package dev.penstock.protocol.net;
 
 import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.SingleThreadEventExecutor;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
@@ -10,6 +11,7 @@ import org.apache.pekko.stream.ActorMaterializer;
 import org.apache.pekko.stream.ActorMaterializerSettings;
 import org.apache.pekko.stream.Attributes;
 import org.apache.pekko.stream.Materializer;
+import org.jspecify.annotations.Nullable;
 
 /// One event loop: a thread that owns sockets, and at the same time the Pekko dispatcher of
 /// everything that touches their bytes. Safe for use by several threads.
@@ -19,11 +21,15 @@ public final class Loop {
   private final EventLoop eventLoop;
   private final Attributes attributes;
   private final IdleWatch idleWatch = new IdleWatch(this);
+  private final ReadMemory readMemory = new ReadMemory();
+  private final @Nullable EpollInterest epoll;
 
-  Loop(int index, String dispatcher, EventLoop eventLoop) {
+  /// @param epoll what drives the loop's sockets, null where it is not epoll
+  Loop(int index, String dispatcher, EventLoop eventLoop, @Nullable EpollInterest epoll) {
     this.index = index;
     this.dispatcher = dispatcher;
     this.eventLoop = eventLoop;
+    this.epoll = epoll;
     this.attributes = ActorAttributes.dispatcher(dispatcher).and(Attributes.inputBuffer(1, 1));
   }
 
@@ -79,9 +85,23 @@ public final class Loop {
     eventLoop.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS);
   }
 
+  /// Tasks that wait for their turn.
+  public int waiting() {
+    return eventLoop instanceof SingleThreadEventExecutor executor ? executor.pendingTasks() : 0;
+  }
+
   /// To be used on this loop only.
   IdleWatch idleWatch() {
     return idleWatch;
+  }
+
+  /// To be used on this loop only.
+  ReadMemory readMemory() {
+    return readMemory;
+  }
+
+  @Nullable EpollInterest epoll() {
+    return epoll;
   }
 
   EventLoop eventLoop() {

@@ -44,7 +44,8 @@ final class ReadSize extends DefaultMaxMessagesRecvByteBufAllocator {
     open.addAndGet(sockets);
   }
 
-  private int bound() {
+  /// Bytes of the largest read now.
+  int bound() {
     return Math.min(largest, Math.max(LEAST_BOUND, shared / Math.max(1, open.get())));
   }
 

@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -184,7 +185,9 @@ public final class Tcp {
 
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
-      accepted.accept((SocketChannel) message);
+      var channel = (SocketChannel) message;
+      channel.config().setMessageSizeEstimator(ArrayMessage.SIZES);
+      accepted.accept(channel);
     }
 
     @Override
@@ -192,8 +195,10 @@ public final class Tcp {
       var config = context.channel().config();
       if (config.isAutoRead()) {
         config.setAutoRead(false);
-        new Loop(0, "", context.channel().eventLoop())
-            .schedule(ACCEPT_PAUSE, () -> config.setAutoRead(true));
+        context
+            .executor()
+            .schedule(
+                () -> config.setAutoRead(true), ACCEPT_PAUSE.toMillis(), TimeUnit.MILLISECONDS);
       }
       failed.accept(String.valueOf(cause.getMessage()));
     }
@@ -303,6 +308,7 @@ public final class Tcp {
             .channelFactory(loops::newSocket)
             .option(ChannelOption.AUTO_READ, false)
             .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
+            .option(ChannelOption.MESSAGE_SIZE_ESTIMATOR, ArrayMessage.SIZES)
             .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) Math.min(left, Integer.MAX_VALUE))
             .handler(handler);
     bootstrap

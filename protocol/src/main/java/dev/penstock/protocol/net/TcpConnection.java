@@ -1,6 +1,5 @@
 package dev.penstock.protocol.net;
 
-import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.handler.ssl.SslHandler;
@@ -33,12 +32,14 @@ public final class TcpConnection extends Connection<ByteBuffer> {
 
   @Override
   Object encode(ByteBuffer bytes) {
-    return Unpooled.wrappedBuffer(bytes);
+    return bytes.remaining() >= ArrayMessage.SMALLEST && writesArrays()
+        ? new ArrayMessage(descriptor(), bytes)
+        : Unpooled.wrappedBuffer(bytes);
   }
 
   @Override
-  void received(Object message) {
-    enqueue(Buffers.toHeap((ByteBuf) message));
+  void received(ByteBuffer bytes) {
+    enqueue(bytes);
   }
 
   @Override

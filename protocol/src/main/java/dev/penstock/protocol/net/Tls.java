@@ -1,5 +1,6 @@
 package dev.penstock.protocol.net;
 
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
@@ -12,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
+import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -69,6 +71,12 @@ public final class Tls {
   /// @throws IOException a file cannot be read or used; the message names it
   public static Tls load(Side side, Pem files) throws IOException {
     return new Tls(side, files);
+  }
+
+  /// An engine for one connection of a server whose sockets are not ours, with the files of this
+  /// moment.
+  public SSLEngine engine() {
+    return context().newEngine(ByteBufAllocator.DEFAULT);
   }
 
   SslContext context() {

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 /// @param authorization the header of that name; a secret
 /// @param host the header of that name
 /// @param userAgent the header of that name
+/// @param kubernetes the header [dev.penstock.protocol.control.KubernetesUid#HEADER]
 /// @param secure whether the connection has TLS
 public record UpgradeRequest(
     String path,
@@ -19,6 +20,7 @@ public record UpgradeRequest(
     @Nullable String authorization,
     @Nullable String host,
     @Nullable String userAgent,
+    @Nullable String kubernetes,
     InetSocketAddress remoteAddress,
     boolean secure) {
   /// The first value of a query parameter.

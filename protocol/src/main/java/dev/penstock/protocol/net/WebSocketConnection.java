@@ -1,8 +1,6 @@
 package dev.penstock.protocol.net;
 
-import io.netty.buffer.ByteBuf;
 import io.netty.channel.socket.SocketChannel;
-import io.netty.util.ReferenceCountUtil;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 
@@ -53,7 +51,8 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
   @Override
   Object encode(WebSocketMessage message) {
     return switch (message) {
-      case WebSocketMessage.Binary(var parts) -> frames.binary(parts);
+      case WebSocketMessage.Binary(var parts) ->
+          writesArrays() ? frames.binary(parts, descriptor()) : frames.binary(parts);
       case WebSocketMessage.Text(var utf8) -> frames.text(utf8);
       case WebSocketMessage.Base64Text(var before, var data, var after) ->
           frames.base64(before, data, after);
@@ -65,13 +64,9 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
   }
 
   @Override
-  void received(Object message) {
+  void received(ByteBuffer bytes) {
     try {
       if (failure() == null && !closeReceived) {
-        if (!(message instanceof ByteBuf bytes)) {
-          throw new WebSocketViolation(
-              WebSocketMessage.Close.PROTOCOL_ERROR, "a frame before the upgrade was answered");
-        }
         parser.read(bytes);
       }
     } catch (WebSocketViolation e) {
@@ -81,8 +76,6 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
         channel().writeAndFlush(frames.close(e.code(), String.valueOf(e.getMessage())));
       }
       close();
-    } finally {
-      ReferenceCountUtil.release(message);
     }
   }
 

@@ -2,17 +2,24 @@ package dev.penstock.protocol.net;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
+import io.netty.util.ReferenceCounted;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.concurrent.ThreadLocalRandom;
 
-/// Writes WebSocket frames (RFC 6455 section 5.2), every message as one frame. Payload is copied
-/// once, and masked on the way where this end must mask.
+/// Writes WebSocket frames (RFC 6455 section 5.2), every message as one frame, masked where this
+/// end must mask. Small payload is copied once, large payload only where the socket takes no
+/// arrays.
 final class WebSocketFrames {
   private static final int FIN = 0x80;
   private static final int MASKED = 0x80;
   private static final int MAX_HEADER = 14;
+
+  /// Parts below this, headers mostly, are laid one behind the other: a system call costs more than
+  /// the copy.
+  private static final int SMALL_PART = 1024;
 
   /// Which end writes: clients mask.
   enum Side {
@@ -64,6 +71,58 @@ final class WebSocketFrames {
 
   ByteBuf binary(ByteBuffer[] parts) {
     return frame(WebSocketParser.BINARY, parts);
+  }
+
+  /// As [#binary(ByteBuffer[])], for a socket that takes arrays: large parts are not copied, and
+  /// masked where they are. The arrays are given away.
+  ReferenceCounted binary(ByteBuffer[] parts, int socket) {
+    int length = 0;
+    int copied = MAX_HEADER;
+    for (ByteBuffer part : parts) {
+      length += part.remaining();
+      copied += part.remaining() < SMALL_PART ? part.remaining() : 0;
+    }
+    if (length < ArrayMessage.SMALLEST) {
+      return binary(parts);
+    }
+    int key = ThreadLocalRandom.current().nextInt();
+    var small = ByteBuffer.allocate(copied);
+    header(small, length, key);
+    var message = new ArrayList<ByteBuffer>(parts.length + 2);
+    int from = 0;
+    int phase = 0;
+    for (ByteBuffer part : parts) {
+      int size = part.remaining();
+      ByteBuffer payload = part;
+      if (size < SMALL_PART) {
+        payload = small.slice(small.position(), size);
+        small.put(part);
+      } else {
+        message.add(small.slice(from, small.position() - from));
+        from = small.position();
+        message.add(part);
+      }
+      if (side == Side.CLIENT) {
+        int at = payload.arrayOffset() + payload.position();
+        WebSocketMask.apply(payload.array(), at, size, key, phase);
+      }
+      phase += size;
+    }
+    message.add(small.slice(from, small.position() - from));
+    return new ArrayMessage(socket, message.toArray(ByteBuffer[]::new));
+  }
+
+  private void header(ByteBuffer frame, int length, int key) {
+    int masked = side == Side.CLIENT ? MASKED : 0;
+    frame.put((byte) (FIN | WebSocketParser.BINARY));
+    if (length < 0x10000) {
+      frame.put((byte) (masked | 126)).putShort((short) length);
+    } else {
+      frame.put((byte) (masked | 127)).putLong(length);
+    }
+    if (side == Side.CLIENT) {
+      frame.putInt(key);
+    }
   }
 
   private ByteBuf frame(int opcode, ByteBuffer... parts) {

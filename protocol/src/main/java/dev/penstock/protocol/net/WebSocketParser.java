@@ -1,6 +1,5 @@
 package dev.penstock.protocol.net;
 
-import io.netty.buffer.ByteBuf;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
@@ -10,7 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /// Reads WebSocket frames (RFC 6455 section 5.2) in any chunking. Payload of binary messages is
-/// handed on piece by piece as it arrives, copied once; text messages are put together up to a
+/// handed on piece by piece as it arrives, where it arrived; text messages are put together up to a
 /// limit. One owner thread.
 final class WebSocketParser {
   static final int CONTINUATION = 0;
@@ -71,11 +70,11 @@ final class WebSocketParser {
     this.sink = sink;
   }
 
-  /// Reads all of `in`.
+  /// Reads all of `in`, a view of an array that the caller gives away.
   ///
   /// @throws WebSocketViolation the peer broke the protocol or a limit; nothing more may be read
-  void read(ByteBuf in) {
-    while (in.isReadable()) {
+  void read(ByteBuffer in) {
+    while (in.hasRemaining()) {
       if (!inPayload) {
         readHeader(in);
       } else {
@@ -87,9 +86,9 @@ final class WebSocketParser {
     }
   }
 
-  private void readHeader(ByteBuf in) {
-    int take = Math.min(in.readableBytes(), headerNeeded - headerSeen);
-    in.readBytes(header, headerSeen, take);
+  private void readHeader(ByteBuffer in) {
+    int take = Math.min(in.remaining(), headerNeeded - headerSeen);
+    in.get(header, headerSeen, take);
     headerSeen += take;
     if (headerSeen < headerNeeded) {
       return;
@@ -167,17 +166,16 @@ final class WebSocketParser {
     }
   }
 
-  private void readPayload(ByteBuf in) {
-    int size = (int) Math.min(remaining, in.readableBytes());
+  private void readPayload(ByteBuffer in) {
+    int size = (int) Math.min(remaining, in.remaining());
     if (opcode >= CLOSE || message == TEXT) {
       collect(in, size);
     } else {
-      byte[] bytes = new byte[size];
-      in.readBytes(bytes);
       if (key != 0) {
-        WebSocketMask.apply(bytes, 0, size, key, phase);
+        WebSocketMask.apply(in.array(), in.arrayOffset() + in.position(), size, key, phase);
       }
-      sink.binary(ByteBuffer.wrap(bytes));
+      sink.binary(in.slice(in.position(), size));
+      in.position(in.position() + size);
     }
     phase += size;
     remaining -= size;
@@ -186,14 +184,14 @@ final class WebSocketParser {
   /// Control frames may come between the fragments of a text: what was collected of it stays in
   /// front. Room for what a frame announces is made at once only up to a usual size, so that an
   /// announcement alone costs little.
-  private void collect(ByteBuf in, int size) {
+  private void collect(ByteBuffer in, int size) {
     if (collected.length < collectedSize + size) {
       int announced = (int) Math.min(remaining, USUAL_TEXT);
       collected =
           Arrays.copyOf(
               collected, Math.max(collectedSize + Math.max(size, announced), collected.length * 2));
     }
-    in.readBytes(collected, collectedSize, size);
+    in.get(collected, collectedSize, size);
     if (key != 0) {
       WebSocketMask.apply(collected, collectedSize, size, key, phase);
     }

@@ -15,8 +15,11 @@ final class CapabilityTest {
   @Test
   void allHaveTheirNamesOnTheWire() {
     assertThat(Capability.format(EnumSet.allOf(Capability.class)))
-        .isEqualTo("udp-frames,dial-status,caller-address,drain,credits,nodes,canary");
-    assertThat(Capability.parse("udp-frames,dial-status,caller-address,drain,credits,nodes,canary"))
+        .isEqualTo(
+            "udp-frames,dial-status,caller-address,drain,credits,nodes,canary,trace-context");
+    assertThat(
+            Capability.parse(
+                "udp-frames,dial-status,caller-address,drain,credits,nodes,canary,trace-context"))
         .containsExactly(
             UDP_FRAMES,
             DIAL_STATUS,
@@ -24,7 +27,8 @@ final class CapabilityTest {
             DRAIN,
             CREDITS,
             Capability.NODES,
-            Capability.CANARY);
+            Capability.CANARY,
+            Capability.TRACE_CONTEXT);
   }
 
   @Test

@@ -78,9 +78,9 @@ final class StreamRecordsTest {
       delimiter = '|',
       textBlock =
           """
-          01|version: 1 (expected: 3)
-          02|version: 2 (expected: 3)
-          04|version: 4 (expected: 3)
+          01|version: 1 (expected: 3 or 5)
+          02|version: 2 (expected: 3 or 5)
+          04|version: 4 (expected: 3 or 5)
           03 01 00 01 00 00 00 00 00 00 00 0c 31 39 32 2e 30 2e 32 2e 37 3a 38 30 00 0c 31 39 32 2e 30 2e 32 2e 37 3a 38 30 04 01|cluster: 1025 bytes (expected: at most 1024 bytes)
           03 01 00 01 00 00 00 00 00 00 00 0c 31 39 32 2e 30 2e 32 2e 37 3a 38 30 00 0c 31 39 32 2e 30 2e 32 2e 37 3a 38 30 00 01 61 00|hops: 0 (expected: 1..255)
           """)
@@ -89,6 +89,55 @@ final class StreamRecordsTest {
     assertThatThrownBy(() -> decoder.feed(bytes(hex)))
         .isInstanceOf(MalformedMessage.class)
         .hasMessage(reason);
+  }
+
+  @Test
+  void aTracedHeaderCarriesTheTraceBehindTheLastText() throws Exception {
+    var caller =
+        new CallerAddress(
+            new InetSocketAddress("203.0.113.9", 51514), new InetSocketAddress("192.0.2.1", 53));
+    var trace = TraceContext.of(0x0102030405060708L, 0x1112131415161718L, 0x2122232425262728L);
+    var header = new StreamHeader(Protocol.UDP, 53, "d", "", "u", caller).traced(trace);
+    String text = "00-01020304050607081112131415161718-2122232425262728-01";
+    String common =
+        "02 00 35 00 01 64 00 00 00 01 75 "
+            + ("00 11 " + hex(ByteBuffer.wrap("203.0.113.9:51514".getBytes(UTF_8))) + " ")
+            + ("00 0c " + hex(ByteBuffer.wrap("192.0.2.1:53".getBytes(UTF_8))) + " ");
+    String end = "00 37 " + hex(ByteBuffer.wrap(text.getBytes(UTF_8)));
+    assertThat(hex(header.encode())).isEqualTo("04 " + common + end);
+    assertThat(new StreamHeaderDecoder().feed(header.encode())).isEqualTo(header);
+    var relayed = header.relayed(new StreamHeader.Relayed("lab", 1));
+    assertThat(hex(relayed.encode())).isEqualTo("05 " + common + "00 03 6c 61 62 " + end + " 01");
+    assertThat(new StreamHeaderDecoder(StreamHeaderDecoder.Sender.NODE).feed(relayed.encode()))
+        .isEqualTo(relayed);
+    assertThat(header.traced(null))
+        .isEqualTo(new StreamHeader(Protocol.UDP, 53, "d", "", "u", caller));
+  }
+
+  @Test
+  void whoIsNotToldOfTheCallerIsNotToldOfTheTrace() {
+    var header = new StreamHeader(Protocol.TCP, 53, "d", "", "u", null);
+    assertThat(header.traced(TraceContext.of(1, 2, 3))).isEqualTo(header);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "00",
+        "00-01020304050607081112131415161718-2122232425262728",
+        "01-01020304050607081112131415161718-2122232425262728-01",
+        "00-00000000000000000000000000000000-2122232425262728-01",
+        "00-01020304050607081112131415161718-0000000000000000-01",
+        "00-0102030405060708111213141516171X-2122232425262728-01",
+        "00-01020304050607081112131415161718-2122232425262728-01-more",
+        "00-01020304050607081112131415161718-2122232425262728-01\n",
+        "00-0102030405060708111213141516171\u0661-2122232425262728-01",
+      })
+  void whatIsNoTraceIsRefused(String text) {
+    assertThatThrownBy(() -> TraceContext.parse(text))
+        .isInstanceOf(MalformedMessage.class)
+        .hasMessageContaining("expected: a traceparent of version 00");
   }
 
   @Test
@@ -104,8 +153,9 @@ final class StreamRecordsTest {
       delimiter = '|',
       textBlock =
           """
-          00|version: 0 (expected: 1 or 2)
-          03|version: 3 (expected: 1 or 2)
+          00|version: 0 (expected: 1, 2 or 4)
+          03|version: 3 (expected: 1, 2 or 4)
+          05|version: 5 (expected: 1, 2 or 4)
           01 00|protocol: 0 (expected: 1 (TCP) or 2 (UDP))
           01 03|protocol: 3 (expected: 1 (TCP) or 2 (UDP))
           01 01 00 00|service_port: 0 (expected: 1..65535)

@@ -43,7 +43,7 @@ record Plan(
         window,
         Duration.ofMillis(500),
         Duration.ofSeconds(2),
-        1_000_000_000L,
+        10_000_000_000L,
         20_000,
         40_000,
         List.of(1_000, 10_000),

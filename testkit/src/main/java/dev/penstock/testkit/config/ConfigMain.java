@@ -31,13 +31,15 @@ public final class ConfigMain {
                 (file, variables) -> {
                   var settings = GatewaySettings.load(file, variables);
                   return new InForce(settings.origins(), settings.summary());
-                }),
+                },
+                GatewaySettings::reference),
             new Role(
                 "agent",
                 Set.of("pipeops", "agent", "tunnels"),
                 (file, variables) -> {
                   var settings = AgentSettings.load(file, variables);
                   return new InForce(settings.origins(), settings.summary());
-                })));
+                },
+                AgentSettings::reference)));
   }
 }

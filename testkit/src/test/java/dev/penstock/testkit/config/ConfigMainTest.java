@@ -111,4 +111,27 @@ class ConfigMainTest {
     assertThat(config(Map.of(), "check", "--help")).isZero();
     assertThat(out.toString()).contains("--role");
   }
+
+  @Test
+  void theReferenceIsPrintedOrWrittenIntoAPage() throws IOException {
+    assertThat(config(Map.of(), "reference", "agent")).isZero();
+    assertThat(out.toString())
+        .contains("\n| `agent.links.count` | `2` | 1 to 16 | ")
+        .doesNotContain("gateway.listen");
+    String begin = "<!-- begin of: penstock config reference agent -->\n";
+    String end = "<!-- end of: penstock config reference agent -->\n";
+    String page = file(begin + end);
+    assertThat(config(Map.of(), "reference", "agent", "--into", page)).isZero();
+    assertThat(Path.of(page)).hasContent(begin + "\n" + out + "\n" + end);
+  }
+
+  @Test
+  void aReferenceOfNothingAndAPageWithoutAPlaceAreRefused() throws IOException {
+    assertThat(config(Map.of(), "reference", "proxy")).isEqualTo(2);
+    assertThat(err.toString()).contains("ROLE: proxy (expected: gateway or agent)");
+    String page = file("# Page\n");
+    assertThat(config(Map.of(), "reference", "agent", "--into", page)).isEqualTo(2);
+    assertThat(err.toString()).contains(page + ": the page: found no place for the table");
+    assertThat(Path.of(page)).hasContent("# Page\n");
+  }
 }

@@ -2,7 +2,7 @@ package dev.penstock.agent.kubernetes.discovery;
 
 import static java.util.stream.Collectors.joining;
 
-import dev.penstock.agent.kubernetes.discovery.Look.Claim;
+import dev.penstock.agent.kubernetes.discovery.Index.Claim;
 import dev.penstock.agent.kubernetes.objects.AllowedRoutes;
 import dev.penstock.agent.kubernetes.objects.Gateway;
 import dev.penstock.agent.kubernetes.objects.Kind;

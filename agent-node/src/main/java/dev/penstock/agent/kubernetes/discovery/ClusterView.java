@@ -23,7 +23,7 @@ import java.util.Optional;
 /// Immutable. Endpoint slices are none of them: they change nothing about which tunnels there are.
 public final class ClusterView {
   private final Map<Kind, Availability> kinds;
-  private final Map<Kind, List<KubernetesObject>> objects;
+  private final Map<Kind, List<? extends KubernetesObject>> objects;
   private final List<Unreadable> unreadable;
 
   /// Puts a view together.
@@ -37,12 +37,50 @@ public final class ClusterView {
       Collection<? extends KubernetesObject> objects,
       Collection<Unreadable> unreadable) {
     this.kinds = Map.copyOf(kinds);
-    this.objects = new EnumMap<>(Kind.class);
-    objects.stream()
-        .sorted(Comparator.comparing(KubernetesObject::ref))
-        .forEach(object ->
-            this.objects.computeIfAbsent(object.kind(), _ -> new ArrayList<>()).add(object));
+    var byKind = new EnumMap<Kind, List<KubernetesObject>>(Kind.class);
+    for (KubernetesObject object : objects) {
+      byKind.computeIfAbsent(object.kind(), _ -> new ArrayList<>()).add(object);
+    }
+    byKind.values().forEach(ClusterView::order);
+    this.objects = new EnumMap<>(byKind);
     this.unreadable = unreadable.stream().sorted(Comparator.comparing(Unreadable::ref)).toList();
+  }
+
+  /// Puts a view together whose lists are kept: of two views with one list of a kind, the later
+  /// need not be looked through again.
+  ///
+  /// @param kinds as for the other constructor
+  /// @param objects in the order of their names, never changed
+  /// @param unreadable as for the other constructor
+  public ClusterView(
+      Map<Kind, Availability> kinds,
+      Map<Kind, List<KubernetesObject>> objects,
+      Collection<Unreadable> unreadable) {
+    this.kinds = Map.copyOf(kinds);
+    this.objects = new EnumMap<>(Kind.class);
+    this.objects.putAll(objects);
+    this.unreadable = unreadable.stream().sorted(Comparator.comparing(Unreadable::ref)).toList();
+  }
+
+  /// Whether the objects of these kinds are those of the other view, down to the lists themselves.
+  @SuppressWarnings("ReferenceEquality")
+  boolean hasListsOf(ClusterView other, Kind... of) {
+    for (Kind kind : of) {
+      if (objects.get(kind) != other.objects.get(kind)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /// Most often they are in order, for which nothing has to be built.
+  private static void order(List<KubernetesObject> ofOneKind) {
+    for (int i = 1; i < ofOneKind.size(); i++) {
+      if (ofOneKind.get(i - 1).ref().compareTo(ofOneKind.get(i).ref()) > 0) {
+        ofOneKind.sort(Comparator.comparing(KubernetesObject::ref));
+        return;
+      }
+    }
   }
 
   public Availability availability(Kind kind) {

@@ -1,6 +1,7 @@
 package dev.penstock.agent.kubernetes.discovery;
 
 import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.Dialling;
+import dev.penstock.agent.settings.RoutingSettings;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
@@ -10,8 +11,7 @@ import java.util.Set;
 /// @param cluster the name of the agents' cluster at the gateway; part of every tunnel's identity
 /// @param tcpLabel marks foreign Gateways whose TCP listeners are tunnelled; empty for none
 /// @param udpLabel marks foreign Gateways whose UDP listeners are tunnelled; empty for none
-/// @param forced what a foreign Gateway gets that says nothing itself
-/// @param dual what it gets when it has a public address and nothing is forced
+/// @param routing what a foreign Gateway gets that says nothing itself
 /// @param trust whether the owner of a foreign Gateway decides about its routes
 /// @param grants what a route of a foreign Gateway may do without a ReferenceGrant; at our own
 ///   Gateways they are always enforced
@@ -21,15 +21,11 @@ public record DiscoveryOptions(
     String cluster,
     Optional<GatewayLabel> tcpLabel,
     Optional<GatewayLabel> udpLabel,
-    ForceTunnel forced,
-    DualMode dual,
+    RoutingSettings routing,
     TrustOwner trust,
     GrantPolicy grants,
     Dialling dialling,
     Set<String> namespaces) {
-  /// The `controllerName` of our GatewayClasses.
-  public static final String CONTROLLER = "penstock.dev/tunnel-gateway";
-
   /// The `loadBalancerClass` of our Services.
   public static final String LOAD_BALANCER_CLASS = "penstock.dev/tunnel";
 
@@ -38,18 +34,6 @@ public record DiscoveryOptions(
 
   /// How long a lost gateway or an answer that is not there yet changes no status.
   static final Duration HOLD = Duration.ofSeconds(60);
-
-  /// `force_tunnel_mode`.
-  public enum ForceTunnel {
-    ON,
-    OFF
-  }
-
-  /// `dual_mode_enabled`.
-  public enum DualMode {
-    ON,
-    OFF
-  }
 
   /// Whose word counts about a route at a foreign Gateway.
   public enum TrustOwner {

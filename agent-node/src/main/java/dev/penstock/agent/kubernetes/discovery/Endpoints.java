@@ -8,6 +8,7 @@ import dev.penstock.agent.kubernetes.objects.Kind;
 import dev.penstock.agent.kubernetes.objects.KubernetesObject;
 import dev.penstock.agent.kubernetes.objects.Meta;
 import dev.penstock.agent.kubernetes.objects.ObjectRef;
+import dev.penstock.agent.kubernetes.objects.RawJson;
 import dev.penstock.agent.kubernetes.objects.TunnelEndpoint;
 import dev.penstock.config.ClusterName;
 import dev.penstock.config.HostPort;
@@ -44,13 +45,23 @@ final class Endpoints {
     this.ourLabels = labels(look.options().cluster());
   }
 
-  static List<EndpointWrite> of(Look look, List<Exposure> exposures) {
-    if (!(look.view().availability(Kind.TUNNEL_ENDPOINT)
-        instanceof Availability.Served(var version))) {
+  /// What there should be for one exposure.
+  ///
+  /// @param write empty when it is there already
+  record Wanted(ObjectRef ref, Optional<EndpointWrite> write) {}
+
+  /// @param memory of the last look
+  static List<EndpointWrite> of(Look look, List<Exposure> exposures, Recall<Wanted> memory) {
+    if (!(look.availability(Kind.TUNNEL_ENDPOINT) instanceof Availability.Served)) {
       return List.of();
     }
     var endpoints = new Endpoints(look);
-    exposures.forEach(one -> endpoints.want(one, version));
+    for (Exposure exposure : exposures) {
+      Wanted one =
+          memory.of(look, exposure.tunnel().key(), exposure, () -> endpoints.want(exposure));
+      endpoints.wanted.add(one.ref());
+      one.write().ifPresent(endpoints.writes::add);
+    }
     endpoints.removeOthers();
     return endpoints.writes;
   }
@@ -58,7 +69,7 @@ final class Endpoints {
   /// Whether users were told that this listener is tunnelled.
   static boolean isTunnelled(Look look, KubernetesObject owner, TunnelKey key) {
     return look.endpoint(ref(owner, key))
-        .map(one -> one.status().path("mode").asText())
+        .map(one -> one.otherStatus().tree().path("mode").asText())
         .map(mode ->
             mode.equals(RoutingMode.TUNNEL.label()) || mode.equals(RoutingMode.DUAL.label()))
         .orElse(false);
@@ -76,31 +87,28 @@ final class Endpoints {
         kept.replaceAll("[^a-z0-9]+$", "") + "-" + digest);
   }
 
-  private void want(Exposure exposure, String version) {
+  private Wanted want(Exposure exposure) {
     ObjectRef ref = ref(exposure.owner(), exposure.tunnel().key());
-    wanted.add(ref);
+    return new Wanted(ref, write(exposure, ref));
+  }
+
+  private Optional<EndpointWrite> write(Exposure exposure, ObjectRef ref) {
     Optional<TunnelEndpoint> stored = look.endpoint(ref);
     if (stored.isEmpty()) {
-      writes.add(new EndpointWrite.Create(ref, object(exposure, ref, version, Optional.empty())));
-      return;
+      return Optional.of(new EndpointWrite.Create(ref, object(exposure, ref, Optional.empty())));
     }
     Meta meta = stored.get().meta();
     if (meta.isDeleting()) {
-      return;
+      return Optional.empty();
     }
     boolean isSame =
-        Json.areSame(stored.get().spec(), spec(exposure))
-            && meta.labels().entrySet().containsAll(ourLabels.entrySet());
-    if (!isSame) {
-      writes.add(
-          new EndpointWrite.Replace(
-              ref, meta.resourceVersion(), object(exposure, ref, version, stored)));
-    }
-    if (isSame) {
-      status(exposure, stored.get())
-          .ifPresent(
-              status -> writes.add(new EndpointWrite.Status(ref, meta.resourceVersion(), status)));
-    }
+        Json.areSame(stored.get().spec().tree(), spec(exposure)) && isOurs(stored.get());
+    return isSame
+        ? status(exposure, stored.get())
+            .map(
+                status -> new EndpointWrite.Status(ref, meta.resourceVersion(), RawJson.of(status)))
+        : Optional.of(
+            new EndpointWrite.Replace(ref, meta.resourceVersion(), object(exposure, ref, stored)));
   }
 
   private void removeOthers() {
@@ -108,12 +116,14 @@ final class Endpoints {
       return;
     }
     for (TunnelEndpoint one : look.endpoints()) {
-      Map<String, String> labels = one.meta().labels();
-      boolean isOurs = labels.entrySet().containsAll(ourLabels.entrySet());
-      if (isOurs && !one.meta().isDeleting() && !wanted.contains(one.ref())) {
+      if (!wanted.contains(one.ref()) && !one.meta().isDeleting() && isOurs(one)) {
         writes.add(new EndpointWrite.Delete(one.ref(), one.meta().uid()));
       }
     }
+  }
+
+  private boolean isOurs(TunnelEndpoint one) {
+    return one.meta().labels().entrySet().containsAll(ourLabels.entrySet());
   }
 
   private static Map<String, String> labels(String cluster) {
@@ -125,11 +135,10 @@ final class Endpoints {
         isLabel ? cluster : TunnelKey.digest(cluster, 16));
   }
 
-  private ObjectNode object(
-      Exposure exposure, ObjectRef ref, String version, Optional<TunnelEndpoint> stored) {
+  private RawJson object(Exposure exposure, ObjectRef ref, Optional<TunnelEndpoint> stored) {
     ObjectNode object =
         Json.object()
-            .put("apiVersion", Kind.TUNNEL_ENDPOINT.apiVersion(version))
+            .put("apiVersion", version(Kind.TUNNEL_ENDPOINT))
             .put("kind", Kind.TUNNEL_ENDPOINT.label());
     ObjectNode meta = object.putObject("metadata");
     meta.put("namespace", ref.namespace()).put("name", ref.name());
@@ -153,17 +162,17 @@ final class Endpoints {
     allLabels.forEach(labels::put);
     meta.putArray("ownerReferences")
         .addObject()
-        .put("apiVersion", ownerVersion(exposure.owner().kind()))
+        .put("apiVersion", version(exposure.owner().kind()))
         .put("kind", exposure.owner().kind().label())
         .put("name", exposure.owner().meta().name())
         .put("uid", exposure.owner().meta().uid());
     object.set("spec", spec(exposure));
-    return object;
+    return RawJson.of(object);
   }
 
-  private String ownerVersion(Kind kind) {
+  private String version(Kind kind) {
     return kind.apiVersion(
-        look.view().availability(kind) instanceof Availability.Served(var version)
+        look.availability(kind) instanceof Availability.Served(var version)
             ? version
             : kind.versions().getFirst());
   }
@@ -185,7 +194,7 @@ final class Endpoints {
   private Optional<ObjectNode> status(Exposure exposure, TunnelEndpoint stored) {
     DesiredTunnel tunnel = exposure.tunnel();
     ObjectNode status = Json.object();
-    Optional<Grant> grant = Optional.ofNullable(look.gateway().grants().get(tunnel.id()));
+    Optional<Grant> grant = look.grant(tunnel.id());
     Optional<HostPort> address = address(tunnel, grant, stored);
     address.ifPresent(at -> status.put("host", at.host()).put("port", at.port()));
     status.put("mode", tunnel.mode().label());
@@ -210,7 +219,7 @@ final class Endpoints {
             stored.meta().generation(),
             look.now());
     if (conditions.equals(stored.conditions())
-        && Json.areSameBut(CONDITIONS, stored.status(), status)) {
+        && Json.areSame(stored.otherStatus().tree(), status)) {
       return Optional.empty();
     }
     status.set(CONDITIONS, Conditions.toJson(conditions));
@@ -228,7 +237,7 @@ final class Endpoints {
           : Optional.empty();
     }
     // The port is the tunnel's for as long as the gateway says nothing else.
-    JsonNode status = stored.status();
+    JsonNode status = stored.otherStatus().tree();
     String host = status.path("host").asText();
     int port = status.path("port").asInt();
     boolean wasTunnelled = !status.path("mode").asText().equals(RoutingMode.DIRECT.label());
@@ -280,7 +289,7 @@ final class Endpoints {
           ? Verdict.of(before.orElseThrow())
           : Verdict.no("Ready", "Pending", "the gateway has not answered yet");
     }
-    return look.gateway().link().state() == GatewayLink.State.UP || look.isHeld()
+    return look.isLinked() || look.isHeld()
         ? Verdict.yes("Ready", "Ready", "clients are served")
         : Verdict.no("Ready", "NoAgent", "no agent is linked to the gateway");
   }

@@ -1,9 +1,7 @@
 package dev.penstock.agent.kubernetes.discovery;
 
-import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.DualMode;
-import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.ForceTunnel;
 import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.TrustOwner;
-import dev.penstock.agent.kubernetes.discovery.Look.Claim;
+import dev.penstock.agent.kubernetes.discovery.Index.Claim;
 import dev.penstock.agent.kubernetes.discovery.Notice.Level;
 import dev.penstock.agent.kubernetes.objects.Condition;
 import dev.penstock.agent.kubernetes.objects.Condition.Status;
@@ -16,6 +14,8 @@ import dev.penstock.agent.kubernetes.objects.ObjectRef;
 import dev.penstock.agent.kubernetes.objects.Route;
 import dev.penstock.agent.kubernetes.objects.RouteParentStatus;
 import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.PortPolicy;
+import dev.penstock.agent.settings.RoutingSettings.DualMode;
+import dev.penstock.agent.settings.RoutingSettings.ForceTunnel;
 import dev.penstock.config.HostPort;
 import dev.penstock.protocol.control.Protocol;
 import dev.penstock.protocol.control.RoutingMode;
@@ -38,11 +38,20 @@ final class ForeignGateways {
     this.look = look;
   }
 
-  static List<Exposure> of(Look look) {
-    var foreign = new ForeignGateways(look);
+  /// @param memory of the last look
+  static List<Exposure> of(Look look, Recall<List<Exposure>> memory) {
+    var exposures = new ArrayList<Exposure>();
     if (look.unread(Kind.GATEWAY_CLASS).isEmpty()) {
-      look.gateways().forEach(foreign::gateway);
+      for (Gateway gateway : look.gateways()) {
+        exposures.addAll(memory.of(look, gateway.ref(), gateway, () -> find(look, gateway)));
+      }
     }
+    return exposures;
+  }
+
+  private static List<Exposure> find(Look look, Gateway gateway) {
+    var foreign = new ForeignGateways(look);
+    foreign.gateway(gateway);
     return foreign.exposures;
   }
 
@@ -209,7 +218,7 @@ final class ForeignGateways {
     Optional<String> controller =
         look.gatewayClass(gateway.className()).map(GatewayClass::controllerName);
     return claim.route().parentStatuses().stream()
-        .filter(one -> !one.controllerName().equals(DiscoveryOptions.CONTROLLER))
+        .filter(one -> !one.controllerName().equals(GatewayClass.OUR_CONTROLLER))
         .filter(one -> controller.map(one.controllerName()::equals).orElse(true))
         .filter(one ->
             one.parent()
@@ -256,12 +265,12 @@ final class ForeignGateways {
             gateway,
             checked.listener().name(),
             isDirectTold ? direct.stream().map(HostPort::toString).toList() : List.of()));
-    if (look.gateway().grants().get(key.id()) instanceof Grant.Granted(var endpoint)) {
+    Grant grant = look.grant(key.id()).orElse(null);
+    if (grant instanceof Grant.Granted(var endpoint)) {
       String message = "listener " + checked.listener().name() + ": clients connect to " + endpoint;
       look.tell(gateway, Level.NORMAL, "Tunnelled", message);
       look.tell(routes.getFirst(), Level.NORMAL, "Tunnelled", gateway.ref() + ", " + message);
-    } else if (look.gateway().grants().get(key.id())
-        instanceof Grant.Refused(var cause, var message)) {
+    } else if (grant instanceof Grant.Refused(var cause, var message)) {
       warn(gateway, cause.reason(), "listener " + checked.listener().name() + ": " + message);
     }
   }
@@ -286,16 +295,16 @@ final class ForeignGateways {
     if (wanted.isPresent()) {
       return asked(gateway, wanted.get(), direct);
     }
-    if (look.options().forced() == ForceTunnel.ON) {
+    if (look.options().routing().forced() == ForceTunnel.ON) {
       return Optional.of(RoutingMode.TUNNEL);
     }
     boolean isPublic = !direct.isEmpty() && Addresses.isPublic(direct.getFirst().host());
-    if (look.options().dual() == DualMode.ON) {
+    if (look.options().routing().dual() == DualMode.ON) {
       // It is tunnelled either way: nobody has to wait for the owner's address.
       return Optional.of(isPublic ? RoutingMode.DUAL : RoutingMode.TUNNEL);
     }
     boolean isTunnelled =
-        look.gateway().grants().get(key.id()) instanceof Grant.Granted
+        look.grant(key.id()).filter(Grant.Granted.class::isInstance).isPresent()
             || Endpoints.isTunnelled(look, gateway, key);
     if (isPublic) {
       // Clients may have learnt the tunnel's address: it is taken away only by the Gateway's
@@ -319,6 +328,7 @@ final class ForeignGateways {
   private boolean hasWaited(Gateway gateway) {
     Instant created = gateway.meta().created();
     Instant until = created.plus(DiscoveryOptions.ADDRESS_WAIT);
+    look.dependsOnTime();
     // A server whose clock is ahead must not make it wait for longer.
     if (created.isAfter(look.now()) || !until.isAfter(look.now())) {
       return true;

@@ -28,13 +28,4 @@ final class Json {
   static boolean areSame(JsonNode one, JsonNode other) {
     return one.equals(BY_VALUE, other);
   }
-
-  /// Whether two objects have the same fields, `except` one that at most `stored` has.
-  static boolean areSameBut(String except, JsonNode stored, ObjectNode other) {
-    return stored.size() - (stored.has(except) ? 1 : 0) == other.size()
-        && other.properties().stream()
-            .allMatch(field ->
-                stored.has(field.getKey())
-                    && areSame(stored.get(field.getKey()), field.getValue()));
-  }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.penstock.agent.kubernetes.discovery.Notice.Level;
 import dev.penstock.agent.kubernetes.objects.LoadBalancerIngress;
+import dev.penstock.agent.kubernetes.objects.RawJson;
 import dev.penstock.agent.kubernetes.objects.Service;
 import dev.penstock.agent.kubernetes.objects.ServicePort;
 import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.PortPolicy;
@@ -79,7 +80,7 @@ final class LoadBalancers {
               service,
               port.name().isEmpty() ? Integer.toString(port.port()) : port.name(),
               List.of()));
-      switch (look.gateway().grants().get(tunnel.id())) {
+      switch (look.grant(tunnel.id()).orElse(null)) {
         case Grant.Granted(var endpoint) -> {
           byHost
               .computeIfAbsent(endpoint.host(), _ -> new ArrayList<>())
@@ -152,7 +153,7 @@ final class LoadBalancers {
     if (ingress.equals(service.ingress())) {
       return;
     }
-    ObjectNode status = Json.copy(service.status());
+    ObjectNode status = Json.copy(service.status().tree());
     ObjectNode balancer = status.putObject("loadBalancer");
     if (!ingress.isEmpty()) {
       ArrayNode list = balancer.putArray("ingress");
@@ -160,7 +161,10 @@ final class LoadBalancers {
     }
     statuses.add(
         new StatusWrite(
-            service.ref(), service.meta().uid(), service.meta().resourceVersion(), status));
+            service.ref(),
+            service.meta().uid(),
+            service.meta().resourceVersion(),
+            RawJson.of(status)));
   }
 
   private static ObjectNode json(LoadBalancerIngress one) {

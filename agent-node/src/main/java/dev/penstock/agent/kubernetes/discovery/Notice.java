@@ -33,6 +33,24 @@ public record Notice(ObjectRef regarding, String uid, Level level, String reason
     message = message.length() <= MAX_MESSAGE ? message : message.substring(0, MAX_MESSAGE);
   }
 
+  // A look at a large cluster tells thousands of these again; see ObjectRef.
+
+  @Override
+  public boolean equals(Object other) {
+    return this == other
+        || (other instanceof Notice that
+            && message.equals(that.message)
+            && reason.equals(that.reason)
+            && level == that.level
+            && uid.equals(that.uid)
+            && regarding.equals(that.regarding));
+  }
+
+  @Override
+  public int hashCode() {
+    return (message.hashCode() * 31 + reason.hashCode()) * 31 + regarding.hashCode();
+  }
+
   /// The same for the same notice, for ever and in every agent: usable in the Event's name, so that
   /// two agents do not say it twice. 16 hexadecimal digits.
   public String key() {

@@ -1,32 +1,19 @@
 package dev.penstock.agent.kubernetes.discovery;
 
-import static java.util.stream.Collectors.joining;
-
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.GrantPolicy;
-import dev.penstock.agent.kubernetes.discovery.Grant.Granted;
-import dev.penstock.agent.kubernetes.discovery.Grant.Refused;
-import dev.penstock.agent.kubernetes.discovery.Look.Claim;
 import dev.penstock.agent.kubernetes.discovery.Notice.Level;
 import dev.penstock.agent.kubernetes.discovery.RouteStatuses.Entry;
-import dev.penstock.agent.kubernetes.objects.AllowedRoutes.RouteGroupKind;
 import dev.penstock.agent.kubernetes.objects.Condition;
 import dev.penstock.agent.kubernetes.objects.Gateway;
-import dev.penstock.agent.kubernetes.objects.GatewayAddress;
 import dev.penstock.agent.kubernetes.objects.GatewayClass;
 import dev.penstock.agent.kubernetes.objects.Kind;
-import dev.penstock.agent.kubernetes.objects.ListenerStatus;
 import dev.penstock.agent.kubernetes.objects.ObjectRef;
+import dev.penstock.agent.kubernetes.objects.RawJson;
 import dev.penstock.agent.kubernetes.objects.Route;
-import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.PortPolicy;
-import dev.penstock.protocol.control.Protocol;
-import dev.penstock.protocol.control.RoutingMode;
-import dev.penstock.protocol.net.ProxyHeader;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -41,27 +28,36 @@ final class OwnGateways {
   private static final List<String> FEATURES =
       List.of("Gateway", "ReferenceGrant", "TCPRoute", "UDPRoute");
 
-  private static final int MAX_ADDRESSES = 16;
-
   private final Look look;
+  private final Memory memory;
   private final List<Exposure> exposures = new ArrayList<>();
   private final List<StatusWrite> statuses = new ArrayList<>();
   private final List<FinalizersWrite> finalizers = new ArrayList<>();
-  private final Map<ObjectRef, ResolvedBackends> resolved = new HashMap<>();
 
   /// By route, and then by its reference.
   private final Map<ObjectRef, List<Entry>> entries = new HashMap<>();
 
-  private OwnGateways(Look look) {
+  private OwnGateways(Look look, Memory memory) {
     this.look = look;
+    this.memory = memory;
   }
+
+  /// What is remembered from one look to the next.
+  record Memory(Recall<OwnGateway.Found> gateways, Recall<Optional<StatusWrite>> routes) {
+    Memory() {
+      this(new Recall<>(), new Recall<>());
+    }
+  }
+
+  /// A route with all that is said of it.
+  private record Spoken(Route route, List<Entry> entries) {}
 
   /// What was found out.
   record Result(
       List<Exposure> exposures, List<StatusWrite> statuses, List<FinalizersWrite> finalizers) {}
 
-  static Result of(Look look) {
-    var own = new OwnGateways(look);
+  static Result of(Look look, Memory memory) {
+    var own = new OwnGateways(look, memory);
     // Which Gateway is whose is not known without these; what is known is better left as it is.
     if (look.unread(Kind.GATEWAY_CLASS).isEmpty() && look.unread(Kind.GATEWAY).isEmpty()) {
       own.classes();
@@ -74,14 +70,14 @@ final class OwnGateways {
   /// Whether a Gateway is of a class of ours.
   static Optional<GatewayClass> classOf(Look look, Gateway gateway) {
     return look.gatewayClass(gateway.className())
-        .filter(one -> one.controllerName().equals(DiscoveryOptions.CONTROLLER));
+        .filter(one -> one.controllerName().equals(GatewayClass.OUR_CONTROLLER));
   }
 
   private void classes() {
     Set<String> used = new HashSet<>();
     look.view().gateways().forEach(gateway -> used.add(gateway.className()));
     for (GatewayClass one : look.view().classes()) {
-      if (one.controllerName().equals(DiscoveryOptions.CONTROLLER)) {
+      if (one.controllerName().equals(GatewayClass.OUR_CONTROLLER)) {
         classStatus(one);
         finalizers(one, used.contains(one.meta().name()));
       }
@@ -111,11 +107,13 @@ final class OwnGateways {
     boolean stored =
         conditions.equals(one.conditions()) && one.supportedFeatures().equals(FEATURES);
     if (!stored && !Conditions.areAhead(one.conditions(), generation)) {
-      ObjectNode status = Json.copy(one.status());
+      ObjectNode status = Json.copy(one.status().tree());
       status.set("conditions", Conditions.toJson(conditions));
       ArrayNode features = status.putArray("supportedFeatures");
       FEATURES.forEach(name -> features.addObject().put("name", name));
-      statuses.add(write(one.ref(), one.meta().uid(), one.meta().resourceVersion(), status));
+      statuses.add(
+          new StatusWrite(
+              one.ref(), one.meta().uid(), one.meta().resourceVersion(), RawJson.of(status)));
     }
   }
 
@@ -137,414 +135,45 @@ final class OwnGateways {
 
   private void gateways() {
     for (Gateway gateway : look.gateways()) {
-      Optional<GatewayClass> ours = classOf(look, gateway);
-      if (ours.isPresent() && !gateway.meta().isDeleting()) {
-        gateway(gateway, Parameters.of(look, ours.get(), gateway));
+      if (classOf(look, gateway).isPresent() && !gateway.meta().isDeleting()) {
+        OwnGateway.Found found =
+            memory
+                .gateways()
+                .of(look, gateway.ref(), gateway, () -> OwnGateway.find(look, gateway));
+        exposures.addAll(found.exposures());
+        found
+            .routes()
+            .forEach(one ->
+                entries.computeIfAbsent(one.route(), _ -> new ArrayList<>()).add(one.entry()));
+        found.status().ifPresent(statuses::add);
       }
     }
-  }
-
-  private void gateway(Gateway gateway, Parameters parameters) {
-    List<CheckedListener> listeners = CheckedListener.of(gateway);
-    ServedRoutes served = attach(gateway, listeners);
-    Verdict accepted = accepted(gateway, listeners, parameters);
-    var states = new ArrayList<ListenerState>();
-    for (CheckedListener listener : listeners) {
-      List<Route> routes = served.of(listener);
-      states.add(
-          !accepted.isTrue() || !listener.isAccepted()
-              ? ListenerState.notServed(listener, accepted)
-              : expose(gateway, listener, routes, (Parameters.Known) parameters));
-    }
-    status(gateway, accepted, states, served);
-  }
-
-  private ServedRoutes attach(Gateway gateway, List<CheckedListener> listeners) {
-    var served = new ServedRoutes();
-    for (Claim claim : look.claims(gateway.ref())) {
-      Attachment attachment = Attachment.of(look, gateway, listeners, claim);
-      attachment.listeners().forEach(listener -> served.add(listener, claim.route()));
-      ResolvedBackends backends = backends(claim.route());
-      entries
-          .computeIfAbsent(claim.route().ref(), _ -> new ArrayList<>())
-          .add(new Entry(claim.parent(), List.of(attachment.accepted(), backends.verdict())));
-      tellProblem(claim.route(), attachment.accepted());
-      tellProblem(claim.route(), backends.verdict());
-    }
-    return served;
-  }
-
-  private void tellProblem(Route route, Verdict verdict) {
-    if (verdict.status() == Condition.Status.FALSE) {
-      look.tell(route, Level.WARNING, verdict.reason(), verdict.message());
-    }
-  }
-
-  private ResolvedBackends backends(Route route) {
-    return resolved.computeIfAbsent(
-        route.ref(), _ -> ResolvedBackends.of(look, route, GrantPolicy.ENFORCE));
-  }
-
-  private static Verdict accepted(
-      Gateway gateway, List<CheckedListener> listeners, Parameters parameters) {
-    if (parameters instanceof Parameters.Unknown(var verdict)) {
-      return verdict;
-    }
-    for (GatewayAddress address : gateway.requestedAddresses()) {
-      if (!address.type().equals(GatewayAddress.IP_ADDRESS)
-          && !address.type().equals(GatewayAddress.HOSTNAME)) {
-        return Verdict.no(
-            "Accepted",
-            "UnsupportedAddress",
-            "spec.addresses: " + address.type() + " (expected: IPAddress or Hostname)");
-      }
-    }
-    List<String> refused =
-        listeners.stream()
-            .filter(one -> !one.isAccepted())
-            .map(one -> one.listener().name())
-            .toList();
-    if (listeners.isEmpty()) {
-      return Verdict.no("Accepted", "ListenersNotValid", "there are no listeners");
-    }
-    if (refused.isEmpty()) {
-      return Verdict.yes("Accepted", "Accepted", "every listener is valid");
-    }
-    if (refused.size() == listeners.size()) {
-      return Verdict.no("Accepted", "ListenersNotValid", "no listener is valid");
-    }
-    return Verdict.yes(
-        "Accepted",
-        "ListenersNotValid",
-        "not valid: "
-            + String.join(", ", refused)
-            + "; valid: "
-            + listeners.stream()
-                .filter(CheckedListener::isAccepted)
-                .map(one -> one.listener().name())
-                .collect(joining(", ")));
-  }
-
-  /// What became of one listener.
-  ///
-  /// @param host of its public address; empty without one
-  /// @param keepsAddresses whether its address is not known for now and the stored ones stay
-  private record ListenerState(
-      CheckedListener listener,
-      Verdict accepted,
-      Verdict programmed,
-      Optional<String> host,
-      boolean keepsAddresses) {
-    static ListenerState notServed(CheckedListener listener, Verdict gateway) {
-      Verdict accepted =
-          listener
-              .flaw()
-              .map(flaw -> Verdict.no("Accepted", flaw.reason(), flaw.message()))
-              .orElseGet(() -> Verdict.yes("Accepted", "Accepted", "valid"));
-      String why =
-          listener.flaw().isPresent() ? "it is not accepted" : "the Gateway: " + gateway.message();
-      return new ListenerState(
-          listener, accepted, Verdict.no("Programmed", "Invalid", why), Optional.empty(), false);
-    }
-  }
-
-  private ListenerState expose(
-      Gateway gateway, CheckedListener checked, List<Route> routes, Parameters.Known parameters) {
-    var key =
-        new TunnelKey(
-            look.options().cluster(),
-            checked.protocol().orElseThrow(),
-            gateway.ref(),
-            checked.listener().name());
-    exposures.add(
-        new Exposure(
-            new DesiredTunnel(
-                key,
-                checked.listener().port(),
-                parameters.policy(),
-                RoutingMode.TUNNEL,
-                Optional.empty(),
-                ServedRoutes.refs(routes),
-                routes.isEmpty() ? List.of() : backends(routes.getFirst()).backends(),
-                parameters.dialling(),
-                proxyProtocol(key.protocol(), parameters),
-                parameters.idleTimeout().or(() -> Annotations.idleTimeout(look, gateway)),
-                Annotations.forGateway(gateway.meta())),
-            gateway,
-            checked.listener().name(),
-            List.of()));
-    ServedRoutes.tellLosers(look, gateway, checked, routes);
-    return granted(
-        gateway, checked, parameters, Optional.ofNullable(look.gateway().grants().get(key.id())));
-  }
-
-  /// The header's first version knows no UDP; a Gateway may have listeners of both kinds.
-  private static ProxyHeader proxyProtocol(Protocol protocol, Parameters.Known parameters) {
-    return protocol == Protocol.UDP && parameters.proxyProtocol() == ProxyHeader.V1
-        ? ProxyHeader.NONE
-        : parameters.proxyProtocol();
-  }
-
-  private ListenerState granted(
-      Gateway gateway,
-      CheckedListener checked,
-      Parameters.Known parameters,
-      Optional<Grant> grant) {
-    Verdict accepted = Verdict.yes("Accepted", "Accepted", "valid");
-    String name = checked.listener().name();
-    Optional<Condition> stored =
-        gateway.listenerStatus(name).flatMap(one -> one.condition("Programmed"));
-    return switch (grant.orElse(new Grant.Known())) {
-      case Refused(var cause, var message) -> {
-        String reason = cause.reason();
-        look.tell(gateway, Level.WARNING, reason, "listener " + name + ": " + message);
-        yield new ListenerState(
-            checked,
-            cause == Grant.Cause.PORT ? Verdict.no("Accepted", reason, message) : accepted,
-            Verdict.no("Programmed", "Invalid", message),
-            Optional.empty(),
-            false);
-      }
-      case Granted(var endpoint)
-          when parameters.policy() == PortPolicy.EXACT
-              && endpoint.port() != checked.listener().port() ->
-          new ListenerState(
-              checked,
-              accepted,
-              pending("the gateway has not taken up port " + checked.listener().port() + " yet"),
-              Optional.of(endpoint.host()),
-              false);
-      case Granted(var endpoint) -> {
-        boolean isServed = look.gateway().link().state() == GatewayLink.State.UP || look.isHeld();
-        Verdict programmed =
-            isServed
-                ? Verdict.yes("Programmed", "Programmed", "clients connect to " + endpoint)
-                : pending("no agent is linked to the gateway");
-        if (programmed.isTrue()) {
-          look.tell(
-              gateway,
-              Level.NORMAL,
-              "Programmed",
-              "listener " + name + ": clients connect to " + endpoint);
-        }
-        yield new ListenerState(checked, accepted, programmed, Optional.of(endpoint.host()), false);
-      }
-      case Grant.Known _ -> {
-        // After a start nothing was said yet; that is no reason to tell users that they are cut
-        // off.
-        boolean isKept =
-            stored.map(one -> one.status() == Condition.Status.TRUE).orElse(false) && look.isHeld();
-        yield new ListenerState(
-            checked,
-            accepted,
-            isKept
-                ? Verdict.of(stored.orElseThrow())
-                : pending(
-                    look.gateway().link().state() == GatewayLink.State.UP
-                        ? "the gateway has not answered yet"
-                        : "no agent is linked to the gateway"),
-            Optional.empty(),
-            isKept);
-      }
-    };
-  }
-
-  private static Verdict pending(String message) {
-    return Verdict.no("Programmed", "Pending", message);
-  }
-
-  private void status(
-      Gateway gateway, Verdict accepted, List<ListenerState> states, ServedRoutes served) {
-    long generation = gateway.meta().generation();
-    boolean isAhead =
-        Conditions.areAhead(gateway.conditions(), generation)
-            || gateway.listenerStatuses().stream()
-                .anyMatch(one -> Conditions.areAhead(one.conditions(), generation));
-    if (isAhead) {
-      return;
-    }
-    Verdict all = acceptedAfterPorts(accepted, states);
-    if (all.status() == Condition.Status.FALSE) {
-      look.tell(gateway, Level.WARNING, all.reason(), all.message());
-    }
-    List<GatewayAddress> addresses = addresses(gateway, states);
-    List<Condition> conditions =
-        Conditions.merge(
-            gateway.conditions(),
-            List.of(all, programmed(gateway, all, states, addresses)),
-            generation,
-            look.now());
-    var listeners = new ArrayList<ListenerStatus>();
-    var names = new HashSet<String>();
-    for (ListenerState state : states) {
-      // The status is a map by name; of two with one name the first is told.
-      if (names.add(state.listener().listener().name())) {
-        listeners.add(listenerStatus(gateway, state, served));
-      }
-    }
-    if (conditions.equals(gateway.conditions())
-        && addresses.equals(gateway.addresses())
-        && listeners.equals(gateway.listenerStatuses())) {
-      return;
-    }
-    ObjectNode status = Json.copy(gateway.status());
-    ArrayNode addressList = status.putArray("addresses");
-    addresses.forEach(
-        one -> addressList.addObject().put("type", one.type()).put("value", one.value()));
-    status.set("conditions", Conditions.toJson(conditions));
-    ArrayNode listenerList = status.putArray("listeners");
-    listeners.forEach(one -> listenerList.add(json(one)));
-    statuses.add(
-        write(gateway.ref(), gateway.meta().uid(), gateway.meta().resourceVersion(), status));
-  }
-
-  /// A Gateway none of whose valid listeners got its port is as little accepted as one without
-  /// valid listeners.
-  private static Verdict acceptedAfterPorts(Verdict accepted, List<ListenerState> states) {
-    List<String> refused =
-        states.stream()
-            .filter(state -> !state.accepted().isTrue())
-            .map(state -> state.listener().listener().name())
-            .toList();
-    if (!accepted.isTrue() || refused.isEmpty()) {
-      return accepted;
-    }
-    return refused.size() == states.size()
-        ? Verdict.no("Accepted", "ListenersNotValid", "no listener is valid")
-        : Verdict.yes(
-            "Accepted",
-            "ListenersNotValid",
-            "not valid: "
-                + String.join(", ", refused)
-                + "; valid: "
-                + states.stream()
-                    .filter(state -> state.accepted().isTrue())
-                    .map(state -> state.listener().listener().name())
-                    .collect(joining(", ")));
-  }
-
-  private List<GatewayAddress> addresses(Gateway gateway, List<ListenerState> states) {
-    var addresses = new LinkedHashSet<GatewayAddress>();
-    states.forEach(state ->
-        state
-            .host()
-            .map(host ->
-                new GatewayAddress(
-                    Addresses.isLiteral(host) ? GatewayAddress.IP_ADDRESS : GatewayAddress.HOSTNAME,
-                    host))
-            .ifPresent(addresses::add));
-    if (states.stream().anyMatch(ListenerState::keepsAddresses)) {
-      addresses.addAll(gateway.addresses());
-    }
-    return addresses.stream().limit(MAX_ADDRESSES).toList();
-  }
-
-  private Verdict programmed(
-      Gateway gateway, Verdict accepted, List<ListenerState> states, List<GatewayAddress> given) {
-    if (!accepted.isTrue()) {
-      return Verdict.no("Programmed", "Invalid", "it is not accepted");
-    }
-    long programmed = states.stream().filter(state -> state.programmed().isTrue()).count();
-    if (programmed == 0) {
-      return look.gateway().link().state() == GatewayLink.State.UP
-          ? pending("the gateway has not taken up any listener yet")
-          : Verdict.no("Programmed", "NoResources", "no agent is linked to the gateway");
-    }
-    for (GatewayAddress wanted : gateway.requestedAddresses()) {
-      boolean isGiven =
-          wanted.value().isEmpty()
-              || given.stream().anyMatch(one -> one.value().equalsIgnoreCase(wanted.value()));
-      if (!isGiven) {
-        return Verdict.no(
-            "Programmed",
-            "AddressNotUsable",
-            "spec.addresses: "
-                + wanted.value()
-                + " (expected: "
-                + given.stream().map(GatewayAddress::value).collect(joining(", "))
-                + ")");
-      }
-    }
-    return Verdict.yes(
-        "Programmed", "Programmed", programmed + " of " + states.size() + " listeners are served");
-  }
-
-  private ListenerStatus listenerStatus(Gateway gateway, ListenerState state, ServedRoutes served) {
-    CheckedListener checked = state.listener();
-    String name = checked.listener().name();
-    Verdict conflicted =
-        checked
-            .conflict()
-            .map(message -> Verdict.yes("Conflicted", "ProtocolConflict", message))
-            .orElseGet(() -> Verdict.no("Conflicted", "NoConflicts", "no other has its port"));
-    Verdict resolvedRefs =
-        checked.unknownKinds().isEmpty()
-            ? Verdict.yes("ResolvedRefs", "ResolvedRefs", "all kinds of routes are known")
-            : Verdict.no(
-                "ResolvedRefs",
-                "InvalidRouteKinds",
-                "allowedRoutes.kinds: "
-                    + checked.unknownKinds().stream()
-                        .limit(4)
-                        .map(kind -> kind.group() + "/" + kind.kind())
-                        .collect(joining(", "))
-                    + " (expected: "
-                    + expectedKind(checked)
-                    + ")");
-    return new ListenerStatus(
-        name,
-        checked.routes().stream()
-            .map(kind -> new RouteGroupKind(kind.group(), kind.label()))
-            .toList(),
-        attached(gateway, checked, served),
-        Conditions.merge(
-            gateway.listenerStatus(name).map(ListenerStatus::conditions).orElse(List.of()),
-            List.of(state.accepted(), conflicted, resolvedRefs, state.programmed()),
-            gateway.meta().generation(),
-            look.now()));
-  }
-
-  /// Routes that were never read are not told as gone.
-  private int attached(Gateway gateway, CheckedListener checked, ServedRoutes served) {
-    boolean isKnown = checked.routes().stream().allMatch(kind -> look.unread(kind).isEmpty());
-    return isKnown
-        ? served.of(checked).size()
-        : gateway
-            .listenerStatus(checked.listener().name())
-            .map(ListenerStatus::attachedRoutes)
-            .orElse(0);
-  }
-
-  private static String expectedKind(CheckedListener checked) {
-    return checked.protocol().map(protocol -> protocol.name() + "Route").orElse("none");
-  }
-
-  private static ObjectNode json(ListenerStatus listener) {
-    ObjectNode node = Json.object().put("name", listener.name());
-    ArrayNode kinds = node.putArray("supportedKinds");
-    listener
-        .supportedKinds()
-        .forEach(kind -> kinds.addObject().put("group", kind.group()).put("kind", kind.kind()));
-    node.put("attachedRoutes", listener.attachedRoutes());
-    node.set("conditions", Conditions.toJson(listener.conditions()));
-    return node;
   }
 
   private void routes() {
     for (Route route : look.routes()) {
       if (!route.meta().isDeleting()) {
-        RouteStatuses.of(route, inOrder(route), look.now())
-            .ifPresent(status ->
-                statuses.add(
-                    write(
-                        route.ref(), route.meta().uid(), route.meta().resourceVersion(), status)));
+        List<Entry> said = entries.getOrDefault(route.ref(), List.of());
+        memory
+            .routes()
+            .of(look, route.ref(), new Spoken(route, said), () -> status(route, said))
+            .ifPresent(statuses::add);
       }
     }
   }
 
+  private Optional<StatusWrite> status(Route route, List<Entry> said) {
+    return RouteStatuses.of(route, inOrder(route, said), look.now())
+        .map(status ->
+            new StatusWrite(
+                route.ref(),
+                route.meta().uid(),
+                route.meta().resourceVersion(),
+                RawJson.of(status)));
+  }
+
   /// The entries of a route in the order of its references: they were found Gateway by Gateway.
-  private List<Entry> inOrder(Route route) {
-    List<Entry> found = entries.getOrDefault(route.ref(), List.of());
+  private static List<Entry> inOrder(Route route, List<Entry> found) {
     var ordered = new ArrayList<Entry>();
     for (var parent : route.parents()) {
       boolean isNew =
@@ -557,10 +186,5 @@ final class OwnGateways {
       }
     }
     return ordered;
-  }
-
-  private static StatusWrite write(
-      ObjectRef ref, String uid, String resourceVersion, ObjectNode status) {
-    return new StatusWrite(ref, uid, resourceVersion, status);
   }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.penstock.agent.kubernetes.objects.Condition;
+import dev.penstock.agent.kubernetes.objects.GatewayClass;
 import dev.penstock.agent.kubernetes.objects.ParentRef;
 import dev.penstock.agent.kubernetes.objects.Route;
 import dev.penstock.agent.kubernetes.objects.RouteParentStatus;
@@ -50,7 +51,7 @@ final class RouteStatuses {
     boolean changed = false;
     for (RouteParentStatus one : stored) {
       if (!isOurs(one)) {
-        parents.add(new Parent.Foreign(one.raw()));
+        parents.add(new Parent.Foreign(one.raw().tree()));
         continue;
       }
       Optional<Entry> entry = take(left, one, route.meta().namespace());
@@ -73,7 +74,7 @@ final class RouteStatuses {
   }
 
   private static boolean isOurs(RouteParentStatus one) {
-    return one.controllerName().equals(DiscoveryOptions.CONTROLLER);
+    return one.controllerName().equals(GatewayClass.OUR_CONTROLLER);
   }
 
   private static Optional<Entry> take(List<Entry> left, RouteParentStatus one, String namespace) {
@@ -107,7 +108,7 @@ final class RouteStatuses {
 
   /// Built only for what is written: most looks change nothing.
   private static ObjectNode json(Route route, List<Parent> parents) {
-    ObjectNode status = Json.copy(route.status());
+    ObjectNode status = Json.copy(route.otherStatus().tree());
     ArrayNode list = status.putArray("parents");
     for (Parent parent : parents) {
       switch (parent) {
@@ -115,7 +116,7 @@ final class RouteStatuses {
         case Parent.Own(var ref, var conditions) -> {
           ObjectNode node = list.addObject();
           node.set("parentRef", ref.toJson());
-          node.put("controllerName", DiscoveryOptions.CONTROLLER);
+          node.put("controllerName", GatewayClass.OUR_CONTROLLER);
           node.set("conditions", Conditions.toJson(conditions));
         }
       }

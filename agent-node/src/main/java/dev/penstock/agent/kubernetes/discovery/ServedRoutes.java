@@ -5,24 +5,26 @@ import dev.penstock.agent.kubernetes.objects.Gateway;
 import dev.penstock.agent.kubernetes.objects.ObjectRef;
 import dev.penstock.agent.kubernetes.objects.Route;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.SequencedSet;
 
 /// Which routes are attached to the listeners of one Gateway. The oldest of a listener is served.
 final class ServedRoutes {
-  private final Map<String, SequencedSet<Route>> byListener = new LinkedHashMap<>();
+  /// By the listener's name, and then by route.
+  private final Map<String, Map<ObjectRef, Route>> byListener = new HashMap<>();
 
   /// Routes are added the oldest first.
   void add(CheckedListener listener, Route route) {
-    byListener.computeIfAbsent(listener.listener().name(), _ -> new LinkedHashSet<>()).add(route);
+    byListener
+        .computeIfAbsent(listener.listener().name(), _ -> new LinkedHashMap<>())
+        .putIfAbsent(route.ref(), route);
   }
 
   /// The attached routes, the one that is served first.
   List<Route> of(CheckedListener listener) {
-    return List.copyOf(byListener.getOrDefault(listener.listener().name(), new LinkedHashSet<>()));
+    return List.copyOf(byListener.getOrDefault(listener.listener().name(), Map.of()).values());
   }
 
   /// Tells the routes that are attached to a listener and not served.

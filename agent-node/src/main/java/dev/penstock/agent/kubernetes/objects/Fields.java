@@ -2,6 +2,7 @@ package dev.penstock.agent.kubernetes.objects;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeParseException;
@@ -54,6 +55,22 @@ final class Fields {
     return node;
   }
 
+  /// The same, to be kept.
+  RawJson raw() {
+    return RawJson.of(node);
+  }
+
+  /// The same without these fields, which are read already; missing when nothing is left.
+  RawJson rawBut(String... names) {
+    if (!(node instanceof ObjectNode object)) {
+      return RawJson.of(node);
+    }
+    ObjectNode rest = object.objectNode();
+    rest.setAll(object);
+    rest.remove(List.of(names));
+    return RawJson.of(rest.isEmpty() ? MissingNode.getInstance() : rest);
+  }
+
   /// An object; one without fields when it is absent.
   Fields object(String name) throws Malformed {
     return of(path(name), node.path(name));
@@ -64,14 +81,18 @@ final class Fields {
   }
 
   Optional<String> optionalText(String name) throws Malformed {
+    return present(name).isMissingNode()
+        ? Optional.empty()
+        : Optional.of(SharedTexts.share(uniqueText(name)));
+  }
+
+  /// A text that no other object has.
+  String uniqueText(String name) throws Malformed {
     JsonNode value = present(name);
-    if (value.isMissingNode()) {
-      return Optional.empty();
-    }
-    if (!value.isTextual()) {
+    if (!value.isTextual() && !value.isMissingNode()) {
       throw malformed(path(name), value, "a text");
     }
-    return Optional.of(value.textValue());
+    return value.asText();
   }
 
   String requiredText(String name) throws Malformed {
@@ -134,7 +155,7 @@ final class Fields {
     var texts = new LinkedHashMap<String, String>();
     for (Map.Entry<String, JsonNode> entry : object.node.properties()) {
       // `null` is what clients send for an empty text.
-      texts.put(entry.getKey(), object.text(entry.getKey()));
+      texts.put(SharedTexts.share(entry.getKey()), object.text(entry.getKey()));
     }
     return texts;
   }
@@ -146,7 +167,7 @@ final class Fields {
       if (!list.get(i).isTextual()) {
         throw malformed(path(name) + "[" + i + "]", list.get(i), "a text");
       }
-      texts.add(list.get(i).textValue());
+      texts.add(SharedTexts.share(list.get(i).textValue()));
     }
     return texts;
   }

@@ -1,6 +1,5 @@
 package dev.penstock.agent.kubernetes.objects;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Optional;
 
@@ -12,7 +11,7 @@ import java.util.Optional;
 /// @param addresses `status.addresses`
 /// @param conditions those of its status
 /// @param listenerStatuses `status.listeners`
-/// @param status the status as it came; missing when there is none. Not to be changed
+/// @param otherStatus what else is in the status, as it came; missing when there is nothing else
 public record Gateway(
     Meta meta,
     String className,
@@ -22,7 +21,7 @@ public record Gateway(
     List<GatewayAddress> addresses,
     List<Condition> conditions,
     List<ListenerStatus> listenerStatuses,
-    JsonNode status)
+    RawJson otherStatus)
     implements KubernetesObject {
   public Gateway {
     listeners = List.copyOf(listeners);
@@ -54,6 +53,6 @@ public record Gateway(
         status.list("addresses", GatewayAddress::of),
         status.list("conditions", Condition::of),
         status.list("listeners", ListenerStatus::of),
-        status.json());
+        status.rawBut("addresses", "conditions", "listeners"));
   }
 }

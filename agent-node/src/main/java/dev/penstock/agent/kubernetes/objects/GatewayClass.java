@@ -9,15 +9,18 @@ import java.util.Optional;
 /// @param controllerName whose class it is
 /// @param conditions those of its status
 /// @param supportedFeatures those of its status, in their order
-/// @param status the status as it came; missing when there is none. Not to be changed
+/// @param status the status as it came; missing when there is none.
 public record GatewayClass(
     Meta meta,
     String controllerName,
     Optional<ParametersRef> parameters,
     List<Condition> conditions,
     List<String> supportedFeatures,
-    JsonNode status)
+    RawJson status)
     implements KubernetesObject {
+  /// The `controllerName` of our classes.
+  public static final String OUR_CONTROLLER = "penstock.dev/tunnel-gateway";
+
   public GatewayClass {
     conditions = List.copyOf(conditions);
     supportedFeatures = List.copyOf(supportedFeatures);
@@ -37,7 +40,7 @@ public record GatewayClass(
         ParametersRef.of(spec),
         status.list("conditions", Condition::of),
         features(status),
-        status.json());
+        status.raw());
   }
 
   /// Before v1.3 of the API a feature was a text.

@@ -44,8 +44,8 @@ public record Meta(
     return new Meta(
         meta.text("namespace"),
         meta.requiredText("name"),
-        meta.text("uid"),
-        meta.text("resourceVersion"),
+        meta.uniqueText("uid"),
+        meta.uniqueText("resourceVersion"),
         meta.number("generation", 0, Long.MAX_VALUE, 0),
         meta.instant("creationTimestamp"),
         meta.texts("labels"),

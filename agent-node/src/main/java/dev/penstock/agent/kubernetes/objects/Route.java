@@ -1,6 +1,5 @@
 package dev.penstock.agent.kubernetes.objects;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.penstock.protocol.control.Protocol;
 import java.util.List;
 
@@ -11,14 +10,14 @@ import java.util.List;
 /// @param rules v1 has one, v1alpha2 up to 16. Without anything to match by, only the first can
 ///   ever be used
 /// @param parentStatuses what was written about it so far, by whomever, in its order
-/// @param status the status as it came; missing when there is none. Not to be changed
+/// @param otherStatus what else is in the status, as it came; missing when there is nothing else
 public record Route(
     Meta meta,
     Protocol protocol,
     List<ParentRef> parents,
     List<Rule> rules,
     List<RouteParentStatus> parentStatuses,
-    JsonNode status)
+    RawJson otherStatus)
     implements KubernetesObject {
   public Route {
     parents = List.copyOf(parents);
@@ -54,6 +53,6 @@ public record Route(
         spec.list("parentRefs", ParentRef::of),
         spec.list("rules", Rule::of),
         status.list("parents", RouteParentStatus::of),
-        status.json());
+        status.rawBut("parents"));
   }
 }

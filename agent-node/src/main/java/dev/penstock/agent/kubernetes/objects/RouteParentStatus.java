@@ -1,6 +1,5 @@
 package dev.penstock.agent.kubernetes.objects;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Optional;
 
@@ -8,10 +7,10 @@ import java.util.Optional;
 ///
 /// @param parent empty when it cannot be read
 /// @param controllerName whose entry it is; empty when it cannot be read
-/// @param raw the entry as it came, so that a foreign one is written back as it was. Not to be
-///   changed
+/// @param raw the entry as it came, so that a foreign one is written back as it was; missing for
+///   one of ours
 public record RouteParentStatus(
-    Optional<ParentRef> parent, String controllerName, List<Condition> conditions, JsonNode raw) {
+    Optional<ParentRef> parent, String controllerName, List<Condition> conditions, RawJson raw) {
   public RouteParentStatus {
     conditions = List.copyOf(conditions);
   }
@@ -24,13 +23,14 @@ public record RouteParentStatus(
   /// Never fails: what others write must not keep us from reading a route.
   static RouteParentStatus of(Fields fields) {
     try {
+      String controller = fields.text("controllerName");
       return new RouteParentStatus(
           Optional.of(ParentRef.of(fields.object("parentRef"))),
-          fields.text("controllerName"),
+          controller,
           fields.list("conditions", Condition::of),
-          fields.json());
+          controller.equals(GatewayClass.OUR_CONTROLLER) ? RawJson.MISSING : fields.raw());
     } catch (Malformed _) {
-      return new RouteParentStatus(Optional.empty(), "", List.of(), fields.json());
+      return new RouteParentStatus(Optional.empty(), "", List.of(), fields.raw());
     }
   }
 }

@@ -1,6 +1,5 @@
 package dev.penstock.agent.kubernetes.objects;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -18,7 +17,7 @@ import java.util.Optional;
 /// @param distribution `trafficDistribution`
 /// @param notReady `publishNotReadyAddresses`
 /// @param ingress `status.loadBalancer.ingress`
-/// @param status the status as it came; missing when there is none. Not to be changed
+/// @param status the status as it came; missing when there is none.
 public record Service(
     Meta meta,
     String type,
@@ -31,7 +30,7 @@ public record Service(
     Distribution distribution,
     NotReady notReady,
     List<LoadBalancerIngress> ingress,
-    JsonNode status)
+    RawJson status)
     implements KubernetesObject {
   public static final String LOAD_BALANCER = "LoadBalancer";
   public static final String EXTERNAL_NAME = "ExternalName";
@@ -95,7 +94,7 @@ public record Service(
             ? NotReady.PUBLISHED
             : NotReady.LEFT_OUT,
         status.object("loadBalancer").list("ingress", LoadBalancerIngress::of),
-        status.json());
+        status.raw());
   }
 
   private static List<String> clusterIps(Fields spec) throws Malformed {

@@ -1,5 +1,7 @@
 package dev.penstock.agent.kubernetes.publish;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -9,10 +11,15 @@ import dev.penstock.agent.kubernetes.discovery.Notice;
 import dev.penstock.agent.kubernetes.discovery.StatusWrite;
 import dev.penstock.agent.kubernetes.objects.Kind;
 import dev.penstock.agent.kubernetes.objects.ObjectRef;
+import dev.penstock.agent.kubernetes.objects.RawJson;
 import dev.penstock.agent.kubernetes.watch.ApiServer;
 import dev.penstock.agent.observe.KubernetesMeters;
 import dev.penstock.agent.observe.KubernetesMeters.Outcome;
+import io.fabric8.kubernetes.api.model.Status;
+import io.fabric8.kubernetes.api.model.StatusDetails;
 import io.fabric8.kubernetes.client.KubernetesClientException;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -20,6 +27,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -42,14 +50,22 @@ public final class Writer implements AutoCloseable {
   /// Calls at a time.
   private static final int WORKERS = 4;
 
-  private static final double PER_SECOND = 50;
-  private static final double AT_ONCE = 100;
+  /// What a server of its own flow control can be asked for by one controller: it says so when it
+  /// is too much, and the few calls at a time keep step with a slow one.
+  private static final double PER_SECOND = 200;
+
+  private static final double AT_ONCE = 200;
   private static final double EVENTS_PER_SECOND = 10;
   private static final double EVENTS_AT_ONCE = 50;
 
   /// After a failure, and between two writes of one object: ports come and go through several
   /// states in their first second.
   private static final Duration REST = Duration.ofSeconds(1);
+
+  /// The longest that all writes wait because the server has too much to do.
+  private static final Duration LONGEST_PAUSE = Duration.ofSeconds(30);
+
+  private static final int TOO_MANY_REQUESTS = 429;
 
   /// In the form that the API insists on: six digits behind the point.
   private static final DateTimeFormatter MICRO_TIME =
@@ -80,12 +96,15 @@ public final class Writer implements AutoCloseable {
   private final Map<String, Long> resting = new HashMap<>();
 
   /// Events that were sent and still hold.
-  private final Set<String> told = new HashSet<>();
+  private final Set<Notice> told = new HashSet<>();
 
   private final Set<String> running = new HashSet<>();
   private Map<Kind, String> versions = Map.of();
   private boolean writing;
   private boolean scheduled;
+
+  /// Nothing is written before.
+  private long pausedUntil = System.nanoTime();
 
   /// One call, or two.
   private sealed interface Job {
@@ -103,7 +122,7 @@ public final class Writer implements AutoCloseable {
 
       @Override
       public String base() {
-        return write.resourceVersion() + write.status();
+        return write.resourceVersion() + digest(write.status());
       }
     }
 
@@ -128,18 +147,29 @@ public final class Writer implements AutoCloseable {
       @Override
       public String base() {
         return switch (write) {
-          case EndpointWrite.Create create -> "create" + create.object();
+          case EndpointWrite.Create create -> "create" + digest(create.object());
           case EndpointWrite.Replace replace -> "replace" + replace.resourceVersion();
-          case EndpointWrite.Status status -> "status" + status.resourceVersion() + status.status();
+          case EndpointWrite.Status status ->
+              "status" + status.resourceVersion() + digest(status.status());
           case EndpointWrite.Delete delete -> "delete" + delete.uid();
         };
       }
     }
 
+    /// What is remembered of thousands of statuses.
+    private static String digest(RawJson json) {
+      try {
+        byte[] text = json.toString().getBytes(UTF_8);
+        return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(text));
+      } catch (NoSuchAlgorithmException e) {
+        throw new IllegalStateException("every Java platform has SHA-256", e);
+      }
+    }
+
     /// @param name is asked for often, and the notice's key is a digest
     record Event(Notice notice, String name) implements Job {
-      static Event of(Notice notice, String key) {
-        return new Event(notice, "event " + key);
+      static Event of(Notice notice) {
+        return new Event(notice, "event " + notice.key());
       }
 
       @Override
@@ -180,15 +210,12 @@ public final class Writer implements AutoCloseable {
     wanted.statuses().forEach(write -> add(new Job.Status(write), names));
     wanted.endpoints().forEach(write -> add(new Job.Endpoint(write), names));
     written.keySet().retainAll(names);
-    var holding = new HashSet<String>();
+    told.retainAll(new HashSet<>(wanted.notices()));
     for (Notice notice : wanted.notices()) {
-      String key = notice.key();
-      holding.add(key);
-      if (!told.contains(key)) {
-        add(Job.Event.of(notice, key), names);
+      if (!told.contains(notice)) {
+        add(Job.Event.of(notice), names);
       }
     }
-    told.retainAll(holding);
     resting.keySet().retainAll(names);
     meters.waiting(waiting.size());
     go();
@@ -204,6 +231,10 @@ public final class Writer implements AutoCloseable {
 
   private synchronized void go() {
     long now = System.nanoTime();
+    if (pausedUntil - now > 0) {
+      goIn(pausedUntil - now);
+      return;
+    }
     long next = Long.MAX_VALUE;
     Queue<Job> ready = new ArrayDeque<>();
     for (Job job : waiting.values()) {
@@ -236,9 +267,15 @@ public final class Writer implements AutoCloseable {
       calls.execute(() -> run(job, of));
     }
     meters.waiting(waiting.size());
-    if (next != Long.MAX_VALUE && !scheduled && !timer.isShutdown()) {
+    if (next != Long.MAX_VALUE) {
+      goIn(next);
+    }
+  }
+
+  private void goIn(long nanos) {
+    if (!scheduled && !timer.isShutdown()) {
       scheduled = true;
-      timer.schedule(this::goLater, next, TimeUnit.NANOSECONDS);
+      timer.schedule(this::goLater, nanos, TimeUnit.NANOSECONDS);
     }
   }
 
@@ -255,6 +292,9 @@ public final class Writer implements AutoCloseable {
       outcome = mayWrite() ? write(job, of) : Outcome.GIVEN_UP;
     } catch (KubernetesClientException e) {
       outcome = outcome(e);
+      if (outcome == Outcome.THROTTLED) {
+        pause(e);
+      }
       if (outcome == Outcome.FAILED || outcome == Outcome.FORBIDDEN) {
         log.atWarn()
             .addKeyValue("what", job.name())
@@ -272,6 +312,27 @@ public final class Writer implements AutoCloseable {
     done(job, outcome);
   }
 
+  /// Has all writes wait for as long as the server says, or for a moment.
+  private synchronized void pause(KubernetesClientException refused) {
+    long now = System.nanoTime();
+    Duration time = retryAfter(refused);
+    if (pausedUntil - now <= 0) {
+      log.atInfo()
+          .addKeyValue("for", time)
+          .log("the API server has too much to do and writes wait");
+    }
+    pausedUntil = Math.max(pausedUntil, now + time.toNanos());
+  }
+
+  private static Duration retryAfter(KubernetesClientException refused) {
+    Status status = refused.getStatus();
+    StatusDetails details = status == null ? null : status.getDetails();
+    Integer seconds = details == null ? null : details.getRetryAfterSeconds();
+    return seconds == null
+        ? REST
+        : Duration.ofSeconds(Math.clamp(seconds, REST.toSeconds(), LONGEST_PAUSE.toSeconds()));
+  }
+
   private synchronized boolean mayWrite() {
     return writing;
   }
@@ -285,7 +346,7 @@ public final class Writer implements AutoCloseable {
     switch (outcome) {
       case DONE -> {
         if (job instanceof Job.Event(var notice, _)) {
-          told.add(notice.key());
+          told.add(notice);
           resting.remove(job.name());
         } else {
           written.put(job.name(), job.base());
@@ -293,7 +354,7 @@ public final class Writer implements AutoCloseable {
       }
       case GONE, GIVEN_UP -> {}
       // Most often the watch brings a newer version meanwhile, and with it another wish.
-      case CONFLICT, FAILED, FORBIDDEN -> waiting.putIfAbsent(job.name(), job);
+      case CONFLICT, FAILED, FORBIDDEN, THROTTLED -> waiting.putIfAbsent(job.name(), job);
     }
     go();
   }
@@ -303,6 +364,7 @@ public final class Writer implements AutoCloseable {
       case 409, 412 -> Outcome.CONFLICT;
       case 404, 410 -> Outcome.GONE;
       case 401, 403 -> Outcome.FORBIDDEN;
+      case TOO_MANY_REQUESTS -> Outcome.THROTTLED;
       default -> Outcome.FAILED;
     };
   }
@@ -319,12 +381,16 @@ public final class Writer implements AutoCloseable {
     };
   }
 
+  /// The version in which the server has the kind.
+  private static String version(Kind kind, Map<Kind, String> of) {
+    return of.getOrDefault(kind, kind.versions().getFirst());
+  }
+
   /// Reads the object as it is now and writes it back with this status, unless it is another than
   /// the one that the status was made from.
   private Outcome writeStatus(
-      ObjectRef ref, String uid, String resourceVersion, ObjectNode status, Map<Kind, String> of) {
-    String path =
-        ApiServer.path(ref, of.getOrDefault(ref.kind(), ref.kind().versions().getFirst()));
+      ObjectRef ref, String uid, String resourceVersion, RawJson status, Map<Kind, String> of) {
+    String path = ApiServer.path(ref, version(ref.kind(), of));
     if (!(api.get(path) instanceof ObjectNode object)) {
       return Outcome.GONE;
     }
@@ -333,7 +399,7 @@ public final class Writer implements AutoCloseable {
         || !(uid.isEmpty() || meta.path("uid").asText().equals(uid))) {
       return Outcome.CONFLICT;
     }
-    object.set("status", status);
+    object.set("status", status.tree());
     if (!mayWrite()) {
       return Outcome.GIVEN_UP;
     }
@@ -350,18 +416,19 @@ public final class Writer implements AutoCloseable {
             .put("uid", write.uid())
             .put("resourceVersion", write.resourceVersion());
     write.finalizers().forEach(meta.putArray("finalizers")::add);
-    api.patch(ref, of.getOrDefault(ref.kind(), ref.kind().versions().getFirst()), patch);
+    api.patch(ref, version(ref.kind(), of), patch);
     return Outcome.DONE;
   }
 
   private Outcome writeEndpoint(EndpointWrite write, Map<Kind, String> of) {
     ObjectRef ref = write.ref();
-    String version = of.getOrDefault(ref.kind(), ref.kind().versions().getFirst());
+    String version = version(ref.kind(), of);
     switch (write) {
       case EndpointWrite.Create create ->
-          api.send("POST", ApiServer.path(ref.kind(), version, ref.namespace()), create.object());
+          api.send(
+              "POST", ApiServer.path(ref.kind(), version, ref.namespace()), create.object().tree());
       case EndpointWrite.Replace replace -> {
-        ObjectNode object = replace.object().deepCopy();
+        JsonNode object = replace.object().tree();
         if (object.get("metadata") instanceof ObjectNode meta) {
           meta.put("resourceVersion", replace.resourceVersion());
         }
@@ -402,9 +469,7 @@ public final class Writer implements AutoCloseable {
     event.putObject("metadata").put("name", "penstock." + notice.key()).put("namespace", namespace);
     event
         .putObject("regarding")
-        .put(
-            "apiVersion",
-            ref.kind().apiVersion(of.getOrDefault(ref.kind(), ref.kind().versions().getFirst())))
+        .put("apiVersion", ref.kind().apiVersion(version(ref.kind(), of)))
         .put("kind", ref.kind().label())
         .put("namespace", ref.namespace())
         .put("name", ref.name())

@@ -15,12 +15,26 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
+import io.fabric8.kubernetes.client.http.AsyncBody;
+import io.fabric8.kubernetes.client.http.HttpRequest;
+import io.fabric8.kubernetes.client.http.HttpResponse;
+import io.fabric8.kubernetes.client.http.Interceptor;
 import io.fabric8.kubernetes.client.okhttp.OkHttpClientFactory;
+import java.net.HttpURLConnection;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// The API server of one cluster. Every call blocks for 10 s at most, so that it belongs on a
 /// thread that may; any such thread.
@@ -34,10 +48,36 @@ public final class ApiServer implements AutoCloseable {
   private static final Duration WATCH_RETRY = Duration.ofMillis(500);
   private static final ObjectMapper JSON = JsonMapper.builder().build();
 
-  private final KubernetesClient client;
+  private static final String IS_WATCH = "watch=true";
 
-  private ApiServer(KubernetesClient client) {
+  private static final String KUBE_SYSTEM = "/api/v1/namespaces/kube-system";
+  private static final Logger log = LoggerFactory.getLogger(ApiServer.class);
+
+  private final KubernetesClient client;
+  private final Expiries expiries;
+  private volatile String uid = "";
+  private volatile boolean uidRefused;
+
+  private ApiServer(KubernetesClient client, Expiries expiries) {
     this.client = client;
+    this.expiries = expiries;
+  }
+
+  /// Sees the answers to watches that cannot go on from where they were. Most servers say so within
+  /// the watch, and the client lists again; to a status of 410 it only goes on asking.
+  private static final class Expiries implements Interceptor {
+    private volatile Consumer<String> told = _ -> {};
+
+    @Override
+    public void after(
+        HttpRequest request, HttpResponse<?> response, AsyncBody.Consumer<List<ByteBuffer>> body) {
+      String query = request.uri().getQuery();
+      if (response.code() == HttpURLConnection.HTTP_GONE
+          && query != null
+          && query.contains(IS_WATCH)) {
+        told.accept(request.uri().getPath());
+      }
+    }
   }
 
   /// The API server of the pod's cluster or, where a file is given, of its current context. Nothing
@@ -60,11 +100,21 @@ public final class ApiServer implements AutoCloseable {
             // Whoever calls knows better when to try again.
             .withRequestRetryBackoffLimit(0)
             .build();
+    var expiries = new Expiries();
     return new ApiServer(
         new KubernetesClientBuilder()
             .withConfig(config)
             .withHttpClientFactory(new OkHttpClientFactory())
-            .build());
+            .withHttpClientBuilderConsumer(
+                builder -> builder.addOrReplaceInterceptor("expiries", expiries))
+            .build(),
+        expiries);
+  }
+
+  /// Has `told` get the path of each watch that is answered with the status 410; on the client's
+  /// threads.
+  void whenExpired(Consumer<String> told) {
+    expiries.told = told;
   }
 
   /// The client, for what has no call here.
@@ -76,6 +126,46 @@ public final class ApiServer implements AutoCloseable {
   public String namespace() {
     String namespace = client.getNamespace();
     return namespace == null || namespace.isEmpty() ? "default" : namespace;
+  }
+
+  /// The UID of the cluster, by which two of one name can be told apart; `""` while it is not
+  /// known.
+  public String uid() {
+    return uid;
+  }
+
+  /// Asks for [#uid] unless the answer is known, and waits for it so long.
+  public void awaitUid(Duration atMost) {
+    try (var asking = Executors.newVirtualThreadPerTaskExecutor()) {
+      var answer = asking.submit(this::learnUid);
+      try {
+        answer.get(atMost.toMillis(), TimeUnit.MILLISECONDS);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      } catch (ExecutionException | TimeoutException _) {
+        // It is asked for again with the kinds that there are.
+      }
+      asking.shutdownNow();
+    }
+  }
+
+  /// Asks for [#uid] unless the answer is known. One that the server refuses is not asked for
+  /// again.
+  void learnUid() {
+    if (!uid.isEmpty() || uidRefused) {
+      return;
+    }
+    try {
+      uid = get(KUBE_SYSTEM).at("/metadata/uid").asText();
+      uidRefused = uid.isEmpty();
+    } catch (KubernetesClientException e) {
+      if (e.getCode() == HttpURLConnection.HTTP_FORBIDDEN) {
+        uidRefused = true;
+        log.info(
+            "the namespace kube-system cannot be read: the gateway cannot tell this cluster from"
+                + " another with the same name (expected: a role that allows get)");
+      }
+    }
   }
 
   /// What the server calls a kind.

@@ -40,6 +40,11 @@ final class KindWatch implements AutoCloseable {
   }
 
   private static final Logger log = LoggerFactory.getLogger(KindWatch.class);
+
+  /// Objects of one page of a list: a list of thousands, read at once, would take more memory than
+  /// all that is kept of it.
+  private static final long PAGE = 500;
+
   private static final ObjectMapper JSON = JsonMapper.builder().build();
 
   private final Kind kind;
@@ -54,6 +59,7 @@ final class KindWatch implements AutoCloseable {
   private volatile boolean synced;
   private volatile boolean refused;
   private volatile boolean closed;
+  private int timesSilent;
 
   /// Why nothing is told; empty while all is well.
   private volatile String problem = "";
@@ -67,8 +73,8 @@ final class KindWatch implements AutoCloseable {
     var all = api.client().genericKubernetesResources(ApiServer.context(kind, version));
     informer =
         namespace.isEmpty()
-            ? all.inAnyNamespace().runnableInformer(0)
-            : all.inNamespace(namespace).runnableInformer(0);
+            ? all.inAnyNamespace().withLimit(PAGE).runnableInformer(0)
+            : all.inNamespace(namespace).withLimit(PAGE).runnableInformer(0);
     informer
         .itemStore(new Names())
         .addEventHandler(new Handler())
@@ -146,6 +152,11 @@ final class KindWatch implements AutoCloseable {
     return kind.group().isEmpty() ? kind.plural() : kind.plural() + "." + kind.group();
   }
 
+  /// What is listed and watched.
+  String path() {
+    return ApiServer.path(kind, version, namespace);
+  }
+
   String version() {
     return version;
   }
@@ -162,6 +173,13 @@ final class KindWatch implements AutoCloseable {
   /// Whether news would arrive.
   boolean isWatching() {
     return informer.isWatching();
+  }
+
+  /// How often in a row nothing would arrive though something did before. To be asked at regular
+  /// intervals, by one thread.
+  int timesSilent() {
+    timesSilent = synced && !isWatching() ? timesSilent + 1 : 0;
+    return timesSilent;
   }
 
   /// Why nothing is told; empty while all is well.
@@ -234,7 +252,14 @@ final class KindWatch implements AutoCloseable {
     @Override
     public @Nullable GenericKubernetesResource put(String key, GenericKubernetesResource object) {
       var name = new GenericKubernetesResource();
+      name.setAdditionalProperties(null);
       var meta = new ObjectMeta();
+      meta.setAnnotations(null);
+      meta.setLabels(null);
+      meta.setFinalizers(null);
+      meta.setManagedFields(null);
+      meta.setOwnerReferences(null);
+      meta.setAdditionalProperties(null);
       meta.setName(object.getMetadata().getName());
       meta.setNamespace(object.getMetadata().getNamespace());
       meta.setUid(object.getMetadata().getUid());

@@ -12,14 +12,17 @@ import dev.penstock.agent.kubernetes.objects.Service;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -41,6 +44,11 @@ public final class Watches implements BackendsView, AutoCloseable {
   /// After one view, before the next: a single change is told soon, and many are not told one by
   /// one.
   private static final Duration REST = Duration.ofMillis(100);
+
+  /// Polls in a row that find a watch silent, after which another list is asked for: the client
+  /// tries a watch again and again from where it was, and a server that was restored from a backup
+  /// may never get there. Polls that the server does not answer do not count.
+  private static final int SILENT_POLLS = 10;
 
   /// Kinds that every server has.
   private static final Set<Kind> BUILT_IN =
@@ -92,8 +100,11 @@ public final class Watches implements BackendsView, AutoCloseable {
   /// By slice.
   private final Map<ObjectRef, ObjectRef> services = new ConcurrentHashMap<>();
 
-  /// Objects that came, changed or went so far.
-  private final AtomicLong changes = new AtomicLong();
+  /// By kind, objects that came, changed or went so far.
+  private final Map<Kind, AtomicLong> changesOf = new EnumMap<>(Kind.class);
+
+  /// By kind, what views have; belongs to the thread that tells.
+  private final Map<Kind, Listed> listed = new EnumMap<>(Kind.class);
 
   /// What the view that was told last was made of; belongs to the thread that tells.
   private @Nullable Known told;
@@ -112,6 +123,16 @@ public final class Watches implements BackendsView, AutoCloseable {
       int watches,
       long changes) {}
 
+  /// The objects of one kind at one time.
+  ///
+  /// @param owner whose they are
+  /// @param changes of the kind before it was looked at
+  private record Listed(
+      Watched owner,
+      long changes,
+      List<KubernetesObject> objects,
+      List<ObjectReader.Read.Unreadable> unreadable) {}
+
   /// One kind, in one of its versions.
   ///
   /// @param scopes one watch for each namespace, or one for all; none when the kind is absent
@@ -126,6 +147,11 @@ public final class Watches implements BackendsView, AutoCloseable {
     /// Known well enough to go by.
     boolean isDecided() {
       return scopes.stream().allMatch(scope -> scope.isSynced() || scope.isRefused());
+    }
+
+    boolean isSilent() {
+      // Every scope is asked, so that each goes on counting.
+      return scopes.stream().mapToInt(KindWatch::timesSilent).max().orElse(0) >= SILENT_POLLS;
     }
 
     String version() {
@@ -154,25 +180,38 @@ public final class Watches implements BackendsView, AutoCloseable {
     this.api = api;
     this.setup = setup;
     this.changed = changed;
+    for (Kind kind : setup.kinds()) {
+      changesOf.put(kind, new AtomicLong());
+    }
   }
 
   /// Begins to watch.
   public void start() {
+    api.whenExpired(path -> inTurn(() -> expired(path)));
     polling.scheduleWithFixedDelay(
         this::poll, 0, setup.apiPoll().toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  private void inTurn(Runnable task) {
+    try {
+      polling.execute(task);
+    } catch (RejectedExecutionException _) {
+      // It is closed: nothing is watched any more.
+    }
   }
 
   // --- which kinds there are ---
 
   private void poll() {
     try {
+      api.learnUid();
       Map<Kind, String> served = served();
       for (Kind kind : setup.kinds()) {
         follow(kind, served.get(kind));
       }
     } catch (RuntimeException e) {
       log.atWarn()
-          .addKeyValue("cause", e.getMessage())
+          .addKeyValue("cause", e.getCause() == null ? e.getMessage() : e.getCause())
           .log("the API server cannot be asked which kinds it has");
     }
     tell();
@@ -208,8 +247,13 @@ public final class Watches implements BackendsView, AutoCloseable {
       replace(kind, before, Watched.ABSENT);
       return;
     }
-    Watched latest = coming.getOrDefault(kind, before);
+    Watched next = coming.get(kind);
+    Watched latest = next == null ? before : next;
+    boolean isSilent = before != null && before.isSilent();
     if (latest != null && (latest.version().equals(version) || latest.unread() != null)) {
+      if (next == null && isSilent) {
+        beginAnew(kind, version, "a watch does not come back");
+      }
       return;
     }
     if (kind == Kind.NAMESPACE && !setup.namespaces().isEmpty()) {
@@ -220,6 +264,20 @@ public final class Watches implements BackendsView, AutoCloseable {
         .addKeyValue("kind", kind.label())
         .addKeyValue("version", version)
         .log("a kind of the cluster is watched");
+    begin(kind, version);
+  }
+
+  /// Lists once more; what was known before holds until that is done.
+  private void beginAnew(Kind kind, String version, String why) {
+    log.atWarn()
+        .addKeyValue("kind", kind.label())
+        .addKeyValue("cause", why)
+        .log("the objects of a kind are listed anew");
+    begin(kind, version);
+  }
+
+  private void begin(Kind kind, String version) {
+    Watched before = watched.get(kind);
     var scopes = new ArrayList<KindWatch>();
     Watched next = new Watched(scopes, null);
     for (String namespace : scopesOf(kind)) {
@@ -231,6 +289,20 @@ public final class Watches implements BackendsView, AutoCloseable {
       giveUp(coming.put(kind, next));
     }
     scopes.forEach(KindWatch::start);
+  }
+
+  /// The server does not remember what happened since some watch broke. The client goes on asking
+  /// for just that, ever less often, so that what is passed over here is told again. The path may
+  /// be below one of a proxy.
+  private void expired(String path) {
+    for (Kind kind : setup.kinds()) {
+      Watched now = of(kind);
+      boolean isMeant =
+          now.isSynced() && now.scopes().stream().anyMatch(scope -> path.endsWith(scope.path()));
+      if (isMeant && !coming.containsKey(kind)) {
+        beginAnew(kind, now.version(), "the server has forgotten the changes since (410)");
+      }
+    }
   }
 
   private Collection<String> scopesOf(Kind kind) {
@@ -268,16 +340,22 @@ public final class Watches implements BackendsView, AutoCloseable {
           index(slice);
         }
       } else {
-        changes.incrementAndGet();
+        countChange(kind);
         tell();
       }
     }
 
     @Override
     public void synced() {
-      polling.execute(() -> {
+      inTurn(() -> {
         if (owner.isSynced() && coming.remove(kind, owner)) {
           replace(kind, watched.get(kind), owner);
+          if (kind == Kind.ENDPOINT_SLICE) {
+            forgetOthers(owner);
+          }
+          // What went meanwhile is told by nothing else.
+          countChange(kind);
+          tell();
         }
       });
       tell();
@@ -328,7 +406,7 @@ public final class Watches implements BackendsView, AutoCloseable {
 
   private Known known() {
     // Before anything is looked at: what changes meanwhile is told once more.
-    long seen = changes.get();
+    long seen = changesOf.values().stream().mapToLong(AtomicLong::get).sum();
     var kinds = new EnumMap<Kind, Availability>(Kind.class);
     var problems = new ArrayList<String>();
     int watching = 0;
@@ -348,26 +426,52 @@ public final class Watches implements BackendsView, AutoCloseable {
         kinds, problems.stream().distinct().sorted().toList(), watching, watches, seen);
   }
 
+  private void countChange(Kind kind) {
+    Objects.requireNonNull(changesOf.get(kind)).incrementAndGet();
+  }
+
   private State state(Known now) {
-    var objects = new ArrayList<KubernetesObject>();
+    var objects = new EnumMap<Kind, List<KubernetesObject>>(Kind.class);
     var unreadable = new ArrayList<ObjectReader.Read.Unreadable>();
-    for (Kind kind : setup.kinds()) {
-      for (KindWatch scope : of(kind).scopes()) {
-        if (kind != Kind.ENDPOINT_SLICE) {
-          for (ObjectReader.Read read : scope.objects()) {
-            switch (read) {
-              case ObjectReader.Read.Good(var object) -> objects.add(object);
-              case ObjectReader.Read.Unreadable bad -> unreadable.add(bad);
-            }
-          }
-        }
+    changesOf.forEach((kind, count) -> {
+      if (kind != Kind.ENDPOINT_SLICE) {
+        Listed list = list(kind, count.get());
+        objects.put(kind, list.objects());
+        unreadable.addAll(list.unreadable());
       }
-    }
+    });
     return new State(
         new ClusterView(now.kinds(), objects, unreadable),
         now.problems(),
         now.watching(),
         now.watches());
+  }
+
+  /// The objects of a kind: the very list of before while nothing of the kind has changed.
+  ///
+  /// @param count of changes, taken before
+  private Listed list(Kind kind, long count) {
+    Watched owner = of(kind);
+    Listed before = listed.get(kind);
+    if (before != null && before.changes() == count && before.owner().equals(owner)) {
+      return before;
+    }
+    var objects = new ArrayList<KubernetesObject>();
+    var unreadable = new ArrayList<ObjectReader.Read.Unreadable>();
+    for (KindWatch scope : owner.scopes()) {
+      for (ObjectReader.Read read : scope.objects()) {
+        switch (read) {
+          case ObjectReader.Read.Good(var object) -> objects.add(object);
+          case ObjectReader.Read.Unreadable bad -> unreadable.add(bad);
+        }
+      }
+    }
+    if (owner.scopes().size() > 1) {
+      objects.sort(Comparator.comparing(KubernetesObject::ref));
+    }
+    var now = new Listed(owner, count, List.copyOf(objects), unreadable);
+    listed.put(kind, now);
+    return now;
   }
 
   // --- BackendsView ---
@@ -408,6 +512,15 @@ public final class Watches implements BackendsView, AutoCloseable {
             var others = known.stream().filter(one -> !one.ref().equals(slice)).toList();
             return others.isEmpty() ? null : others;
           });
+    }
+  }
+
+  /// What went while nothing was told.
+  private void forgetOthers(Watched now) {
+    for (ObjectRef slice : services.keySet()) {
+      if (now.scopes().stream().allMatch(scope -> scope.get(slice) == null)) {
+        unindex(slice);
+      }
     }
   }
 

@@ -7,11 +7,12 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ContainerNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.DualMode;
-import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.ForceTunnel;
 import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.GrantPolicy;
 import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.TrustOwner;
+import dev.penstock.agent.kubernetes.objects.GatewayClass;
 import dev.penstock.agent.kubernetes.objects.Kind;
+import dev.penstock.agent.settings.RoutingSettings.DualMode;
+import dev.penstock.agent.settings.RoutingSettings.ForceTunnel;
 import dev.penstock.protocol.Seeds;
 import java.util.ArrayList;
 import java.util.List;
@@ -102,13 +103,82 @@ class DiscoveryPropertiesTest {
         .anyMatch(one -> one.id().equals(Samples.TUNNEL) && one.backends().size() == 1);
   }
 
+  /// One that has looked many times, and one that never has.
+  @ParameterizedTest(name = "seed {0}")
+  @MethodSource("seeds")
+  void whatWasFoundBeforeMakesNoDifference(long seed) {
+    var random = Seeds.random(seed);
+    World world = world(random);
+    var experienced = new Discovery(world.options());
+    for (int step = 0; step < 25; step++) {
+      Discovered now = experienced.look(world.view(), world.gatewayState(), world.now());
+      Discovered fresh =
+          new Discovery(world.options()).look(world.view(), world.gatewayState(), world.now());
+      assertThat(now.tunnels()).as("step %d", step).isEqualTo(fresh.tunnels());
+      assertThat(withoutTimes(now)).as("step %d", step).isEqualTo(withoutTimes(fresh));
+      change(world, now, random);
+    }
+  }
+
+  /// A status that was to be written before keeps the time of then.
+  private static String withoutTimes(Discovered found) {
+    return found.toString().replaceAll("\"lastTransitionTime\":\"[^\"]*\"", "");
+  }
+
+  private static String grant(String namespace, String from) {
+    return """
+    kind: ReferenceGrant
+    metadata: {name: g, namespace: %s}
+    spec:
+      from: [{group: gateway.networking.k8s.io, kind: TCPRoute, namespace: %s}]
+      to: [{group: "", kind: Service}]
+    """
+        .formatted(namespace, from);
+  }
+
+  private static void change(World world, Discovered now, RandomGenerator random) {
+    String namespace = pick(random, NAMESPACES);
+    switch (random.nextInt(13)) {
+      case 0 -> world.apply(gateway(random, namespace, pick(random, GATEWAYS)));
+      case 1 -> world.apply(route(random, namespace, "r" + random.nextInt(4)));
+      case 2 -> world.apply(Samples.namespace(namespace, random.nextBoolean() ? "team: a" : ""));
+      case 3 ->
+          world.apply(
+              """
+              kind: Service
+              metadata: {name: %s, namespace: %s}
+              spec: {ports: [{name: a, port: %s}]}
+              """
+                  .formatted(pick(random, SERVICES), namespace, pick(random, PORTS)));
+      case 4 -> world.apply(grant(namespace, pick(random, NAMESPACES)));
+      case 5 -> world.link(pick(random, GatewayLink.State.values()), world.now());
+      case 6 -> world.later(random.nextInt(50));
+      case 7 ->
+          now.tunnels()
+              .forEach(
+                  tunnel -> world.granted(tunnel.id(), "gw.example.com:" + tunnel.listenerPort()));
+      case 8 ->
+          world.apply(
+              pick(random, Samples.CLASS, Samples.CLASS.replace("penstock.dev/", "other.dev/")));
+      case 9 ->
+          world.kindIs(
+              pick(random, Kind.NAMESPACE, Kind.SERVICE, Kind.UDP_ROUTE, Kind.TUNNEL_ENDPOINT),
+              pick(random, new Availability.Unread("no right"), new Availability.Served("v1")));
+      case 10 ->
+          now.tunnels()
+              .forEach(
+                  tunnel -> world.refused(tunnel.id(), pick(random, Grant.Cause.values()), "no"));
+      default -> world.settle();
+    }
+  }
+
   /// Everything that is not ours to write.
   private static Map<String, String> foreign(World world) {
     var foreign = new TreeMap<String, String>();
     for (ObjectNode route : concat(world, Kind.TCP_ROUTE, Kind.UDP_ROUTE)) {
       var entries = new ArrayList<String>();
       for (JsonNode parent : route.at("/status/parents")) {
-        if (!parent.path("controllerName").asText().equals(DiscoveryOptions.CONTROLLER)) {
+        if (!parent.path("controllerName").asText().equals(GatewayClass.OUR_CONTROLLER)) {
           entries.add(parent.toString());
         }
       }
@@ -159,15 +229,7 @@ class DiscoveryPropertiesTest {
                 .formatted(service, namespace, pick(random, "ClusterIP", "ExternalName")));
       }
       if (random.nextBoolean()) {
-        world.apply(
-            """
-            kind: ReferenceGrant
-            metadata: {name: g, namespace: %s}
-            spec:
-              from: [{group: gateway.networking.k8s.io, kind: TCPRoute, namespace: %s}]
-              to: [{group: "", kind: Service}]
-            """
-                .formatted(namespace, pick(random, NAMESPACES)));
+        world.apply(grant(namespace, pick(random, NAMESPACES)));
       }
       for (String gateway : GATEWAYS) {
         if (random.nextInt(3) > 0) {
@@ -258,7 +320,7 @@ class DiscoveryPropertiesTest {
                  lastTransitionTime: "2026-01-01T00:00:00.5Z"}
           """
               .formatted(
-                  pick(random, "istio.io/gateway-controller", "a.b/c", DiscoveryOptions.CONTROLLER),
+                  pick(random, "istio.io/gateway-controller", "a.b/c", GatewayClass.OUR_CONTROLLER),
                   random.nextInt(100),
                   pick(random, GATEWAYS),
                   pick(random, "True", "False"),

@@ -9,13 +9,13 @@ import static dev.penstock.agent.kubernetes.discovery.Samples.TUNNEL;
 import static dev.penstock.agent.kubernetes.discovery.Samples.route;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.DualMode;
-import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.ForceTunnel;
 import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.GrantPolicy;
 import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.TrustOwner;
 import dev.penstock.agent.kubernetes.objects.Kind;
 import dev.penstock.agent.kubernetes.objects.ObjectRef;
 import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.PortPolicy;
+import dev.penstock.agent.settings.RoutingSettings.DualMode;
+import dev.penstock.agent.settings.RoutingSettings.ForceTunnel;
 import dev.penstock.protocol.control.RoutingMode;
 import java.time.Duration;
 import java.util.Optional;

@@ -374,6 +374,21 @@ class RouteTest {
   }
 
   @Test
+  void aServiceThatCannotBeReadIsToldWithItsProblem() {
+    var world =
+        World.of(
+                CLASS,
+                GATEWAY,
+                ROUTE,
+                "kind: Service\nmetadata: {name: postgres}\nspec: {ports: 5}")
+            .settle();
+
+    assertThat(resolved(world)).isEqualTo("False/BackendNotFound");
+    assertThat(world.get(Kind.TCP_ROUTE, "default", "postgres").toString())
+        .contains("Service default/postgres cannot be read: spec.ports");
+  }
+
+  @Test
   void anInvalidBackendKeepsItsShare() {
     var world =
         World.of(

@@ -7,16 +7,18 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
-import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.DualMode;
-import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.ForceTunnel;
 import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.GrantPolicy;
 import dev.penstock.agent.kubernetes.discovery.DiscoveryOptions.TrustOwner;
+import dev.penstock.agent.kubernetes.objects.GatewayClass;
 import dev.penstock.agent.kubernetes.objects.Kind;
 import dev.penstock.agent.kubernetes.objects.KubernetesObject;
 import dev.penstock.agent.kubernetes.objects.ObjectReader;
 import dev.penstock.agent.kubernetes.objects.ObjectReader.Read;
 import dev.penstock.agent.kubernetes.objects.ObjectRef;
 import dev.penstock.agent.kubernetes.objects.TunnelGatewayParameters.Dialling;
+import dev.penstock.agent.settings.RoutingSettings;
+import dev.penstock.agent.settings.RoutingSettings.DualMode;
+import dev.penstock.agent.settings.RoutingSettings.ForceTunnel;
 import dev.penstock.config.HostPort;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -167,7 +169,14 @@ final class World {
 
   DiscoveryOptions options() {
     return new DiscoveryOptions(
-        "lab", label, label, forced, dual, trust, grantPolicy, Dialling.ENDPOINTS, namespaces);
+        "lab",
+        label,
+        label,
+        new RoutingSettings(forced, dual),
+        trust,
+        grantPolicy,
+        Dialling.ENDPOINTS,
+        namespaces);
   }
 
   Discovered look() {
@@ -221,7 +230,7 @@ final class World {
         .statuses()
         .forEach(write -> {
           ObjectNode object = stored(write.ref(), write.resourceVersion());
-          object.set("status", reparsed(write.status()));
+          object.set("status", write.status().tree());
         });
     found
         .finalizers()
@@ -231,15 +240,15 @@ final class World {
         });
     for (EndpointWrite write : found.endpoints()) {
       switch (write) {
-        case EndpointWrite.Create(_, var object) -> add(object.deepCopy());
+        case EndpointWrite.Create(_, var object) -> add((ObjectNode) object.tree());
         case EndpointWrite.Replace(var ref, var version, var object) -> {
           ObjectNode before = stored(ref, version);
-          ObjectNode replaced = object.deepCopy();
+          ObjectNode replaced = (ObjectNode) object.tree();
           replaced.set("status", before.path("status"));
           add(replaced);
         }
         case EndpointWrite.Status(var ref, var version, var status) ->
-            stored(ref, version).set("status", reparsed(status));
+            stored(ref, version).set("status", status.tree());
         case EndpointWrite.Delete(var ref, _) -> objects.remove(ref);
       }
     }
@@ -327,7 +336,7 @@ final class World {
   /// Of the route's first entry that is ours.
   String routeCondition(Kind kind, String namespace, String name, String type) {
     for (JsonNode parent : get(kind, namespace, name).path("status").path("parents")) {
-      if (parent.path("controllerName").asText().equals(DiscoveryOptions.CONTROLLER)) {
+      if (parent.path("controllerName").asText().equals(GatewayClass.OUR_CONTROLLER)) {
         return condition(parent.path("conditions"), type);
       }
     }

@@ -110,11 +110,16 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
   private final Map<ActorRef<TableUpdate>, Long> followers = new HashMap<>();
   private long confirmedAt = System.nanoTime();
 
+  /// Where every recovery begins. It is one for all recoveries of this entity, and an event is
+  /// applied before it is written: what could not be written must not be in it.
+  private final BlockBook empty;
+
   private PortBlock(BlockId id, Rules rules, ActorContext<Command> context) {
     super(PersistenceId.of(KEY.name(), id.toString()), Rules.BACKOFF);
     this.id = id;
     this.rules = rules;
     this.context = context;
+    this.empty = new BlockBook(id);
   }
 
   static Behavior<Command> create(BlockId id, Rules rules) {
@@ -123,7 +128,7 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
 
   @Override
   public BlockBook emptyState() {
-    return new BlockBook(id);
+    return empty;
   }
 
   @Override
@@ -301,7 +306,8 @@ final class PortBlock extends EventSourcedBehavior<PortBlock.Command, BlockEvent
 
   @Override
   public EventHandler<BlockBook, BlockEvent> eventHandler() {
-    return (book, event) -> {
+    return (before, event) -> {
+      BlockBook book = before == empty ? new BlockBook(id) : before;
       book.apply(event);
       return book;
     };

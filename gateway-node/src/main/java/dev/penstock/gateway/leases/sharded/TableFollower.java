@@ -176,9 +176,7 @@ final class TableFollower {
 
   private void whole(View view, long revision) {
     var tunnels = new HashMap<TunnelIdentity, BlockEvent.Held>();
-    var pages = List.copyOf(view.pages);
-    pages.forEach(page -> page.tunnels().forEach(held -> tunnels.put(held.identity(), held)));
-    view.pages.clear();
+    view.pages.forEach(page -> page.tunnels().forEach(held -> tunnels.put(held.identity(), held)));
     var changes = new ArrayList<TableChange>();
     view.tunnels.forEach((identity, held) -> {
       if (!tunnels.containsKey(identity)) {
@@ -192,7 +190,8 @@ final class TableFollower {
       }
     });
     var upTo = new HashMap<String, Long>();
-    pages.forEach(page -> upTo.putAll(page.attempts()));
+    view.pages.forEach(page -> upTo.putAll(page.attempts()));
+    view.pages.clear();
     BlockId block = view.block;
     changes.add(
         new TableChange.Whole(

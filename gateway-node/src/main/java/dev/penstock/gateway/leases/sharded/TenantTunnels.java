@@ -104,6 +104,9 @@ final class TenantTunnels
   /// The errand under way and what follows its end.
   private record Running(Errand errand, ActorRef<TenantReply> replyTo, Runnable end) {}
 
+  /// Where every recovery begins; see [PortBlock].
+  private final TenantBook empty = new TenantBook();
+
   private TenantTunnels(
       String cluster, Rules rules, ActorContext<Command> context, TimerScheduler<Command> timers) {
     super(PersistenceId.of(KEY.name(), cluster), Rules.BACKOFF);
@@ -122,7 +125,7 @@ final class TenantTunnels
 
   @Override
   public TenantBook emptyState() {
-    return new TenantBook();
+    return empty;
   }
 
   @Override
@@ -339,7 +342,8 @@ final class TenantTunnels
 
   @Override
   public EventHandler<TenantBook, TenantEvent> eventHandler() {
-    return (book, event) -> {
+    return (before, event) -> {
+      TenantBook book = before == empty ? new TenantBook() : before;
       book.apply(event);
       return book;
     };

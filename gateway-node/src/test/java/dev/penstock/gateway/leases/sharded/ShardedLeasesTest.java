@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.penstock.config.PortRange;
+import dev.penstock.gateway.leases.Lease;
 import dev.penstock.gateway.leases.LeaseAuthority.Answer;
 import dev.penstock.gateway.leases.LeaseAuthority.Release;
 import dev.penstock.gateway.leases.LeasePolicy;
@@ -21,7 +22,10 @@ import dev.penstock.gateway.leases.StoreSettings;
 import dev.penstock.gateway.leases.Transport;
 import dev.penstock.gateway.leases.TunnelIdentity;
 import java.nio.file.Path;
+import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -308,6 +312,32 @@ class ShardedLeasesTest {
       assertThat(node.port(near("lab", "other", 6379))).isEqualTo(port + 1);
     } finally {
       server.stop();
+    }
+  }
+
+  @Test
+  void whatCouldNotBeWrittenDownIsForgotten() throws Exception {
+    String url = memory("unwritten");
+    try (var cluster = new LeaseCluster(url)) {
+      var node = cluster.start().follow();
+      execute(
+          url,
+          "ALTER TABLE \"penstock_event\" ADD CONSTRAINT unwritable CHECK"
+              + " (\"persistence_id\" NOT LIKE 'penstock-ports%') NOCHECK");
+      assertThat(node.lease(near("lab", "redis", 6379))).isInstanceOf(Answer.Unavailable.class);
+      execute(url, "ALTER TABLE \"penstock_event\" DROP CONSTRAINT unwritable");
+      // Neither its port nor its fencing number was ever given.
+      assertThat(node.granted(near("shop", "redis", 6379)).lease()).isEqualTo(new Lease(16_379, 1));
+      await().atMost(PATIENCE).until(() -> node.complete && !node.table.isEmpty());
+      assertThat(node.table.keySet()).containsExactly(new TunnelIdentity("shop", "redis"));
+    }
+  }
+
+  private static void execute(String url, String statement) throws SQLException {
+    try (Connection connection =
+            DriverManager.getConnection(StoreConfig.url(new StoreSettings(url, null, null, 4)));
+        Statement one = connection.createStatement()) {
+      one.execute(statement);
     }
   }
 

@@ -1,0 +1,5 @@
+/// `penstock doctor` from the gateway's side.
+@NullMarked
+package dev.penstock.gateway.doctor;
+
+import org.jspecify.annotations.NullMarked;
