@@ -11,6 +11,7 @@ import dev.penstock.gateway.cluster.LinkedNode;
 import dev.penstock.gateway.cluster.NodeInfo;
 import dev.penstock.gateway.cluster.NodeState;
 import dev.penstock.gateway.cluster.Nodes;
+import dev.penstock.gateway.leases.sharded.ShardedLeases;
 import dev.penstock.gateway.links.KubernetesClaims;
 import dev.penstock.gateway.links.Links;
 import dev.penstock.gateway.links.NodeDirectory;
@@ -65,6 +66,7 @@ final class ClusterParts {
               membership,
               linksUrl(settings),
               new LinksHere(links, claims),
+              ShardedLeases.pulses(settings.store()),
               registry);
       links.watch(node::linksChanged);
       claims.alsoAsk(agents ->

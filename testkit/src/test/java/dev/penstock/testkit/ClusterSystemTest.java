@@ -69,6 +69,35 @@ class ClusterSystemTest {
   }
 
   @Test
+  void aFirstSeedThatIsCutOffFormsNoClusterOfItsOwn() throws Exception {
+    try (var lab = ClusterLab.in(directory, 3).withCluster("down_after: 2s").start()) {
+      awaitSeen(lab, 1, "ready", 3);
+      lab.isolate(0);
+      lab.node(0).kill();
+      awaitSeen(lab, 1, "ready", 2);
+      awaitSeen(lab, 1, "unreachable", 0);
+
+      var cutOff = lab.startNode(0);
+      await("it is told that others live")
+          .atMost(PATIENCE)
+          .until(() ->
+              cutOff.log().stream()
+                  .anyMatch(line ->
+                      line.contains("This node forms no cluster of its own for now")
+                          && line.contains("nodes of the cluster live")));
+      await()
+          .during(Duration.ofSeconds(8))
+          .atMost(PATIENCE)
+          .until(() -> !cutOff.isReady() && lab.sees(1, "ready") == 2);
+
+      lab.healAll();
+      cutOff.awaitReady();
+      awaitSeen(lab, 0, "ready", 3);
+      awaitSeen(lab, 2, "ready", 3);
+    }
+  }
+
+  @Test
   void aNodeThatIsGivenUpBeforeItIsReadyEndsToo() throws Exception {
     try (var lab = ClusterLab.in(directory, 3).withCluster("down_after: 2s").start()) {
       awaitSeen(lab, 0, "ready", 3);

@@ -14,12 +14,17 @@ import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.URI;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.stream.Collectors;
+import org.apache.pekko.Done;
 import org.apache.pekko.actor.Address;
 import org.apache.pekko.actor.CoordinatedShutdown;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -44,6 +49,7 @@ public final class ClusterNode implements AutoCloseable {
   private final ActorRef<Directory.Command> directory;
   private final CompletableFuture<Void> up;
   private final @Nullable Seeker seeker;
+  private final PulseKeeper pulse;
 
   private ClusterNode(
       ActorSystem<?> system,
@@ -51,7 +57,8 @@ public final class ClusterNode implements AutoCloseable {
       Directory.View view,
       ActorRef<Directory.Command> directory,
       CompletableFuture<Void> up,
-      @Nullable Seeker seeker) {
+      @Nullable Seeker seeker,
+      PulseKeeper pulse) {
     this.system = system;
     this.settings = settings;
     this.cluster = Cluster.get(system);
@@ -59,6 +66,7 @@ public final class ClusterNode implements AutoCloseable {
     this.directory = directory;
     this.up = up;
     this.seeker = seeker;
+    this.pulse = pulse;
   }
 
   /// What the actor system of a node of a cluster is started with.
@@ -72,6 +80,7 @@ public final class ClusterNode implements AutoCloseable {
   /// @param loops of the same process
   /// @param linksUrl what agents are told to link to; null when it follows from their requests
   /// @param links of this node
+  /// @param pulses in the database of this cluster; this node's from now on
   /// @throws BindException `cluster.bind` cannot be bound
   /// @throws IOException the certificate cannot be used
   public static ClusterNode start(
@@ -80,6 +89,7 @@ public final class ClusterNode implements AutoCloseable {
       ClusterSettings settings,
       @Nullable URI linksUrl,
       LinkSource links,
+      PulseStore pulses,
       PrometheusRegistry registry)
       throws IOException {
     if (settings.tls() != null) {
@@ -104,11 +114,26 @@ public final class ClusterNode implements AutoCloseable {
             Props.empty());
     system.systemActorOf(RefusalWatch.create(meters), "refusals", Props.empty());
     Seeker seeker = seek(system, settings);
-    var node = new ClusterNode(system, settings, view, directory, up, seeker);
+    PulseKeeper pulse =
+        new PulseKeeper(
+                new PulseKeeper.Setup(
+                    self.id(),
+                    pulses,
+                    () -> membership(cluster, up),
+                    may -> mayFound(may, system, settings, seeker),
+                    rivals -> CoordinatedShutdown.get(system).runAll(new Outnumbered(rivals))))
+            .start();
+    CoordinatedShutdown.get(system)
+        .addTask(
+            CoordinatedShutdown.PhaseBeforeActorSystemTerminate(),
+            "pulse",
+            () -> pulse.end().thenApply(_ -> Done.done()));
+    var node = new ClusterNode(system, settings, view, directory, up, seeker, pulse);
     system
         .getWhenTerminated()
         .whenComplete((_, _) -> up.completeExceptionally(new IOException(node.whyEnded())));
     up.whenComplete((_, _) -> {
+      pulse.joined();
       if (seeker != null) {
         seeker.close();
       }
@@ -165,7 +190,8 @@ public final class ClusterNode implements AutoCloseable {
               + settings.name()
               + " through "
               + settings.seeding().describe()
-              + (seeker == null ? "" : ", " + seeker.state()));
+              + (seeker == null ? "" : ", " + seeker.state())
+              + (pulse.state().isEmpty() ? "" : "; " + pulse.state()));
     }
     if (up.isCompletedExceptionally() || cluster.isTerminated()) {
       return List.of(whyEnded());
@@ -225,11 +251,25 @@ public final class ClusterNode implements AutoCloseable {
                 + " cluster.secret, or speaks no version that this one speaks; the log of the"
                 + " node that was asked says which";
           }
+          if (reason instanceof Outnumbered(var rivals)) {
+            return "this node's cluster and another one were on the same database, and the other"
+                + " one, at "
+                + rivals
+                + ", has more nodes or is older: start this node again, it joins that one as soon"
+                + " as it reaches it";
+          }
           return reason instanceof CoordinatedShutdown.ClusterDowningReason$
               ? "the cluster gave this node up because it did not hear from it"
               : "the node left the cluster";
         })
         .orElse("the node left the cluster");
+  }
+
+  /// Another cluster is to live on.
+  private record Outnumbered(List<HostPort> rivals) implements CoordinatedShutdown.Reason {
+    private Outnumbered {
+      rivals = List.copyOf(rivals);
+    }
   }
 
   private static Map<String, Integer> count(Directory.View view) {
@@ -246,7 +286,7 @@ public final class ClusterNode implements AutoCloseable {
   private static @Nullable Seeker seek(ActorSystem<?> system, ClusterSettings settings) {
     return switch (settings.seeding()) {
       case Seeding.Named named -> {
-        join(system, named.nodes());
+        join(system, asked(named, settings, false));
         yield null;
       }
       case Seeding.Dns dns ->
@@ -266,7 +306,45 @@ public final class ClusterNode implements AutoCloseable {
     };
   }
 
+  /// The first of the seeds forms a cluster when nobody answers, so it is none as long as it may
+  /// not.
+  private static List<HostPort> asked(
+      Seeding.Named named, ClusterSettings settings, boolean mayFound) {
+    return mayFound
+        ? named.nodes()
+        : named.nodes().stream().filter(it -> !it.equals(settings.listen())).toList();
+  }
+
+  private static void mayFound(
+      boolean may, ActorSystem<?> system, ClusterSettings settings, @Nullable Seeker seeker) {
+    if (seeker != null) {
+      seeker.mayFound(may);
+    } else if (settings.seeding() instanceof Seeding.Named named
+        && named.nodes().getFirst().equals(settings.listen())) {
+      join(system, asked(named, settings, may));
+    }
+  }
+
+  private static Optional<PulseKeeper.Membership> membership(
+      Cluster cluster, CompletableFuture<Void> up) {
+    if (!up.isDone() || up.isCompletedExceptionally()) {
+      return Optional.empty();
+    }
+    List<Member> members = new ArrayList<>();
+    cluster.state().getMembers().forEach(members::add);
+    Set<NodeId> ids =
+        members.stream()
+            .map(it -> Directory.idOf(it.uniqueAddress()))
+            .collect(Collectors.toUnmodifiableSet());
+    Member self = cluster.selfMember();
+    return Optional.of(
+        new PulseKeeper.Membership(ids, members.stream().noneMatch(it -> it.isOlderThan(self))));
+  }
+
   private static void join(ActorSystem<?> system, List<HostPort> seeds) {
+    if (seeds.isEmpty()) {
+      return;
+    }
     List<Address> addresses =
         seeds.stream()
             .map(seed -> new Address("pekko", system.name(), seed.host(), seed.port()))

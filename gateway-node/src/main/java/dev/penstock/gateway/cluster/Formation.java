@@ -40,9 +40,11 @@ final class Formation {
   /// What a lookup found.
   ///
   /// @param accepting those of `found` that accept connections
+  /// @param mayFound whether the database lets this node form a cluster
   /// @return whom to ask from now on, in this order, this node itself first when it may form a
   ///   cluster; empty for no change
-  Optional<List<HostPort>> found(Set<HostPort> found, Set<HostPort> accepting, long nowNanos) {
+  Optional<List<HostPort>> found(
+      Set<HostPort> found, Set<HostPort> accepting, boolean mayFound, long nowNanos) {
     var others = new TreeSet<>(ORDER);
     others.addAll(found);
     others.remove(self);
@@ -51,7 +53,7 @@ final class Formation {
       knownSince = nowNanos;
     }
     var seeds = new ArrayList<HostPort>();
-    if (mayForm(others, accepting, nowNanos)) {
+    if (mayFound && mayForm(others, accepting, nowNanos)) {
       seeds.add(self);
     }
     seeds.addAll(others);

@@ -9,7 +9,7 @@ import java.util.Optional;
 /// @param incarnation differs from life to life
 public record NodeId(HostPort address, long incarnation) {
   /// As [#toString] writes it.
-  static Optional<NodeId> parse(String text) {
+  public static Optional<NodeId> parse(String text) {
     int slash = text.lastIndexOf('/');
     if (slash < 1) {
       return Optional.empty();

@@ -29,6 +29,7 @@ final class Seeker implements AutoCloseable {
   private final HostPort self;
   private final Consumer<List<HostPort>> ask;
   private volatile String state = "nothing looked up yet";
+  private volatile boolean mayFound;
   private final CountDownLatch over = new CountDownLatch(1);
   private final Thread thread;
 
@@ -47,6 +48,11 @@ final class Seeker implements AutoCloseable {
     return this;
   }
 
+  /// Whether the database lets this node form a cluster from now on; not before it is told.
+  void mayFound(boolean may) {
+    mayFound = may;
+  }
+
   /// How it stands, for people.
   String state() {
     return state;
@@ -60,7 +66,7 @@ final class Seeker implements AutoCloseable {
           Set<HostPort> found = lookup.nodes();
           state = "found " + found.stream().sorted(Formation.ORDER).toList();
           Optional<List<HostPort>> seeds =
-              formation.found(found, accepting(found), System.nanoTime());
+              formation.found(found, accepting(found), mayFound, System.nanoTime());
           seeds.ifPresent(ask);
         } catch (IOException | RuntimeException e) {
           state = String.valueOf(e.getMessage());

@@ -177,6 +177,100 @@ class ClusterNodeTest {
   }
 
   @Test
+  void aFirstSeedThatReachesNobodyFormsNoClusterWhileTheDatabaseSaysThatOneLives()
+      throws Exception {
+    var pulses = new MemoryPulses();
+    var living = started(TestNode.alone(first, pulses));
+    await().atMost(PATIENCE).until(() -> pulses.all().size() == 1);
+    var cutOff = TestNode.alone(TestNode.address(), pulses);
+    nodes.add(cutOff);
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() ->
+            assertThat(cutOff.node.notReadyBecause())
+                .singleElement()
+                .asString()
+                .endsWith("; nodes of the cluster live, says the database, at [" + first + "]"));
+    // Longer than it takes to form one, and than until a sign that does not change says nothing.
+    await()
+        .during(PulseKeeper.QUIET.plusSeconds(4))
+        .atMost(PATIENCE)
+        .until(() -> !cutOff.node.up().toCompletableFuture().isDone());
+    nodes.remove(living);
+    living.close();
+    assertThat(pulses.all())
+        .extracting(Pulse::node)
+        .doesNotContain(living.node.nodes().self().id());
+    cutOff.node.up().toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    assertThat(cutOff.node.notReadyBecause()).isEmpty();
+  }
+
+  @Test
+  void aNodeThatWasKilledIsWaitedForAndThenDoneWithout() throws Exception {
+    var pulses = new MemoryPulses();
+    var killed = new NodeId(TestNode.address(), 7);
+    pulses.write(new Pulse(killed, new Founding(3, killed.toString()), 99));
+    var node = TestNode.alone(first, pulses);
+    nodes.add(node);
+    assertThat(node.node.up().toCompletableFuture()).isNotDone();
+    node.node.up().toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    var self = node.node.nodes().self().id();
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() ->
+            assertThat(pulses.all())
+                .filteredOn(it -> it.node().equals(self))
+                .extracting(Pulse::founding)
+                .containsExactly(new Founding(4, self.toString())));
+  }
+
+  @Test
+  void nobodyFormsAClusterWhileTheDatabaseDoesNotAnswer() throws Exception {
+    var pulses = new MemoryPulses();
+    pulses.away(true);
+    var node = TestNode.alone(first, pulses);
+    nodes.add(node);
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() ->
+            assertThat(node.node.notReadyBecause())
+                .singleElement()
+                .asString()
+                .endsWith("the database does not tell whether a node of the cluster lives: away"));
+    pulses.away(false);
+    node.node.up().toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+  }
+
+  @Test
+  void ofTwoClustersOnOneDatabaseTheSmallerEnds() throws Exception {
+    var shared = new MemoryPulses();
+    var one = started(TestNode.over(shared, first, List.of(first)));
+    var two = started(TestNode.over(shared, TestNode.address(), List.of(first)));
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() ->
+            assertThat(shared.all())
+                .extracting(Pulse::founding)
+                .containsExactly(
+                    new Founding(1, one.node.nodes().self().id().toString()),
+                    new Founding(1, one.node.nodes().self().id().toString())));
+    // As if the others had been silent when it was formed.
+    var seen = new MemoryPulses();
+    var smaller = started(TestNode.alone(TestNode.address(), seen));
+    seen.become(shared);
+    assertThat(smaller.node.ended().toCompletableFuture().get(60, TimeUnit.SECONDS))
+        .contains("has more nodes", first.toString());
+    assertThat(one.node.notReadyBecause()).isEmpty();
+    assertThat(two.node.notReadyBecause()).isEmpty();
+  }
+
+  private TestNode started(TestNode node) throws Exception {
+    nodes.add(node);
+    node.node.up().toCompletableFuture().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    return node;
+  }
+
+  @Test
   void theLeaseInTheDatabaseCanDecideWhichPartLivesOn() throws Exception {
     var node =
         start(

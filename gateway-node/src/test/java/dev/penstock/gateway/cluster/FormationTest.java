@@ -21,56 +21,65 @@ class FormationTest {
 
   @Test
   void everyNodeAsksTheOthersAtOnce() {
-    assertThat(of(HIGH).found(ALL, Set.of(), 0)).contains(List.of(LOW, MIDDLE));
-    assertThat(of(LOW).found(ALL, ALL, 0)).contains(List.of(MIDDLE, HIGH));
+    assertThat(of(HIGH).found(ALL, Set.of(), true, 0)).contains(List.of(LOW, MIDDLE));
+    assertThat(of(LOW).found(ALL, ALL, true, 0)).contains(List.of(MIDDLE, HIGH));
   }
 
   @Test
   void whatIsKnownIsNotAskedAgain() {
     var formation = of(HIGH);
-    formation.found(ALL, ALL, 0);
-    assertThat(formation.found(ALL, ALL, 10 * SECOND)).isEmpty();
-    assertThat(formation.found(Set.of(HIGH, LOW), ALL, 11 * SECOND)).contains(List.of(LOW));
+    formation.found(ALL, ALL, true, 0);
+    assertThat(formation.found(ALL, ALL, true, 10 * SECOND)).isEmpty();
+    assertThat(formation.found(Set.of(HIGH, LOW), ALL, true, 11 * SECOND)).contains(List.of(LOW));
   }
 
   @Test
   void theLowestFormsAClusterWhenAllHaveBeenThereForAWhile() {
     var formation = of(LOW);
-    formation.found(ALL, ALL, 0);
-    assertThat(formation.found(ALL, ALL, 2 * SECOND)).isEmpty();
-    assertThat(formation.found(ALL, ALL, 3 * SECOND)).contains(List.of(LOW, MIDDLE, HIGH));
+    formation.found(ALL, ALL, true, 0);
+    assertThat(formation.found(ALL, ALL, true, 2 * SECOND)).isEmpty();
+    assertThat(formation.found(ALL, ALL, true, 3 * SECOND)).contains(List.of(LOW, MIDDLE, HIGH));
   }
 
   @Test
   void nobodyElseFormsOne() {
     var formation = of(MIDDLE);
-    formation.found(ALL, ALL, 0);
-    assertThat(formation.found(ALL, ALL, 100 * SECOND)).isEmpty();
+    formation.found(ALL, ALL, true, 0);
+    assertThat(formation.found(ALL, ALL, true, 100 * SECOND)).isEmpty();
   }
 
   @Test
   void aNodeThatDoesNotAcceptConnectionsMayBeInAClusterAlready() {
     var formation = of(LOW);
-    formation.found(ALL, ALL, 0);
-    assertThat(formation.found(ALL, Set.of(MIDDLE), 100 * SECOND)).isEmpty();
-    assertThat(formation.found(ALL, ALL, 101 * SECOND)).isPresent();
+    formation.found(ALL, ALL, true, 0);
+    assertThat(formation.found(ALL, Set.of(MIDDLE), true, 100 * SECOND)).isEmpty();
+    assertThat(formation.found(ALL, ALL, true, 101 * SECOND)).isPresent();
   }
 
   @Test
   void aChangeOfTheNodesBeginsTheWhileAnew() {
     var formation = of(LOW);
-    formation.found(Set.of(LOW, MIDDLE), ALL, 0);
-    formation.found(ALL, ALL, 2 * SECOND);
-    assertThat(formation.found(ALL, ALL, 4 * SECOND)).isEmpty();
-    assertThat(formation.found(ALL, ALL, 5 * SECOND)).isPresent();
+    formation.found(Set.of(LOW, MIDDLE), ALL, true, 0);
+    formation.found(ALL, ALL, true, 2 * SECOND);
+    assertThat(formation.found(ALL, ALL, true, 4 * SECOND)).isEmpty();
+    assertThat(formation.found(ALL, ALL, true, 5 * SECOND)).isPresent();
   }
 
   @Test
   void tooFewNodesFormNone() {
     var formation = of(LOW);
-    formation.found(Set.of(LOW), Set.of(), 0);
-    assertThat(formation.found(Set.of(LOW), Set.of(), 100 * SECOND)).isEmpty();
+    formation.found(Set.of(LOW), Set.of(), true, 0);
+    assertThat(formation.found(Set.of(LOW), Set.of(), true, 100 * SECOND)).isEmpty();
     var alone = new Formation(LOW, 1, Duration.ZERO);
-    assertThat(alone.found(Set.of(), Set.of(), 0)).contains(List.of(LOW));
+    assertThat(alone.found(Set.of(), Set.of(), true, 0)).contains(List.of(LOW));
+  }
+
+  @Test
+  void nobodyFormsOneWhileTheDatabaseSaysThatANodeLives() {
+    var formation = of(LOW);
+    formation.found(ALL, ALL, false, 0);
+    assertThat(formation.found(ALL, ALL, false, 100 * SECOND)).isEmpty();
+    assertThat(formation.found(ALL, ALL, true, 101 * SECOND)).contains(List.of(LOW, MIDDLE, HIGH));
+    assertThat(formation.found(ALL, ALL, false, 102 * SECOND)).contains(List.of(MIDDLE, HIGH));
   }
 }

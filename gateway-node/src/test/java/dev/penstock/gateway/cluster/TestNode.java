@@ -29,7 +29,8 @@ final class TestNode implements AutoCloseable, LinkSource {
   private final Map<String, LinkLoad> links = new ConcurrentHashMap<>();
 
   /// @param build what another build of the program would have in its own configuration
-  private TestNode(ClusterSettings settings, Config build) throws IOException {
+  /// @param pulses what this node sees of the database
+  private TestNode(ClusterSettings settings, Config build, PulseStore pulses) throws IOException {
     this.settings = settings;
     system = NodeSystem.start("gateway", 1, List.of(build, ClusterNode.config(settings)));
     node =
@@ -39,6 +40,7 @@ final class TestNode implements AutoCloseable, LinkSource {
             settings,
             URI.create("ws://" + settings.listen()),
             this,
+            pulses,
             registry);
   }
 
@@ -67,14 +69,26 @@ final class TestNode implements AutoCloseable, LinkSource {
   static TestNode start(
       HostPort listen, List<HostPort> seeds, UnaryOperator<ClusterSettings> changed)
       throws IOException {
-    return new TestNode(changed.apply(settings(listen, seeds)), ConfigFactory.empty());
+    return new TestNode(
+        changed.apply(settings(listen, seeds)), ConfigFactory.empty(), new MemoryPulses());
+  }
+
+  /// A node that is its own and only seed, so that nothing but the database tells it of others.
+  static TestNode alone(HostPort listen, PulseStore pulses) throws IOException {
+    return over(pulses, listen, List.of(listen));
+  }
+
+  static TestNode over(PulseStore pulses, HostPort listen, List<HostPort> seeds)
+      throws IOException {
+    return new TestNode(settings(listen, seeds), ConfigFactory.empty(), pulses);
   }
 
   /// A node of a release that speaks the version `wire` of the nodes' language and no other.
   static TestNode ofRelease(int wire, HostPort listen, List<HostPort> seeds) throws IOException {
     return new TestNode(
         settings(listen, seeds),
-        ConfigFactory.parseMap(Map.of(JoinRules.WIRE_MIN, wire, JoinRules.WIRE_MAX, wire)));
+        ConfigFactory.parseMap(Map.of(JoinRules.WIRE_MIN, wire, JoinRules.WIRE_MAX, wire)),
+        new MemoryPulses());
   }
 
   /// An address that nobody listens at now.

@@ -79,7 +79,10 @@ final class LeaseSchema {
     return state.startsWith("28") || state.equals("3D000");
   }
 
-  private static Connection connect(StoreSettings store) throws SQLException, StoreRefused {
+  /// A connection of its own.
+  ///
+  /// @throws StoreRefused when `store.url` is none
+  static Connection connect(StoreSettings store) throws SQLException, StoreRefused {
     String url = StoreConfig.url(store);
     try {
       DriverManager.getDriver(url);
@@ -177,7 +180,7 @@ final class LeaseSchema {
     }
   }
 
-  private static String firstLine(@Nullable SQLException e) {
+  static String firstLine(@Nullable SQLException e) {
     return e == null ? "" : String.valueOf(e.getMessage()).lines().findFirst().orElse("");
   }
 }

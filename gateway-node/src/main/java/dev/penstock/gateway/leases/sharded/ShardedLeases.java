@@ -1,6 +1,7 @@
 package dev.penstock.gateway.leases.sharded;
 
 import com.typesafe.config.Config;
+import dev.penstock.gateway.cluster.PulseStore;
 import dev.penstock.gateway.leases.Lease;
 import dev.penstock.gateway.leases.LeaseAuthority;
 import dev.penstock.gateway.leases.LeaseMeters;
@@ -80,6 +81,12 @@ public final class ShardedLeases implements LeaseAuthority {
   /// @throws IOException when it cannot be used
   public static void prepare(StoreSettings store, String cluster) throws IOException {
     LeaseSchema.prepare(store, cluster);
+  }
+
+  /// Where the nodes of the cluster leave their signs of life; `store.url` must be there, the
+  /// database need not answer.
+  public static PulseStore pulses(StoreSettings store) {
+    return new StorePulses(store);
   }
 
   /// What an actor system must be started with; `store.url` must be there.
