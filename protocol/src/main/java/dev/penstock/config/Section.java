@@ -145,7 +145,7 @@ public final class Section {
     ask(key);
     return scalar(key, kind.expected())
         .map(found -> {
-          T value = parse(found, kind, "\"" + shorten(found.text()) + "\"");
+          T value = parse(found, kind, "\"" + OneLine.of(found.text(), MAX_SHOWN) + "\"");
           reader.fact(path(key), kind.show(value), found.origin());
           return value;
         });
@@ -254,7 +254,7 @@ public final class Section {
       return list;
     }
     for (Found item : found) {
-      list.add(parse(item, kind, "\"" + shorten(item.text()) + "\""));
+      list.add(parse(item, kind, "\"" + OneLine.of(item.text(), MAX_SHOWN) + "\""));
     }
     String origin = found.isEmpty() ? Fact.DEFAULT : found.getFirst().origin();
     reader.listFact(path(key), list.stream().map(kind::show).toList(), origin);
@@ -352,7 +352,7 @@ public final class Section {
         reader.problem(
             entry.line(),
             reader.at(entry.line())
-                + path(shorten(key))
+                + path(OneLine.of(key, MAX_SHOWN))
                 + ": found an unknown key"
                 + near
                 + " (expected: "
@@ -462,7 +462,7 @@ public final class Section {
       return Optional.empty();
     }
     Found found = place.get();
-    String shown = "\"" + shorten(found.text()) + "\"";
+    String shown = "\"" + OneLine.of(found.text(), MAX_SHOWN) + "\"";
     var file = parse(found, Kind.path(), shown);
     reader.fact(path(fileKey), file.toString(), found.origin());
     try {
@@ -545,10 +545,5 @@ public final class Section {
 
   private static boolean isNothing(Node node) {
     return node.getTag().equals(Tag.NULL);
-  }
-
-  private static String shorten(String text) {
-    String line = text.replaceAll("\\p{Cntrl}", "?");
-    return line.length() <= MAX_SHOWN ? line : line.substring(0, MAX_SHOWN) + "…";
   }
 }

@@ -339,8 +339,7 @@ public final class ManagementServer {
   }
 
   private static HttpResponse refused(Guard.Decision.Refused refused, Entrance entrance) {
-    HttpResponse response =
-        problem(requireNonNull(StatusCodes.get(refused.status())), refused.detail());
+    HttpResponse response = Problems.response(refused.status(), refused.detail());
     if (refused.status() == 401) {
       entrance.meters().unauthorized();
       return response.addHeader(RawHeader.create("WWW-Authenticate", "Bearer"));
@@ -492,7 +491,7 @@ public final class ManagementServer {
       case Answer.Done(var json) ->
           json.isEmpty() ? HttpResponse.create().withStatus(StatusCodes.NO_CONTENT) : json(json);
       case Answer.Refused(int status, var detail, var retryAfter) -> {
-        var refused = problem(StatusCodes.get(status), detail);
+        var refused = Problems.response(status, detail);
         yield retryAfter.isZero()
             ? refused
             : refused.addHeader(

@@ -1,5 +1,6 @@
 package dev.penstock.management;
 
+import dev.penstock.config.OneLine;
 import dev.penstock.management.api.Problems;
 import org.apache.pekko.event.LoggingAdapter;
 import org.apache.pekko.http.ParsingErrorHandler;
@@ -21,9 +22,6 @@ public final class UnreadableRequests extends ParsingErrorHandler {
   public HttpResponse handle(
       StatusCode status, ErrorInfo error, LoggingAdapter log, ServerSettings settings) {
     String found = error.summary().isEmpty() ? status.reason() : error.summary();
-    String line = found.replaceAll("\\p{Cntrl}", "?");
-    return Problems.response(
-        status.intValue(),
-        line.length() <= MAX_DETAIL ? line : line.substring(0, MAX_DETAIL) + "…");
+    return Problems.response(status.intValue(), OneLine.of(found, MAX_DETAIL));
   }
 }

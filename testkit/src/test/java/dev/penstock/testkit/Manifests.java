@@ -27,8 +27,6 @@ import org.yaml.snakeyaml.constructor.SafeConstructor;
 record Manifests(String name, List<JsonNode> objects) {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Duration LIMIT = Limits.time(Duration.ofSeconds(30));
-  private static final Path HOME =
-      Path.of(System.getProperty("penstock.home", "..")).toAbsolutePath().normalize();
 
   Manifests {
     objects = List.copyOf(objects);
@@ -36,7 +34,7 @@ record Manifests(String name, List<JsonNode> objects) {
 
   /// The folder `deploy`.
   static Path deploy() {
-    return HOME.resolve("deploy");
+    return Home.DIRECTORY.resolve("deploy");
   }
 
   /// What a kustomization amounts to; skipped, visibly, where neither `kustomize` nor `kubectl` is.

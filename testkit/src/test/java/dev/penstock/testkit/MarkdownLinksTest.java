@@ -12,20 +12,17 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class MarkdownLinksTest {
-  private static final Path HOME =
-      Path.of(System.getProperty("penstock.home", "..")).toAbsolutePath().normalize();
-
   @TempDir Path directory;
 
   @Test
   void everyLinkOfTheDocumentationLeadsSomewhere() throws IOException {
-    assertThat(MarkdownLinks.problems(HOME)).isEmpty();
+    assertThat(MarkdownLinks.problems(Home.DIRECTORY)).isEmpty();
   }
 
   @Test
   void allOfTheDocumentationIsLookedAt() throws IOException {
-    assertThat(MarkdownLinks.files(HOME))
-        .map(file -> HOME.relativize(file).toString())
+    assertThat(MarkdownLinks.files(Home.DIRECTORY))
+        .map(file -> Home.DIRECTORY.relativize(file).toString())
         .contains("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "deploy/README.md")
         .contains("docs/configuration.md", "docs/decisions/0001-bytes-on-netty-loops.md")
         .noneMatch(file -> file.contains("target/"));

@@ -30,8 +30,6 @@ import org.awaitility.core.ConditionTimeoutException;
 /// A gateway or an agent in a process of its own, started by the launcher as a user starts it. All
 /// processes that are left end with this JVM.
 final class NodeProcess implements AutoCloseable {
-  private static final Path HOME =
-      Path.of(System.getProperty("penstock.home", "..")).toAbsolutePath().normalize();
   private static final Duration START = Limits.time(Duration.ofMinutes(1));
   private static final Duration STOP = Duration.ofSeconds(20);
   private static final int LINES_IN_REPORT = 60;
@@ -65,7 +63,7 @@ final class NodeProcess implements AutoCloseable {
   static NodeProcess start(
       Path directory, int managementPort, Map<String, String> environment, List<String> arguments) {
     var command = new ArrayList<String>();
-    command.add(HOME.resolve("penstock").toString());
+    command.add(Home.DIRECTORY.resolve("penstock").toString());
     command.addAll(arguments);
     return run(arguments.getFirst(), directory, managementPort, environment, command);
   }

@@ -22,16 +22,15 @@ import org.commonmark.node.Code;
 import org.commonmark.node.FencedCodeBlock;
 import org.commonmark.parser.Parser;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// What pages for operators quote is there: commands, options, settings, paths, kinds of events,
 /// and the tests that a claim is said to be held by.
+@TestInstance(TestInstance.Lifecycle.PER_CLASS) // it reads all sources
 class PagesTest {
-  private static final Path HOME =
-      Path.of(System.getProperty("penstock.home", "..")).toAbsolutePath().normalize();
-
   /// Programs and settings of others.
   private static final Set<String> FOREIGN =
       Set.of(
@@ -68,7 +67,7 @@ class PagesTest {
 
   private static String read(String page) {
     try {
-      return Files.readString(HOME.resolve(page));
+      return Files.readString(Home.DIRECTORY.resolve(page));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -87,7 +86,8 @@ class PagesTest {
   private static List<Path> javaFiles(String kind) {
     var files = new ArrayList<Path>();
     for (String module : List.of("protocol", "gateway-node", "agent-node", "testkit")) {
-      try (Stream<Path> found = Files.walk(HOME.resolve(module + "/src/" + kind + "/java"))) {
+      try (Stream<Path> found =
+          Files.walk(Home.DIRECTORY.resolve(module + "/src/" + kind + "/java"))) {
         found.filter(file -> file.toString().endsWith(".java")).forEach(files::add);
       } catch (IOException e) {
         throw new UncheckedIOException(e);
@@ -98,7 +98,7 @@ class PagesTest {
 
   private static String sources(String kind) {
     var all = new StringBuilder(read("penstock"));
-    javaFiles(kind).forEach(file -> all.append(read(HOME.relativize(file).toString())));
+    javaFiles(kind).forEach(file -> all.append(read(Home.DIRECTORY.relativize(file).toString())));
     return all.toString();
   }
 
@@ -234,7 +234,7 @@ class PagesTest {
                   .filter(file -> file.endsWith(by.group(1) + ".java"))
                   .anyMatch(file ->
                       by.group(2) == null
-                          || read(HOME.relativize(file).toString())
+                          || read(Home.DIRECTORY.relativize(file).toString())
                               .contains("void " + by.group(2) + "("));
           if (!there) {
             missing.add(by.group());
@@ -247,10 +247,10 @@ class PagesTest {
   @Test
   void theReadmeLeadsToEveryPage() throws IOException {
     String readme = read("README.md");
-    try (Stream<Path> pages = Files.list(HOME.resolve("docs"))) {
+    try (Stream<Path> pages = Files.list(Home.DIRECTORY.resolve("docs"))) {
       assertThat(
               pages
-                  .map(page -> HOME.relativize(page).toString())
+                  .map(page -> Home.DIRECTORY.relativize(page).toString())
                   .filter(page -> page.endsWith(".md") && !readme.contains("](" + page + ")")))
           .isEmpty();
     }

@@ -22,9 +22,6 @@ import org.junit.jupiter.api.io.TempDir;
 /// stands for the container, which takes root.
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class ReadOnlyRootSystemTest {
-  private static final Path HOME =
-      Path.of(System.getProperty("penstock.home", "..")).toAbsolutePath().normalize();
-
   /// Where the distribution is inside.
   private static final String INSIDE = "/mnt";
 
@@ -54,13 +51,14 @@ class ReadOnlyRootSystemTest {
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
     Path libs = Files.createDirectories(directory.resolve("penstock/libs"));
     for (String from : List.of("testkit/target/lib", "testkit/target")) {
-      try (DirectoryStream<Path> jars = Files.newDirectoryStream(HOME.resolve(from), "*.jar")) {
+      try (DirectoryStream<Path> jars =
+          Files.newDirectoryStream(Home.DIRECTORY.resolve(from), "*.jar")) {
         for (Path jar : jars) {
           Files.copy(jar, libs.resolve(jar.getFileName().toString()));
         }
       }
     }
-    Files.copy(HOME.resolve("penstock"), directory.resolve("penstock/penstock"));
+    Files.copy(Home.DIRECTORY.resolve("penstock"), directory.resolve("penstock/penstock"));
   }
 
   private List<String> container(String... command) {

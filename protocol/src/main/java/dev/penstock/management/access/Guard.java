@@ -1,5 +1,6 @@
 package dev.penstock.management.access;
 
+import dev.penstock.config.OneLine;
 import dev.penstock.config.Secret;
 import java.net.InetAddress;
 import java.util.List;
@@ -17,6 +18,9 @@ import org.jspecify.annotations.Nullable;
 /// an `Origin` must be this server's own; and where nothing else is asked for, the `Host` must not
 /// be a name, because a name can be made to lead anywhere.
 public final class Guard {
+  /// Characters of what was asked that an answer shows.
+  private static final int MAX_SHOWN = 60;
+
   /// The header that stands for [Asked#isMarked].
   public static final String ACTION_HEADER = "Penstock-Action";
 
@@ -87,7 +91,7 @@ public final class Guard {
       return new Decision.Refused(
           403,
           "Host: \""
-              + shorten(asked.host())
+              + OneLine.of(asked.host(), MAX_SHOWN)
               + "\" (expected: localhost or an address, because no token is asked for)");
     }
     if (asked.effect() == Effect.NONE) {
@@ -96,12 +100,15 @@ public final class Guard {
     String origin = asked.origin();
     if (origin != null && !origin.equalsIgnoreCase(asked.scheme() + "://" + asked.host())) {
       return new Decision.Refused(
-          403, "Origin: \"" + shorten(origin) + "\" (expected: this server's own, or none)");
+          403,
+          "Origin: \""
+              + OneLine.of(origin, MAX_SHOWN)
+              + "\" (expected: this server's own, or none)");
     }
     String site = asked.fetchSite();
     if (site != null && !site.equals("same-origin") && !site.equals("none")) {
       return new Decision.Refused(
-          403, "Sec-Fetch-Site: \"" + shorten(site) + "\" (expected: same-origin)");
+          403, "Sec-Fetch-Site: \"" + OneLine.of(site, MAX_SHOWN) + "\" (expected: same-origin)");
     }
     if (asked.authorization() == null && !asked.isMarked()) {
       return new Decision.Refused(
@@ -166,10 +173,5 @@ public final class Guard {
 
   private static String label(Role role) {
     return role.name().toLowerCase(Locale.ROOT);
-  }
-
-  private static String shorten(String text) {
-    String line = text.replaceAll("\\p{Cntrl}", "?");
-    return line.length() <= 60 ? line : line.substring(0, 60) + "…";
   }
 }

@@ -1,11 +1,15 @@
 package dev.penstock.management.api;
 
+import dev.penstock.config.OneLine;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
 /// A call that came to nothing, as it is told to the caller.
 public final class ApiProblem extends RuntimeException {
+  /// Characters of what was found that a problem shows.
+  private static final int MAX_SHOWN = 60;
+
   private static final long serialVersionUID = 1;
 
   private final int status;
@@ -26,8 +30,7 @@ public final class ApiProblem extends RuntimeException {
 
   /// That a parameter cannot be used.
   static ApiProblem parameter(String name, String found, String expected) {
-    String line = found.replaceAll("\\p{Cntrl}", "?");
-    String shown = line.length() <= 60 ? line : line.substring(0, 60) + "…";
+    String shown = OneLine.of(found, MAX_SHOWN);
     return new ApiProblem(400, name + ": \"" + shown + "\" (expected: " + expected + ")");
   }
 
