@@ -34,6 +34,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLPeerUnverifiedException;
+import org.apache.pekko.Done;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.http.javadsl.ConnectionContext;
 import org.apache.pekko.http.javadsl.Http;
@@ -41,6 +42,7 @@ import org.apache.pekko.http.javadsl.ServerBinding;
 import org.apache.pekko.http.javadsl.ServerBuilder;
 import org.apache.pekko.http.javadsl.model.AttributeKeys;
 import org.apache.pekko.http.javadsl.model.ContentTypes;
+import org.apache.pekko.http.javadsl.model.HttpEntities;
 import org.apache.pekko.http.javadsl.model.HttpHeader;
 import org.apache.pekko.http.javadsl.model.HttpMethod;
 import org.apache.pekko.http.javadsl.model.HttpMethods;
@@ -243,12 +245,37 @@ public final class ManagementServer {
       @Nullable Entrance entrance,
       Parts parts,
       RequestDeadlines.Waits waits) {
-    void drop(HttpRequest request) {
-      Bodies.drop(request, waits.body(), system);
+    CompletionStage<Done> drop(HttpRequest request) {
+      return Bodies.drop(request, waits.body(), system);
     }
   }
 
+  /// A body that nobody wants is read before an answer says that all is well: the server would log
+  /// one that came earlier, and whoever reaches the port could fill the log.
   private static CompletionStage<HttpResponse> serve(
+      HttpRequest request,
+      ExpositionFormats formats,
+      PrometheusRegistry registry,
+      Readiness readiness,
+      Served served) {
+    String path = request.getUri().path();
+    boolean wanted = served.parts().api() != null && Api.owns(path) && changes(request);
+    if (wanted || request.entity().isStrict()) {
+      return answered(request, formats, registry, readiness, served);
+    }
+    CompletionStage<Done> end = served.drop(request);
+    return answered(request.withEntity(HttpEntities.EMPTY), formats, registry, readiness, served)
+        .thenCompose(answer ->
+            answer.status().isSuccess()
+                ? end.handle((_, failed) ->
+                    failed == null
+                        ? answer
+                        : Problems.response(
+                            408, path + ": the body did not come (expected: none, or all of it)"))
+                : CompletableFuture.completedFuture(answer));
+  }
+
+  private static CompletionStage<HttpResponse> answered(
       HttpRequest request,
       ExpositionFormats formats,
       PrometheusRegistry registry,
@@ -261,7 +288,6 @@ public final class ManagementServer {
     if (entrance != null && api != null && Api.owns(path)) {
       return ofApi(request, entrance, api, served);
     }
-    served.drop(request);
     if (api != null && Dashboard.owns(path)) {
       return CompletableFuture.completedFuture(Dashboard.shared().answer(request));
     }
@@ -307,7 +333,7 @@ public final class ManagementServer {
     return switch (decide(request, entrance, Marked.AS_SENT)) {
       case Guard.Decision.Admitted(var caller) -> api.answer(request, caller, from(request));
       case Guard.Decision.Refused refused -> {
-        served.drop(request);
+        var _ = served.drop(request);
         yield CompletableFuture.completedFuture(refused(refused, entrance));
       }
     };

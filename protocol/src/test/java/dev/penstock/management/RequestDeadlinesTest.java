@@ -3,9 +3,15 @@ package dev.penstock.management;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import com.typesafe.config.ConfigFactory;
 import dev.penstock.management.RequestDeadlines.Waits;
 import dev.penstock.management.api.Api;
+import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
+import io.netty.pkitesting.CertificateBuilder;
+import io.netty.pkitesting.X509Bundle;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -24,8 +30,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
+import javax.net.ssl.SSLContext;
 import org.apache.pekko.NotUsed;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
+import org.apache.pekko.http.javadsl.ConnectionContext;
 import org.apache.pekko.http.javadsl.Http;
 import org.apache.pekko.http.javadsl.ServerBinding;
 import org.apache.pekko.http.javadsl.model.ContentTypes;
@@ -44,6 +52,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 
 /// Clients that say what they want a byte at a time.
 @Timeout(60)
@@ -190,6 +199,27 @@ final class RequestDeadlinesTest {
     }
   }
 
+  /// The server would log an earlier answer, and anybody could fill the log with that.
+  @Test
+  void anAnswerComesAfterTheEndOfABodyThatNobodyWantsAndNothingIsLogged() throws Exception {
+    var logged = new ListAppender<ILoggingEvent>();
+    var root = (Logger) LoggerFactory.getLogger("org.apache.pekko");
+    ManagementServer server = server(new Waits(LONG, LONG, LONG));
+    logged.start();
+    root.addAppender(logged);
+    try (Socket socket = connect(server.address())) {
+      say(socket, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n");
+      say(socket, "12345");
+      readUntil(socket, "ok\n");
+      // The connection goes on.
+      assertThat(ok(socket)).startsWith("HTTP/1.1 200");
+      assertThat(List.copyOf(logged.list)).isEmpty();
+    } finally {
+      root.detachAppender(logged);
+      stop(server);
+    }
+  }
+
   @Test
   void anAnswerThatLastsIsNotCutShort() throws Exception {
     var late = new AtomicInteger();
@@ -263,6 +293,47 @@ final class RequestDeadlinesTest {
       readUntil(socket, "data: first");
       assertThat(gone.get().toCompletableFuture()).isNotDone();
       going.leave(socket);
+      assertThat(gone.get()).succeedsWithin(PATIENCE);
+    } finally {
+      binding.terminate(Duration.ofSeconds(1)).toCompletableFuture().get(20, TimeUnit.SECONDS);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void itIsKnownAtOnceThatAReaderHasGoneOverTls(Going going) throws Exception {
+    X509Bundle server =
+        new CertificateBuilder()
+            .subject("CN=localhost")
+            .ecp256()
+            .setIsCertificateAuthority(true)
+            .buildSelfSigned();
+    var keys = SSLContext.getInstance("TLS");
+    keys.init(server.toKeyManagerFactory().getKeyManagers(), null, null);
+    var gone = new AtomicReference<CompletionStage<NotUsed>>();
+    ServerBinding binding =
+        Http.get(kit.system())
+            .newServerAt("127.0.0.1", 0)
+            .enableHttps(ConnectionContext.httpsServer(keys))
+            .bindFlow(
+                BidiFlow.fromGraph(new RequestDeadlines(new Waits(LONG, LONG, LONG), () -> {}))
+                    .join(
+                        Flow.of(HttpRequest.class)
+                            .map(request -> {
+                              gone.set(request.getAttribute(Api.GONE).orElseThrow());
+                              return oneEvent();
+                            })))
+            .toCompletableFuture()
+            .get(20, TimeUnit.SECONDS);
+    var trust = SSLContext.getInstance("TLS");
+    trust.init(null, InsecureTrustManagerFactory.INSTANCE.getTrustManagers(), null);
+    try (Socket below = connect(binding.localAddress());
+        Socket socket =
+            trust.getSocketFactory().createSocket(below, "localhost", below.getPort(), true)) {
+      say(socket, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      readUntil(socket, "data: first");
+      assertThat(gone.get().toCompletableFuture()).isNotDone();
+      going.leave(going == Going.RESET ? below : socket);
       assertThat(gone.get()).succeedsWithin(PATIENCE);
     } finally {
       binding.terminate(Duration.ofSeconds(1)).toCompletableFuture().get(20, TimeUnit.SECONDS);

@@ -306,7 +306,7 @@ public final class Api {
   }
 
   private void drop(HttpRequest request) {
-    Bodies.drop(request, BODY_TIMEOUT, system);
+    var _ = Bodies.drop(request, BODY_TIMEOUT, system);
   }
 
   // --- what is told ---
