@@ -106,7 +106,7 @@ final class LeaseSchema {
     boolean postgresql = connection.getMetaData().getURL().startsWith("jdbc:postgresql:");
     String script = postgresql ? "postgresql.sql" : "h2.sql";
     // A database that is not ours is not touched.
-    if (!hasTable(connection)) {
+    if (!hasTable(connection, "penstock_store")) {
       create(connection, script);
     }
     int version = check(connection, cluster);
@@ -128,13 +128,14 @@ final class LeaseSchema {
     }
   }
 
-  private static boolean hasTable(Connection connection) throws SQLException {
+  static boolean hasTable(Connection connection, String name) throws SQLException {
     try (PreparedStatement find =
-            connection.prepareStatement(
-                "SELECT 1 FROM information_schema.tables WHERE lower(table_name) ="
-                    + " 'penstock_store'");
-        ResultSet found = find.executeQuery()) {
-      return found.next();
+        connection.prepareStatement(
+            "SELECT 1 FROM information_schema.tables WHERE lower(table_name) = ?")) {
+      find.setString(1, name);
+      try (ResultSet found = find.executeQuery()) {
+        return found.next();
+      }
     }
   }
 
