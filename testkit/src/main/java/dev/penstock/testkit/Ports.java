@@ -12,13 +12,13 @@ import java.util.concurrent.ThreadLocalRandom;
 /// Loopback ports that nobody listens on, for TCP and for UDP. Each is given out once per process.
 /// They lie below the range from which Linux takes the ports of outgoing connections, so a port
 /// stays free between being named here and being bound by the process it is for. Two JVMs that run
-/// tests side by side (the system property `test.fork` is 1 or 2) have the odd and the even ones.
-/// Any thread may call.
+/// tests side by side (the system property `test.fork` is 1 or 2) have ports of their own, and the
+/// programs that they start (it is not set) have others. Any thread may call.
 public final class Ports {
   private static final int FIRST = 20_000;
   private static final int LAST = 32_000;
   private static final int ATTEMPTS = 1_000;
-  private static final int SIDES = 2;
+  private static final int SIDES = 3;
   private static final int SIDE = Integer.getInteger("test.fork", 0) % SIDES;
   private static final Set<Integer> GIVEN = ConcurrentHashMap.newKeySet();
 

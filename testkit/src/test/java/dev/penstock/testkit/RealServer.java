@@ -8,6 +8,8 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.DriverManager;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -71,7 +73,7 @@ final class RealServer implements AutoCloseable {
             "-E",
             "UTF8",
             "--locale=C"));
-    return server.start(
+    server.start(
         with(
             as,
             postgres,
@@ -85,6 +87,18 @@ final class RealServer implements AutoCloseable {
             "unix_socket_directories=",
             "-c",
             "fsync=off"));
+    // It listens before it takes anybody.
+    String url = "jdbc:postgresql://" + server.address() + "/postgres?user=postgres";
+    await("postgres takes users")
+        .atMost(START)
+        .pollInterval(Duration.ofMillis(20))
+        .ignoreException(SQLException.class)
+        .until(() -> {
+          try (var connection = DriverManager.getConnection(url)) {
+            return connection.isValid(0);
+          }
+        });
+    return server;
   }
 
   /// Redis that keeps nothing.
