@@ -204,8 +204,8 @@ public final class ManagementServer {
       @Nullable Entrance entrance,
       Parts parts,
       RequestDeadlines.Waits waits) {
-    var served = new Served(system, entrance, parts, waits);
-    var formats = ExpositionFormats.init();
+    var served =
+        new Served(system, entrance, parts, waits, ExpositionFormats.init(), registry, readiness);
     ServerBuilder builder =
         Http.get(system)
             .newServerAt(address.getHostString(), address.getPort())
@@ -225,10 +225,7 @@ public final class ManagementServer {
     return builder
         .bindFlow(
             BidiFlow.fromGraph(deadlines)
-                .join(
-                    Flow.of(HttpRequest.class)
-                        .mapAsync(
-                            1, request -> serve(request, formats, registry, readiness, served))))
+                .join(Flow.of(HttpRequest.class).mapAsync(1, request -> serve(request, served))))
         .handle((binding, failure) -> {
           if (failure != null) {
             throw new CompletionException(listenFailed(address, failure));
@@ -244,7 +241,14 @@ public final class ManagementServer {
       ActorSystem<?> system,
       @Nullable Entrance entrance,
       Parts parts,
-      RequestDeadlines.Waits waits) {
+      RequestDeadlines.Waits waits,
+      ExpositionFormats formats,
+      PrometheusRegistry registry,
+      Readiness readiness) {
+    boolean hasApi(String path) {
+      return entrance != null && parts.api() != null && Api.owns(path);
+    }
+
     CompletionStage<Done> drop(HttpRequest request) {
       return Bodies.drop(request, waits.body(), system);
     }
@@ -252,19 +256,14 @@ public final class ManagementServer {
 
   /// A body that nobody wants is read before an answer says that all is well: the server would log
   /// one that came earlier, and whoever reaches the port could fill the log.
-  private static CompletionStage<HttpResponse> serve(
-      HttpRequest request,
-      ExpositionFormats formats,
-      PrometheusRegistry registry,
-      Readiness readiness,
-      Served served) {
+  private static CompletionStage<HttpResponse> serve(HttpRequest request, Served served) {
     String path = request.getUri().path();
-    boolean wanted = served.parts().api() != null && Api.owns(path) && changes(request);
+    boolean wanted = served.hasApi(path) && changes(request);
     if (wanted || request.entity().isStrict()) {
-      return answered(request, formats, registry, readiness, served);
+      return answered(request, served);
     }
     CompletionStage<Done> end = served.drop(request);
-    return answered(request.withEntity(HttpEntities.EMPTY), formats, registry, readiness, served)
+    return answered(request.withEntity(HttpEntities.EMPTY), served)
         .thenCompose(answer ->
             answer.status().isSuccess()
                 ? end.handle((_, failed) ->
@@ -275,12 +274,7 @@ public final class ManagementServer {
                 : CompletableFuture.completedFuture(answer));
   }
 
-  private static CompletionStage<HttpResponse> answered(
-      HttpRequest request,
-      ExpositionFormats formats,
-      PrometheusRegistry registry,
-      Readiness readiness,
-      Served served) {
+  private static CompletionStage<HttpResponse> answered(HttpRequest request, Served served) {
     String path = request.getUri().path();
     Parts parts = served.parts();
     Api api = parts.api();
@@ -314,7 +308,8 @@ public final class ManagementServer {
     Operation operation = parts.operations().get(path);
     return CompletableFuture.completedFuture(
         operation == null
-            ? answer(request, formats, registry, readiness, parts.pages())
+            ? answer(
+                request, served.formats(), served.registry(), served.readiness(), parts.pages())
             : operate(request, operation));
   }
 

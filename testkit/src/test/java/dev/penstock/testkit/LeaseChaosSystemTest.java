@@ -58,7 +58,7 @@ class LeaseChaosSystemTest {
       try {
         run(lab, clients, faults);
       } catch (AssertionError | ConditionTimeoutException e) {
-        throw new AssertionError(report(lab, database, clients, faults), e);
+        throw new AssertionError(report(e, lab, database, clients, faults), e);
       } finally {
         clients.stop();
       }
@@ -179,11 +179,15 @@ class LeaseChaosSystemTest {
     return Optional.of(tables);
   }
 
-  /// All that helps to understand what went wrong.
+  /// All that helps to understand what went wrong, what tells most first: who prints it may cut it
+  /// off.
   private String report(
-      ClusterLab lab, RealServer database, LeaseClients clients, LeaseFaults faults) {
-    var report = new StringBuilder("seed " + seed + "\n--- faults\n");
-    faults.log().forEach(line -> report.append(line).append('\n'));
+      Throwable failure,
+      ClusterLab lab,
+      RealServer database,
+      LeaseClients clients,
+      LeaseFaults faults) {
+    var report = new StringBuilder("seed " + seed + ": " + failure.getMessage() + "\n");
     report.append("--- violations\n");
     history.explained(faults.zero()).forEach(line -> report.append(line).append('\n'));
     report.append("--- nodes that ended, answers that are none\n");
@@ -194,6 +198,8 @@ class LeaseChaosSystemTest {
       report.append("node ").append(node).append(": ");
       report.append(clients.table(node).map(Object::toString).orElse("no answer")).append('\n');
     }
+    report.append("--- faults\n");
+    faults.log().forEach(line -> report.append(line).append('\n'));
     report.append("--- the database\n").append(database.report());
     return report + lab.report();
   }

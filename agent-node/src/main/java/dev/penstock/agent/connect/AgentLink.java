@@ -465,7 +465,7 @@ public final class AgentLink {
     live.linkUp(
         carrying,
         new LiveLink(
-            live.nextLinkId(),
+            live.nextId("l"),
             new LiveLink.Facts(
                 hello.node(),
                 setup.url().getAuthority(),

@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.penstock.agent.observe.AgentMeters;
 import dev.penstock.agent.observe.Live;
 import dev.penstock.agent.serve.SeenTunnel;
-import dev.penstock.live.EventLog;
 import dev.penstock.live.LiveStream;
 import dev.penstock.live.TunnelTotals;
 import dev.penstock.management.access.Caller;
@@ -15,6 +14,7 @@ import dev.penstock.management.api.ApiMeters;
 import dev.penstock.management.api.ApiProblem;
 import dev.penstock.management.api.AuditLog;
 import dev.penstock.management.api.Listing;
+import dev.penstock.management.api.LiveRows;
 import dev.penstock.management.api.Query;
 import dev.penstock.management.api.Query.Page;
 import dev.penstock.management.api.Table;
@@ -127,58 +127,35 @@ public final class AgentApi {
   private List<Row> links(Table table) {
     return live.links().stream()
         .map(link ->
-            table
-                .row(link.id())
-                .set("gateway", link.facts().remote())
-                .set(
-                    "gateway_node",
-                    link.facts().cluster().isEmpty() ? null : link.facts().cluster())
-                .set("state", link.state())
-                .set("protocol", link.facts().protocol())
-                .set("capabilities", link.facts().capabilities())
-                .set(
-                    "rtt_ms", link.rttNanos() == 0 ? null : Math.round(link.rttNanos() / 1e3) / 1e3)
-                .set("open_streams", link.open())
-                .set("loop", link.facts().loop())
-                .set("since", link.since()))
+            LiveRows.link(
+                table
+                    .row(link.id())
+                    .set("gateway", link.facts().remote())
+                    .set(
+                        "gateway_node",
+                        link.facts().cluster().isEmpty() ? null : link.facts().cluster()),
+                link))
         .toList();
   }
 
   private static List<Row> streams(Table table, Collection<LiveStream> streams, String protocol) {
     return streams.stream()
         .map(stream ->
-            table
-                .row(stream.id())
-                .set("tunnel", stream.tunnel().name())
-                .set("protocol", protocol)
-                .set("client_address", stream.facts().client())
-                .set("backend", stream.backend())
-                .set("link_id", stream.facts().link())
-                .set("state", stream.isOpen() ? "open" : "dialling")
-                .set("opened_at", stream.openedAt())
-                .set("bytes_in", stream.bytesIn())
-                .set("bytes_out", stream.bytesOut())
-                .set("rate_in", stream.rateIn())
-                .set("rate_out", stream.rateOut()))
+            LiveRows.stream(
+                table.row(stream.id()).set("backend", stream.backend()), stream, protocol))
         .toList();
   }
 
   private List<Row> events(Table table) {
     return live.events().latest().stream()
-        .map(event ->
-            facts(table.row(event.id()).set("time", event.time()).set("kind", event.kind()), event))
+        .map(event -> LiveRows.happened(table.row(event.id()).set("kind", event.kind()), event))
         .toList();
   }
 
   private List<Row> audit(Table table) {
     return audit.entries().latest().stream()
-        .map(entry -> facts(table.row(entry.id()).set("time", entry.time()), entry))
+        .map(entry -> LiveRows.happened(table.row(entry.id()), entry))
         .toList();
-  }
-
-  private static Row facts(Row row, EventLog.Event event) {
-    event.facts().forEach(row::set);
-    return row;
   }
 
   private Listing tunnels(Table table) {
@@ -205,27 +182,22 @@ public final class AgentApi {
 
   private Row row(Table table, SeenTunnel tunnel) {
     TunnelTotals totals = live.streams().tunnel("", tunnel.id());
-    return table
-        .row(totals.id())
-        .set("name", tunnel.name())
-        .set("tunnel", tunnel.id())
-        .set("protocol", tunnel.protocol().label())
-        .set("leads_to", tunnel.leadsTo())
-        .set(
-            "state",
-            tunnel.address() != null
-                ? "registered"
-                : tunnel.refusal() == null ? "registering" : "refused")
-        .set("public_address", tunnel.address())
-        .set("open_streams", totals.open())
-        .set("bytes_in", totals.bytesIn())
-        .set("bytes_out", totals.bytesOut())
-        .set("rate_in", totals.rateIn())
-        .set("rate_out", totals.rateOut())
-        .set("opened", totals.openedCount())
-        .set("failed", totals.refusedCount())
-        .set("last_opened_at", totals.lastOpenedAt() == 0 ? null : totals.lastOpenedAt())
-        .set("detail", tunnel.refusal());
+    Row row =
+        table
+            .row(totals.id())
+            .set("name", tunnel.name())
+            .set("tunnel", tunnel.id())
+            .set("protocol", tunnel.protocol().label())
+            .set("leads_to", tunnel.leadsTo())
+            .set(
+                "state",
+                tunnel.address() != null
+                    ? "registered"
+                    : tunnel.refusal() == null ? "registering" : "refused")
+            .set("public_address", tunnel.address())
+            .set("failed", totals.refusedCount())
+            .set("detail", tunnel.refusal());
+    return LiveRows.totals(row, totals);
   }
 
   // --- pages ---

@@ -52,7 +52,6 @@ final class PulseKeeper {
   private Founding founding = Founding.UNKNOWN;
   private long beat;
   private boolean mayFound;
-  private String logged = "";
 
   PulseKeeper(Setup setup) {
     this.setup = setup;
@@ -142,13 +141,10 @@ final class PulseKeeper {
     if (setup.membership().get().isPresent()) {
       return;
     }
-    state = why;
-    if (!why.equals(logged)) {
-      logged = why;
-      if (!why.isEmpty()) {
-        log.atInfo().addKeyValue("cause", why).log("This node forms no cluster of its own for now");
-      }
+    if (!why.isEmpty() && !why.equals(state)) {
+      log.atInfo().addKeyValue("cause", why).log("This node forms no cluster of its own for now");
     }
+    state = why;
     if (may != mayFound) {
       mayFound = may;
       setup.mayFound().accept(may);

@@ -9,6 +9,7 @@ import dev.penstock.gateway.tunnels.Tunnels;
 import dev.penstock.live.EventLog;
 import dev.penstock.live.LiveStream;
 import dev.penstock.live.TunnelTotals;
+import dev.penstock.management.api.LiveRows;
 import dev.penstock.management.api.Table;
 import dev.penstock.management.api.Table.Row;
 import dev.penstock.protocol.control.RegisteredTunnel;
@@ -46,20 +47,14 @@ final class LocalRows {
   static List<Row> links(Table table, String node, Live live) {
     return live.links().stream()
         .map(link ->
-            table
-                .row(link.id())
-                .set("node", node)
-                .set("cluster", link.facts().cluster())
-                .set("agent_id", link.agent())
-                .set("remote_address", link.facts().remote())
-                .set("state", link.state())
-                .set("protocol", link.facts().protocol())
-                .set("capabilities", link.facts().capabilities())
-                .set(
-                    "rtt_ms", link.rttNanos() == 0 ? null : Math.round(link.rttNanos() / 1e3) / 1e3)
-                .set("open_streams", link.open())
-                .set("loop", link.facts().loop())
-                .set("since", link.since()))
+            LiveRows.link(
+                table
+                    .row(link.id())
+                    .set("node", node)
+                    .set("cluster", link.facts().cluster())
+                    .set("agent_id", link.agent())
+                    .set("remote_address", link.facts().remote()),
+                link))
         .toList();
   }
 
@@ -68,47 +63,29 @@ final class LocalRows {
       Table table, String node, Collection<LiveStream> streams, String protocol) {
     return streams.stream()
         .map(stream ->
-            table
-                .row(stream.id())
-                .set("node", node)
-                .set("tunnel_id", stream.tunnel().id())
-                .set("tunnel", stream.tunnel().name())
-                .set("cluster", stream.tunnel().cluster())
-                .set("protocol", protocol)
-                .set("client_address", stream.facts().client())
-                .set("link_id", stream.facts().link())
-                .set("via", stream.facts().via())
-                .set("state", stream.isOpen() ? "open" : "dialling")
-                .set("opened_at", stream.openedAt())
-                .set("bytes_in", stream.bytesIn())
-                .set("bytes_out", stream.bytesOut())
-                .set("rate_in", stream.rateIn())
-                .set("rate_out", stream.rateOut()))
+            LiveRows.stream(
+                table
+                    .row(stream.id())
+                    .set("node", node)
+                    .set("tunnel_id", stream.tunnel().id())
+                    .set("cluster", stream.tunnel().cluster())
+                    .set("via", stream.facts().via()),
+                stream,
+                protocol))
         .toList();
   }
 
   static List<Row> events(Table table, String node, EventLog log) {
     return log.latest().stream()
-        .map(event -> {
-          Row row =
-              table
-                  .row(event.id())
-                  .set("time", event.time())
-                  .set("node", node)
-                  .set("kind", event.kind());
-          event.facts().forEach(row::set);
-          return row;
-        })
+        .map(event ->
+            LiveRows.happened(
+                table.row(event.id()).set("node", node).set("kind", event.kind()), event))
         .toList();
   }
 
   static List<Row> audit(Table table, String node, EventLog log) {
     return log.latest().stream()
-        .map(entry -> {
-          Row row = table.row(entry.id()).set("time", entry.time()).set("node", node);
-          entry.facts().forEach(row::set);
-          return row;
-        })
+        .map(entry -> LiveRows.happened(table.row(entry.id()).set("node", node), entry))
         .toList();
   }
 
@@ -135,14 +112,7 @@ final class LocalRows {
   }
 
   private static Row numbers(Row row, TunnelTotals totals) {
-    return row.set("open_streams", totals.open())
-        .set("bytes_in", totals.bytesIn())
-        .set("bytes_out", totals.bytesOut())
-        .set("rate_in", totals.rateIn())
-        .set("rate_out", totals.rateOut())
-        .set("opened", totals.openedCount())
-        .set("refused", totals.refusedCount())
-        .set("last_opened_at", totals.lastOpenedAt() == 0 ? null : totals.lastOpenedAt());
+    return LiveRows.totals(row.set("refused", totals.refusedCount()), totals);
   }
 
   /// @param others what other nodes tell of a tunnel, by its id

@@ -1,19 +1,17 @@
 package dev.penstock.gateway.observe;
 
-import dev.penstock.live.EventLog;
 import dev.penstock.live.LiveLink;
+import dev.penstock.live.LiveNode;
 import dev.penstock.live.LiveStreams;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /// What runs in this gateway node now and what happened lately, for operators. Safe for use by
 /// several threads. Links and agents are bounded by what the node accepts of them.
-public final class Live {
+public final class Live extends LiveNode {
   /// Agents that are shown; more are not.
   private static final int MAX_AGENTS = 100_000;
 
@@ -22,47 +20,22 @@ public final class Live {
 
   private record AgentKey(String cluster, String agentId) {}
 
-  private final String prefix = String.format("%08x", ThreadLocalRandom.current().nextInt());
-  private final long startedAt = System.currentTimeMillis();
-  private final AtomicLong numbers = new AtomicLong();
-  private final LiveStreams streams = new LiveStreams(prefix, LiveStreams.Direction.CLIENT_TO_PEER);
-  private final EventLog events = new EventLog(prefix);
   private final Map<String, LiveLink> links = new ConcurrentHashMap<>();
   private final Map<AgentKey, LiveAgent> agents = new ConcurrentHashMap<>();
 
-  /// What the ids of this node's things begin with; of no other node's, as far as chance goes.
-  public String prefix() {
-    return prefix;
-  }
-
-  /// In milliseconds since 1970.
-  public long startedAt() {
-    return startedAt;
-  }
-
-  public LiveStreams streams() {
-    return streams;
-  }
-
-  public EventLog events() {
-    return events;
-  }
-
-  /// An id for a link or an agent.
-  ///
-  /// @param letter of its kind
-  public String nextId(String letter) {
-    return prefix + "-" + letter + Long.toHexString(numbers.incrementAndGet());
+  public Live() {
+    super(LiveStreams.Direction.CLIENT_TO_PEER);
   }
 
   public void linkUp(LiveLink link) {
     links.put(link.id(), link);
-    events.add(
-        "link_up",
-        Map.of(
-            "cluster", link.facts().cluster(),
-            "link_id", link.id(),
-            "address", link.facts().remote()));
+    events()
+        .add(
+            "link_up",
+            Map.of(
+                "cluster", link.facts().cluster(),
+                "link_id", link.id(),
+                "address", link.facts().remote()));
   }
 
   /// The link carries nothing any more; again is no error.
@@ -70,19 +43,20 @@ public final class Live {
   /// @param reason of a closed set
   public void linkDown(LiveLink link, String reason, String detail) {
     if (links.remove(link.id()) != null) {
-      events.add(
-          "link_down",
-          Map.of(
-              "cluster",
-              link.facts().cluster(),
-              "link_id",
-              link.id(),
-              "address",
-              link.facts().remote(),
-              "reason",
-              reason,
-              "detail",
-              detail));
+      events()
+          .add(
+              "link_down",
+              Map.of(
+                  "cluster",
+                  link.facts().cluster(),
+                  "link_id",
+                  link.id(),
+                  "address",
+                  link.facts().remote(),
+                  "reason",
+                  reason,
+                  "detail",
+                  detail));
     }
   }
 
@@ -102,16 +76,17 @@ public final class Live {
       agent.registered(facts);
       agent.heldBy(socket);
     }
-    events.addPaced(
-        "agent_registered",
-        facts.kind(),
-        Map.of(
-            "cluster",
-            cluster,
-            "address",
-            facts.remote(),
-            "detail",
-            agentId + " " + facts.version()));
+    events()
+        .addPaced(
+            "agent_registered",
+            facts.kind(),
+            Map.of(
+                "cluster",
+                cluster,
+                "address",
+                facts.remote(),
+                "detail",
+                agentId + " " + facts.version()));
   }
 
   /// An agent has sent a heartbeat over a socket, which [#socketGone] ends.

@@ -312,7 +312,6 @@ public final class Api {
   // --- what is told ---
 
   private HttpResponse document(Call call, ContentType type, byte[] body) {
-    drop(call.request());
     String etag = etag(body);
     return isKnown(call.request(), etag)
         ? notModified(etag)
@@ -321,7 +320,6 @@ public final class Api {
 
   private CompletionStage<HttpResponse> page(
       Call call, Function<Caller, CompletionStage<ObjectNode>> page) {
-    drop(call.request());
     Map<String, String> parameters = parameters(call.request());
     boolean watched = watched(call.request(), parameters);
     if (!parameters.isEmpty()) {
@@ -336,7 +334,6 @@ public final class Api {
   }
 
   private CompletionStage<HttpResponse> list(Call call, Table table, String sort, Listing listing) {
-    drop(call.request());
     Map<String, String> parameters = parameters(call.request());
     boolean watched = watched(call.request(), parameters);
     Query query = Query.of(table, sort, parameters);
@@ -349,7 +346,6 @@ public final class Api {
   }
 
   private CompletionStage<HttpResponse> find(Call call, Listing listing) {
-    drop(call.request());
     return limited(listing.find(call.id()))
         .thenApply(row ->
             row.map(it -> json(call.request(), it.json()))
