@@ -38,6 +38,14 @@ public final class Ports {
         "free ports: none found (expected: one in " + FIRST + ".." + LAST + ")");
   }
 
+  /// A loopback address for a node of a cluster, whose public ports a test may have to choose
+  /// itself: those of another JVM's nodes are at other addresses.
+  ///
+  /// @param node from 0
+  public static InetAddress address(int node) {
+    return InetAddress.ofLiteral("127.0." + SIDE + "." + (node + 2));
+  }
+
   private static boolean isFree(int port) {
     var address = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
     try (var socket = new ServerSocket();

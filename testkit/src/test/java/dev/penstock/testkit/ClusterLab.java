@@ -24,9 +24,9 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/// A cluster of gateways in processes of their own on 127.0.0.2, 127.0.0.3, …, all with the same
-/// ports, and an agent. The nodes reach each other through proxies that can be cut, or directly.
-/// Nodes count from 0. Add services, then [#start].
+/// A cluster of gateways in processes of their own, at loopback addresses that differ in the last
+/// number, all with the same ports, and an agent. The nodes reach each other through proxies that
+/// can be cut, or directly. Nodes count from 0. Add services, then [#start].
 final class ClusterLab implements AutoCloseable {
   static final String TOKEN = "s3cret";
 
@@ -155,13 +155,13 @@ final class ClusterLab implements AutoCloseable {
     for (int i = 0; i < nodes.length() && controlBindPort != controlPort; i++) {
       proxies.add(
           new CutLinks(
-              new InetSocketAddress(address(i), controlPort),
-              new InetSocketAddress(address(i), controlBindPort),
+              new InetSocketAddress(Ports.address(i), controlPort),
+              new InetSocketAddress(Ports.address(i), controlBindPort),
               isCutTo(i)));
       proxies.add(
           new CutLinks(
-              new InetSocketAddress(address(i), relayPort),
-              new InetSocketAddress(address(i), relayBindPort),
+              new InetSocketAddress(Ports.address(i), relayPort),
+              new InetSocketAddress(Ports.address(i), relayBindPort),
               isCutTo(i)));
     }
     for (int i = 0; i < nodes.length(); i++) {
@@ -186,7 +186,7 @@ final class ClusterLab implements AutoCloseable {
   }
 
   private Predicate<InetAddress> isCutTo(int node) {
-    InetAddress to = address(node);
+    InetAddress to = Ports.address(node);
     return from -> cuts.contains(new Cut(from, to)) || cuts.contains(new Cut(to, from));
   }
 
@@ -225,7 +225,7 @@ final class ClusterLab implements AutoCloseable {
 
   /// Where other nodes reach a node with streams.
   InetSocketAddress relayAddress(int node) {
-    return new InetSocketAddress(address(node), relayPort);
+    return new InetSocketAddress(Ports.address(node), relayPort);
   }
 
   /// Starts an agent that knows one node; returns when its services can be reached.
@@ -237,7 +237,7 @@ final class ClusterLab implements AutoCloseable {
             List.of(
                 "agent",
                 "--gateway",
-                "http://" + address(node).getHostAddress() + ":" + listenPort,
+                "http://" + Ports.address(node).getHostAddress() + ":" + listenPort,
                 "--token",
                 TOKEN,
                 "--management",
@@ -266,12 +266,12 @@ final class ClusterLab implements AutoCloseable {
 
   /// The public address of a service at a node.
   InetSocketAddress publicAddress(int node, String name) {
-    return new InetSocketAddress(address(node), services.get(name).publicPort());
+    return new InetSocketAddress(Ports.address(node), services.get(name).publicPort());
   }
 
   /// Where agents and their registrations reach a node.
   InetSocketAddress listenAddress(int node) {
-    return new InetSocketAddress(address(node), listenPort);
+    return new InetSocketAddress(Ports.address(node), listenPort);
   }
 
   /// Where a node answers about itself.
@@ -291,7 +291,7 @@ final class ClusterLab implements AutoCloseable {
 
   /// Where other nodes reach a node's control messages.
   InetSocketAddress controlAddress(int node) {
-    return new InetSocketAddress(address(node), controlPort);
+    return new InetSocketAddress(Ports.address(node), controlPort);
   }
 
   /// A new client of a service at a node.
@@ -325,14 +325,14 @@ final class ClusterLab implements AutoCloseable {
 
   /// Cuts two nodes off from each other: what one sends does not arrive at the other.
   void cut(int one, int other) {
-    cuts.add(new Cut(address(one), address(other)));
+    cuts.add(new Cut(Ports.address(one), Ports.address(other)));
     proxies.forEach(CutLinks::cutsChanged);
   }
 
   /// Undoes [#cut].
   void heal(int one, int other) {
-    cuts.remove(new Cut(address(one), address(other)));
-    cuts.remove(new Cut(address(other), address(one)));
+    cuts.remove(new Cut(Ports.address(one), Ports.address(other)));
+    cuts.remove(new Cut(Ports.address(other), Ports.address(one)));
     proxies.forEach(CutLinks::cutsChanged);
   }
 
@@ -361,15 +361,11 @@ final class ClusterLab implements AutoCloseable {
     return report + (agent == null ? "" : agent.report());
   }
 
-  private static InetAddress address(int node) {
-    return InetAddress.ofLiteral("127.0.0." + (node + 2));
-  }
-
   private String yaml(int node, int management) {
-    String host = address(node).getHostAddress();
+    String host = Ports.address(node).getHostAddress();
     var seeds = new ArrayList<String>();
     for (int i = 0; i < nodes.length(); i++) {
-      seeds.add(address(i).getHostAddress() + ":" + controlPort);
+      seeds.add(Ports.address(i).getHostAddress() + ":" + controlPort);
     }
     var text =
         new StringBuilder(

@@ -33,8 +33,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Gateways with the `gateway.yaml` of the manifests and certificates as `make-secrets.sh` makes
-/// them, in processes on 127.0.0.2, 127.0.0.3, … that stand for pods. A server over TLS stands for
-/// the Kubernetes API and lists the pods that run.
+/// them, in processes at loopback addresses that stand for pods. A server over TLS stands for the
+/// Kubernetes API and lists the pods that run.
 @Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class KubernetesBootstrapSystemTest {
   private static final Duration PATIENCE = Limits.time(Duration.ofSeconds(60));
@@ -147,7 +147,7 @@ class KubernetesBootstrapSystemTest {
   }
 
   private NodeProcess startPod(int number) {
-    String address = "127.0.0." + (number + 2);
+    String address = Ports.address(number).getHostAddress();
     int management = Ports.free();
     var environment = new HashMap<String, String>();
     environment.put("PENSTOCK_CLUSTER_LISTEN", address + ":" + controlPort);
@@ -211,7 +211,7 @@ class KubernetesBootstrapSystemTest {
     awaitReadyNodes(pods);
 
     pods.removeFirst().kill();
-    running.remove("127.0.0.2");
+    running.remove(Ports.address(0).getHostAddress());
     pods.add(startPod(3).awaitReady());
     awaitReadyNodes(pods);
     podsAskedForNothingElse();
