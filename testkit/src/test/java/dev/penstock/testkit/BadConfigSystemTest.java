@@ -50,6 +50,17 @@ class BadConfigSystemTest {
   }
 
   @Test
+  void aManagementPortThatIsTakenIsNamed() throws IOException {
+    try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      String port = Integer.toString(taken.getLocalPort());
+      String yaml =
+          gateway("127.0.0.1:" + Ports.free())
+              .replaceFirst("listen: .*", "listen: 127.0.0.1:" + port);
+      assertRefused("gateway", yaml, "gateway.yaml:2", "management.listen", port);
+    }
+  }
+
+  @Test
   void aMissingConfigurationFileIsNamed() {
     try (var gateway = node("gateway", directory.resolve("absent.yaml"))) {
       assertThat(gateway.awaitExit()).as(gateway::report).isEqualTo(BAD_CONFIGURATION);
@@ -176,6 +187,7 @@ class BadConfigSystemTest {
                   .contains(key + ":")
                   .contains(found)
                   .contains("(expected"));
+      assertThat(process.log()).as("stack traces").noneMatch(line -> line.startsWith("\tat "));
       assertThat(process.output()).isEmpty();
     }
   }
