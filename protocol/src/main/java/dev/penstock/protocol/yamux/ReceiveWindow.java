@@ -12,6 +12,10 @@ public final class ReceiveWindow {
   /// A half window drained in less than this many round trips may have been limited by the window.
   private static final int FAST_ROUND_TRIPS = 4;
 
+  /// So may one that was drained within this, however short the round trip: before the credit is
+  /// seen at the other end, the processes of both ends must have had their turns.
+  private static final long ALWAYS_FAST_NANOS = 1_000_000;
+
   private int limit = INITIAL_WINDOW;
   private int credit = INITIAL_WINDOW;
   private int unread;
@@ -67,7 +71,7 @@ public final class ReceiveWindow {
     if (limit - unread - credit < limit / 2) {
       return 0;
     }
-    if (limit < maxWindow && now - epochStart < FAST_ROUND_TRIPS * rttNanos) {
+    if (limit < maxWindow && rttNanos > 0 && isFast(now - epochStart, rttNanos)) {
       int larger = (int) Math.min(2L * limit, maxWindow);
       if (budget.tryReserveSpare(larger - limit)) {
         limit = larger;
@@ -80,6 +84,10 @@ public final class ReceiveWindow {
     int free = limit - unread - credit;
     credit += free;
     return free;
+  }
+
+  private static boolean isFast(long drainNanos, long rttNanos) {
+    return drainNanos < Math.max(FAST_ROUND_TRIPS * rttNanos, ALWAYS_FAST_NANOS);
   }
 
   /// Gives all budget back; the window is of no use afterwards.

@@ -73,6 +73,15 @@ class WindowTest {
   }
 
   @Test
+  void aDrainWithinAMillisecondIsFastHoweverShortTheRoundTrip() throws ProtocolViolation {
+    end.measureRtt(60_000);
+    drain(128 * KIB, 999_999);
+    assertThat(stream().receiveWindow()).isEqualTo(512 * KIB);
+    drain(256 * KIB, 1_000_000);
+    assertThat(stream().receiveWindow()).isEqualTo(512 * KIB);
+  }
+
+  @Test
   void growthBeyondTheBudgetIsDeniedAndNothingElseHappens() throws ProtocolViolation {
     accept(new Peer(Role.SERVER, SessionSettings.defaults(), 256 * KIB + 100));
     end.measureRtt(RTT);
