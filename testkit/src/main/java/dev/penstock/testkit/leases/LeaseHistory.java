@@ -288,7 +288,8 @@ public final class LeaseHistory {
         .anyMatch(release -> release.began() < until && release.ended() > grant.began());
   }
 
-  /// A tunnel has the same lease as long as it is not released.
+  /// A tunnel has the same lease as long as it is not released. Of two calls that were under way at
+  /// the same time either may have taken effect first.
   private void changedWithoutRelease(Found found) {
     var byTunnel = new HashMap<Tunnel, List<Granted>>();
     for (Granted grant : grants) {
@@ -300,7 +301,8 @@ public final class LeaseHistory {
         Granted earlier = ordered.get(i - 1);
         Granted later = ordered.get(i);
         if (!earlier.lease().isSameAs(later.lease())
-            && !mayHaveBeenReleased(earlier, later.ended())) {
+            && !mayHaveBeenReleased(earlier, later.ended())
+            && !(later.began() < earlier.ended() && mayHaveBeenReleased(later, earlier.ended()))) {
           found.add(
               tunnel
                   + ": had "

@@ -117,6 +117,25 @@ class LeaseHistoryTest {
   }
 
   @Test
+  void ofTwoCallsAtTheSameTimeEitherMayHaveTakenEffectFirst() {
+    history.granted(REDIS, lease(16_379, 2), 1, 100);
+    history.granted(REDIS, lease(16_379, 1), 10, 20);
+    history.released(REDIS, 30, 40);
+    endsAsItIs(REDIS, lease(16_379, 2));
+
+    assertThat(history.violations()).isEmpty();
+  }
+
+  @Test
+  void twoLeasesAtTheSameTimeWithoutAReleaseAreFound() {
+    history.granted(REDIS, lease(16_379, 2), 1, 100);
+    history.granted(REDIS, lease(16_379, 1), 10, 20);
+    history.released(REDIS, 101, 102);
+
+    assertThat(history.violations()).hasSize(1);
+  }
+
+  @Test
   void aReleaseWhoseOutcomeNobodyKnowsMayTakeEffectAtAnyTime() {
     history.releaseUnknown(REDIS, 1);
     history.granted(REDIS, lease(16_379, 1), 2, 3);
