@@ -33,6 +33,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,6 +51,7 @@ public final class ApiServer implements AutoCloseable {
   private static final ObjectMapper JSON = JsonMapper.builder().build();
 
   private static final String IS_WATCH = "watch=true";
+  private static final Pattern SINCE = Pattern.compile("(?:^|&)resourceVersion=([^&]*)");
 
   private static final String KUBE_SYSTEM = "/api/v1/namespaces/kube-system";
   private static final Logger log = LoggerFactory.getLogger(ApiServer.class);
@@ -66,7 +69,7 @@ public final class ApiServer implements AutoCloseable {
   /// Sees the answers to watches that cannot go on from where they were. Most servers say so within
   /// the watch, and the client lists again; to a status of 410 it only goes on asking.
   private static final class Expiries implements Interceptor {
-    private volatile Consumer<String> told = _ -> {};
+    private volatile Consumer<Expired> told = _ -> {};
 
     @Override
     public void after(
@@ -75,7 +78,8 @@ public final class ApiServer implements AutoCloseable {
       if (response.code() == HttpURLConnection.HTTP_GONE
           && query != null
           && query.contains(IS_WATCH)) {
-        told.accept(request.uri().getPath());
+        Matcher since = SINCE.matcher(query);
+        told.accept(new Expired(request.uri().getPath(), since.find() ? since.group(1) : ""));
       }
     }
   }
@@ -111,9 +115,14 @@ public final class ApiServer implements AutoCloseable {
         expiries);
   }
 
-  /// Has `told` get the path of each watch that is answered with the status 410; on the client's
-  /// threads.
-  void whenExpired(Consumer<String> told) {
+  /// A watch that was answered with the status 410.
+  ///
+  /// @param path what was to be watched; may be below one of a proxy
+  /// @param since the version from which on
+  record Expired(String path, String since) {}
+
+  /// Has `told` get each watch that is answered with the status 410; on the client's threads.
+  void whenExpired(Consumer<Expired> told) {
     expiries.told = told;
   }
 

@@ -157,6 +157,12 @@ final class KindWatch implements AutoCloseable {
     return ApiServer.path(kind, version, namespace);
   }
 
+  /// Whether it is this that asked for what comes after what it knows.
+  boolean isAskedBy(ApiServer.Expired watch) {
+    return watch.path().endsWith(path())
+        && watch.since().equals(informer.lastSyncResourceVersion());
+  }
+
   String version() {
     return version;
   }

@@ -187,7 +187,7 @@ public final class Watches implements BackendsView, AutoCloseable {
 
   /// Begins to watch.
   public void start() {
-    api.whenExpired(path -> inTurn(() -> expired(path)));
+    api.whenExpired(watch -> inTurn(() -> expired(watch)));
     polling.scheduleWithFixedDelay(
         this::poll, 0, setup.apiPoll().toMillis(), TimeUnit.MILLISECONDS);
   }
@@ -292,13 +292,13 @@ public final class Watches implements BackendsView, AutoCloseable {
   }
 
   /// The server does not remember what happened since some watch broke. The client goes on asking
-  /// for just that, ever less often, so that what is passed over here is told again. The path may
-  /// be below one of a proxy.
-  private void expired(String path) {
+  /// for just that, ever less often, so that what is passed over here is told again. The answer to
+  /// a watch that another has taken the place of comes late, and is nobody's.
+  private void expired(ApiServer.Expired watch) {
     for (Kind kind : setup.kinds()) {
       Watched now = of(kind);
       boolean isMeant =
-          now.isSynced() && now.scopes().stream().anyMatch(scope -> path.endsWith(scope.path()));
+          now.isSynced() && now.scopes().stream().anyMatch(scope -> scope.isAskedBy(watch));
       if (isMeant && !coming.containsKey(kind)) {
         beginAnew(kind, now.version(), "the server has forgotten the changes since (410)");
       }
