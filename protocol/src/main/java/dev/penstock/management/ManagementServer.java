@@ -277,18 +277,16 @@ public final class ManagementServer {
   private static CompletionStage<HttpResponse> answered(HttpRequest request, Served served) {
     String path = request.getUri().path();
     Parts parts = served.parts();
-    Api api = parts.api();
     Entrance entrance = served.entrance();
-    if (entrance != null && api != null && Api.owns(path)) {
-      return ofApi(request, entrance, api, served);
+    if (served.hasApi(path)) {
+      return ofApi(request, served);
     }
-    if (api != null && Dashboard.owns(path)) {
+    if (parts.api() != null && Dashboard.owns(path)) {
       return CompletableFuture.completedFuture(Dashboard.shared().answer(request));
     }
+    String items = itemsAt(parts, path);
     boolean guarded =
-        parts.pages().containsKey(path)
-            || parts.operations().containsKey(path)
-            || itemsAt(parts, path) != null;
+        parts.pages().containsKey(path) || parts.operations().containsKey(path) || items != null;
     if (guarded && entrance != null) {
       // What changes something here is not taken from any web page, whose own it may be.
       switch (decide(request, entrance, Marked.YES)) {
@@ -300,17 +298,13 @@ public final class ManagementServer {
         }
       }
     }
-    String items = itemsAt(parts, path);
     if (items != null) {
       return items(
           request, requireNonNull(parts.items().get(items)), path.substring(items.length()));
     }
     Operation operation = parts.operations().get(path);
     return CompletableFuture.completedFuture(
-        operation == null
-            ? answer(
-                request, served.formats(), served.registry(), served.readiness(), parts.pages())
-            : operate(request, operation));
+        operation == null ? answer(request, served) : operate(request, operation));
   }
 
   private static @Nullable String itemsAt(Parts parts, String path) {
@@ -320,8 +314,9 @@ public final class ManagementServer {
         .orElse(null);
   }
 
-  private static CompletionStage<HttpResponse> ofApi(
-      HttpRequest request, Entrance entrance, Api api, Served served) {
+  private static CompletionStage<HttpResponse> ofApi(HttpRequest request, Served served) {
+    Entrance entrance = requireNonNull(served.entrance());
+    Api api = requireNonNull(served.parts().api());
     if (Api.isPublic(request.getUri().path()) && !changes(request)) {
       return api.answer(request, new Caller(Caller.ANONYMOUS, Role.READ), from(request));
     }
@@ -435,13 +430,9 @@ public final class ManagementServer {
                 .withMaxContentLength(MAX_BODY));
   }
 
-  private static HttpResponse answer(
-      HttpRequest request,
-      ExpositionFormats formats,
-      PrometheusRegistry registry,
-      Readiness readiness,
-      Map<String, Supplier<String>> pages) {
+  private static HttpResponse answer(HttpRequest request, Served served) {
     String path = request.getUri().path();
+    Map<String, Supplier<String>> pages = served.parts().pages();
     boolean known =
         path.equals("/healthz")
             || path.equals("/readyz")
@@ -465,8 +456,8 @@ public final class ManagementServer {
     try {
       return switch (path) {
         case "/healthz" -> text(StatusCodes.OK, "ok");
-        case "/readyz" -> readiness(readiness.reasons());
-        case "/metrics" -> metrics(request, formats, registry);
+        case "/readyz" -> readiness(served.readiness().reasons());
+        case "/metrics" -> metrics(request, served.formats(), served.registry());
         default -> json(pages.getOrDefault(path, () -> "{}").get());
       };
     } catch (RuntimeException e) {

@@ -152,14 +152,9 @@ final class KindWatch implements AutoCloseable {
     return kind.group().isEmpty() ? kind.plural() : kind.plural() + "." + kind.group();
   }
 
-  /// What is listed and watched.
-  String path() {
-    return ApiServer.path(kind, version, namespace);
-  }
-
-  /// Whether it is this that asked for what comes after what it knows.
+  /// Whether `watch` is this one, and asked for what comes after all that this knows.
   boolean isAskedBy(ApiServer.Expired watch) {
-    return watch.path().endsWith(path())
+    return watch.path().endsWith(ApiServer.path(kind, version, namespace))
         && watch.since().equals(informer.lastSyncResourceVersion());
   }
 
