@@ -173,7 +173,8 @@ public record GatewaySettings(
   /// @param maxTextMessage `gateway.links.max_text_message`: bytes of one control message, 64 KiB
   ///   to 64 MiB; default 4 MiB
   /// @param maxFrame `gateway.links.max_frame`: payload bytes of the largest data frame sent, 1 KiB
-  ///   to 1 MiB; default 32 KiB, so that a keystroke does not wait behind a bulk transfer
+  ///   to 1 MiB; default 128 KiB. More than 32 KiB only on a fast link, so that a keystroke does
+  ///   not wait long behind a bulk transfer
   /// @param keepaliveInterval `gateway.links.keepalive_interval`: between pings, 1 s to 10 min;
   ///   default 15 s
   /// @param keepaliveTimeout `gateway.links.keepalive_timeout`: silence after a ping that ends the
@@ -234,7 +235,7 @@ public record GatewaySettings(
           section.get("register_timeout", timeout, Duration.ofSeconds(10)),
           section.get("handshake_timeout", timeout, Duration.ofSeconds(10)),
           section.get("max_text_message", Kind.size(64 * KIB, 64 * MIB), 4 * MIB),
-          section.get("max_frame", Kind.size(KIB, MIB), 32 * KIB),
+          section.get("max_frame", Kind.size(KIB, MIB), 128 * KIB),
           section.get("keepalive_interval", keepalive, Duration.ofSeconds(15)),
           section.get("keepalive_timeout", keepalive, Duration.ofSeconds(10)),
           section.get("max_links_per_cluster", Kind.integer(1, 10_000), 64),

@@ -75,7 +75,7 @@ class GatewaySettingsTest {
                 Duration.ofSeconds(10),
                 Duration.ofSeconds(10),
                 4 << 20,
-                32 << 10,
+                128 << 10,
                 Duration.ofSeconds(15),
                 Duration.ofSeconds(10),
                 64,

@@ -289,7 +289,7 @@ public final class TargetStream {
             ? List.of(DialStatus.connected().encode())
             : List.of();
     connection
-        .flow()
+        .lendingFlow()
         .join(
             stream.flow(
                 LinkStream.DialReport.NONE,

@@ -127,7 +127,7 @@ public final class ClientStream {
     var report = reportsDials() ? LinkStream.DialReport.EXPECTED : LinkStream.DialReport.INFERRED;
     client
         .connection()
-        .flow()
+        .lendingFlow()
         .join(
             stream.flow(
                 report,

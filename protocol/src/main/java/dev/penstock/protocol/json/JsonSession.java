@@ -166,7 +166,7 @@ public final class JsonSession extends MessageSession<JsonStream> {
   }
 
   /// The next message for the peer: first what is no data, then data of the ready streams in turn,
-  /// at most [SessionSettings#maxFrame] bytes each. Null when there is nothing to send.
+  /// at most [SessionSettings#steadyFrame] bytes each. Null when there is nothing to send.
   public @Nullable ControlMessage next() {
     while (true) {
       ControlMessage first = control.poll();

@@ -176,7 +176,7 @@ public final class JsonStream implements MuxStream {
   @Nullable InTunnel next() {
     ByteBuffer bytes = unsent;
     int left = bytes == null ? 0 : bytes.remaining();
-    int length = (int) Math.min(Math.min(left, session.maxFrame()), sendCredit);
+    int length = (int) Math.min(Math.min(left, session.steadyFrame()), sendCredit);
     Mark mark = finishing && length == left ? Mark.FIN : Mark.MORE;
     InTunnel message = null;
     if (length > 0 || mark == Mark.FIN) {

@@ -94,8 +94,8 @@ abstract sealed class MessageSession<S> implements MuxSession permits JsonSessio
     return budget;
   }
 
-  final int maxFrame() {
-    return settings.maxFrame();
+  final int steadyFrame() {
+    return settings.steadyFrame();
   }
 
   final void send(TunnelMessage message) {

@@ -173,7 +173,7 @@ final class OriginalConnection extends OriginalStream {
     if (quietUntil - now > 0) {
       return null;
     }
-    int length = Math.min(bytes.remaining(), session.maxFrame());
+    int length = Math.min(bytes.remaining(), session.steadyFrame());
     ByteBuffer piece = bytes.slice(bytes.position(), length);
     bytes.position(bytes.position() + length);
     if (length > 0) {

@@ -369,7 +369,7 @@ public final class DatagramStream implements LinkStream.WaitsForWritable {
         return;
       }
       int size = datagram.remaining();
-      if (size == 0 || size > Math.min(LARGEST_FOR_ORIGINAL, stream.largestFrame())) {
+      if (size == 0 || size > Math.min(LARGEST_FOR_ORIGINAL, stream.steadyFrame())) {
         traffic.addDropped(DatagramDrop.UNSUPPORTED_SIZE, 1);
         spaced = null;
       } else {

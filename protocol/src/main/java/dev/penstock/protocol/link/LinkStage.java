@@ -18,6 +18,7 @@ import dev.penstock.protocol.json.OriginalStream;
 import dev.penstock.protocol.json.TunnelFault;
 import dev.penstock.protocol.net.Connection;
 import dev.penstock.protocol.net.Loop;
+import dev.penstock.protocol.net.ReadMemory;
 import dev.penstock.protocol.net.WebSocketMessage;
 import dev.penstock.protocol.net.WebSocketViolation;
 import dev.penstock.protocol.yamux.ByteBudget;
@@ -91,7 +92,7 @@ public final class LinkStage
       Materializer materializer) {
     Loop loop = connection.loop();
     return connection
-        .flow()
+        .lendingFlow()
         .joinMat(new LinkStage(loop, settings, processBudget, listener), Keep.right())
         .withAttributes(loop.attributes())
         .run(materializer);
@@ -122,6 +123,7 @@ public final class LinkStage
       implements InHandler, OutHandler, SessionListener, JsonListener {
     private final AsyncCallback<Multiplexer> wake = createAsyncCallback(Multiplexer::wakened);
     private final Link link = new Link(loop, this);
+    private final ReadMemory memory = loop.readMemory();
     private final ControlCodec codec = new ControlCodec(settings.maxText());
     private final ArrayDeque<String> messages = new ArrayDeque<>();
     private final LinkedHashSet<HeaderReader> headers = new LinkedHashSet<>();
@@ -261,7 +263,7 @@ public final class LinkStage
       if (ended) {
         return null;
       }
-      var stream = new LinkStream(link);
+      var stream = new LinkStream(link, memory);
       return switch (session) {
         case YamuxSession yamux ->
             switch (yamux.open(stream)) {
@@ -398,7 +400,7 @@ public final class LinkStage
       }
       return switch (session) {
         case YamuxSession yamux -> {
-          ByteBuffer[] batch = yamux.nextBatch(BATCH_BYTES);
+          ByteBuffer[] batch = yamux.nextBatch(BATCH_BYTES, System.nanoTime());
           yield batch == null ? null : new WebSocketMessage.Binary(batch);
         }
         case JsonSession json -> encoded(json.next());
@@ -458,10 +460,11 @@ public final class LinkStage
       busy |= bytes.remaining() > BUSY_BYTES;
       lastBytes = System.nanoTime();
       try {
-        yamux.onBytes(bytes, lastBytes);
+        int headers = yamux.onBytes(bytes, lastBytes);
+        memory.giveBack(bytes, headers);
       } catch (ProtocolViolation e) {
         flush();
-        goAway = yamux.nextBatch(BATCH_BYTES);
+        goAway = yamux.nextBatch(BATCH_BYTES, lastBytes);
         violated(LinkEnd.Cause.YAMUX_VIOLATION, "yamux: ", e);
       }
     }
@@ -703,7 +706,7 @@ public final class LinkStage
 
     @Override
     public void opened(JsonStream stream, StreamHeader header) {
-      var accepted = new LinkStream(link);
+      var accepted = new LinkStream(link, memory);
       accepted.bind(stream);
       stream.listen(accepted);
       listener.requested(accepted, header);
@@ -760,10 +763,12 @@ public final class LinkStage
         int before = bytes.remaining();
         try {
           StreamHeader header = decoder.feed(bytes);
-          yamux.consumed(before - bytes.remaining(), System.nanoTime());
+          int used = before - bytes.remaining();
+          memory.giveBack(bytes, used);
+          yamux.consumed(used, System.nanoTime());
           if (header != null) {
             headers.remove(this);
-            ready = new LinkStream(link);
+            ready = new LinkStream(link, memory);
             ready.bind(yamux);
             if (header.protocol() == Protocol.UDP) {
               ready.keepFrames();

@@ -1,7 +1,7 @@
 package dev.penstock.protocol.link;
 
 import dev.penstock.protocol.control.DialStatus;
-import dev.penstock.protocol.net.Slices;
+import dev.penstock.protocol.net.ReadMemory;
 import dev.penstock.protocol.yamux.CloseCause;
 import dev.penstock.protocol.yamux.MuxStream;
 import dev.penstock.protocol.yamux.StreamListener;
@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 /// can be.
 public final class LinkStream implements StreamListener {
   private final Link link;
+  private final ReadMemory memory;
   private @Nullable MuxStream mux;
   private @Nullable ByteBuffer head;
   private @Nullable ArrayDeque<ByteBuffer> tail;
@@ -34,8 +35,10 @@ public final class LinkStream implements StreamListener {
   /// The pieces of the frame that is still arriving; null where frames mean nothing.
   private @Nullable ArrayList<ByteBuffer> frame;
 
-  LinkStream(Link link) {
+  /// @param memory of the link's loop
+  LinkStream(Link link, ReadMemory memory) {
     this.link = link;
+    this.memory = memory;
   }
 
   public Link link() {
@@ -152,13 +155,13 @@ public final class LinkStream implements StreamListener {
   }
 
   /// Bytes that the peer takes now: a write of no more leaves as one frame, if it is no larger than
-  /// [#largestFrame].
+  /// [#steadyFrame].
   long sendCredit() {
     return mux() instanceof YamuxStream yamux ? yamux.sendCredit() : Long.MAX_VALUE;
   }
 
-  int largestFrame() {
-    return mux() instanceof YamuxStream yamux ? yamux.maxFrame() : Integer.MAX_VALUE;
+  int steadyFrame() {
+    return mux() instanceof YamuxStream yamux ? yamux.steadyFrame() : Integer.MAX_VALUE;
   }
 
   /// Takes one write while another is unsent, and no more.
@@ -167,7 +170,7 @@ public final class LinkStream implements StreamListener {
       return;
     }
     // Without credit it may wait for long.
-    ByteBuffer kept = sendCredit() < bytes.remaining() ? Slices.alone(bytes) : bytes;
+    ByteBuffer kept = sendCredit() < bytes.remaining() ? memory.alone(bytes) : bytes;
     if (unsent) {
       held = kept;
     } else {
@@ -209,6 +212,9 @@ public final class LinkStream implements StreamListener {
 
   /// The reader took `bytes` off the buffer that [#peek] showed.
   void consumedOfHead(int bytes) {
+    if (head != null) {
+      memory.giveBack(head, bytes);
+    }
     if (head != null && !head.hasRemaining()) {
       head = tail == null ? null : tail.poll();
     }
@@ -269,11 +275,11 @@ public final class LinkStream implements StreamListener {
       if (tail == null) {
         tail = new ArrayDeque<>(4);
       }
-      if (Slices.shareArray(head, bytes)) {
+      if (ReadMemory.shareArray(head, bytes)) {
         tail.add(bytes);
       } else {
         leaveEarlierRead(head, tail);
-        tail.add(Slices.alone(bytes));
+        tail.add(memory.alone(bytes));
       }
     }
     changed();
@@ -282,10 +288,10 @@ public final class LinkStream implements StreamListener {
   /// Once for what came before it was known that the reader had stopped: behind a head with an
   /// array of its own there is nothing else.
   private void leaveEarlierRead(ByteBuffer first, ArrayDeque<ByteBuffer> rest) {
-    head = Slices.alone(first);
-    if (!Slices.shareArray(head, first)) {
+    head = memory.alone(first);
+    if (!ReadMemory.shareArray(head, first)) {
       for (int left = rest.size(); left > 0; left--) {
-        rest.add(Slices.alone(rest.remove()));
+        rest.add(memory.alone(rest.remove()));
       }
     }
   }

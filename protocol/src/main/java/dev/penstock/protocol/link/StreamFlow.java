@@ -6,6 +6,7 @@ import dev.penstock.protocol.control.MalformedMessage;
 import dev.penstock.protocol.link.LinkStream.DialReport;
 import dev.penstock.protocol.net.ConnectionLost;
 import dev.penstock.protocol.net.Detach;
+import dev.penstock.protocol.net.ReadMemory;
 import dev.penstock.protocol.yamux.CloseCause;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
@@ -261,7 +262,7 @@ final class StreamFlow extends GraphStage<FlowShape<ByteBuffer, ByteBuffer>> {
 
     private void send(ByteBuffer bytes) {
       if (dialling != null) {
-        dialling.early.add(bytes.duplicate());
+        dialling.early.add(ReadMemory.copyOf(bytes));
         dialling.earlyBytes += bytes.remaining();
       }
       stream.write(bytes);

@@ -8,8 +8,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 
-/// Bytes of the heap on their way out, sent without a copy. To Netty it is a file region: the one
-/// kind of message that moves its bytes itself.
+/// Bytes of the heap on their way out, sent without a copy and then given back to the loop. To
+/// Netty it is a file region: the one kind of message that moves its bytes itself.
 ///
 /// Thread rule: belongs to the loop of its socket.
 final class ArrayMessage extends AbstractReferenceCounted implements FileRegion {
@@ -26,15 +26,18 @@ final class ArrayMessage extends AbstractReferenceCounted implements FileRegion 
       };
 
   private final int socket;
+  private final ReadMemory memory;
   private final ByteBuffer[] parts;
   private final long count;
   private boolean followed;
   private int part;
   private long sent;
 
+  /// @param memory of the loop of the socket
   /// @param parts views of arrays, given away; not empty
-  ArrayMessage(int socket, ByteBuffer... parts) {
+  ArrayMessage(int socket, ReadMemory memory, ByteBuffer... parts) {
     this.socket = socket;
+    this.memory = memory;
     this.parts = parts;
     long sum = 0;
     for (ByteBuffer one : parts) {
@@ -61,6 +64,7 @@ final class ArrayMessage extends AbstractReferenceCounted implements FileRegion 
         bytes.position(bytes.position() + went);
       }
       sent += went;
+      memory.giveBack(bytes, went);
       if (bytes.hasRemaining()) {
         waits();
         break;
@@ -73,7 +77,7 @@ final class ArrayMessage extends AbstractReferenceCounted implements FileRegion 
   /// The peer does not read as fast as we write, and may not read at all.
   private void waits() {
     for (int i = part; i < parts.length; i++) {
-      parts[i] = Slices.alone(parts[i]);
+      parts[i] = memory.alone(parts[i]);
     }
   }
 

@@ -1,6 +1,5 @@
 package dev.penstock.protocol.net;
 
-import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.handler.ssl.SslHandler;
@@ -32,14 +31,9 @@ public final class BareConnection extends Connection<WebSocketMessage> {
     for (ByteBuffer part : parts) {
       length += part.remaining();
     }
-    if (length >= ArrayMessage.SMALLEST && writesArrays()) {
-      return new ArrayMessage(descriptor(), parts);
-    }
-    ByteBuf bytes = channel().alloc().directBuffer(length);
-    for (ByteBuffer part : parts) {
-      bytes.writeBytes(part.array(), part.arrayOffset() + part.position(), part.remaining());
-    }
-    return bytes;
+    return length >= ArrayMessage.SMALLEST && writesArrays()
+        ? new ArrayMessage(descriptor(), loop().readMemory(), parts)
+        : copied(parts);
   }
 
   @Override

@@ -48,6 +48,7 @@ public abstract sealed class Connection<T>
   private EpollInterest.@Nullable Socket socket;
 
   private boolean throughNetty;
+  private boolean lends;
   private boolean flushPending;
 
   /// The last message, while it is not flushed.
@@ -120,6 +121,15 @@ public abstract sealed class Connection<T>
   /// outlet while the inlet goes on, and the reverse; a failed inlet resets the connection, except
   /// [Detach]. A connection that is lost fails the flow with [ConnectionLost].
   public final Flow<T, T, NotUsed> flow() {
+    lends = false;
+    return Flow.fromGraph(new ConnectionFlow<>(this));
+  }
+
+  /// As [#flow], at the speed of memory that is used again: what comes out of it is lent, see
+  /// [ReadMemory]. Whoever runs it passes every byte on at most once, to a connection of the same
+  /// loop or elsewhere, and never looks at it afterwards.
+  public final Flow<T, T, NotUsed> lendingFlow() {
+    lends = true;
     return Flow.fromGraph(new ConnectionFlow<>(this));
   }
 
@@ -189,7 +199,22 @@ public abstract sealed class Connection<T>
 
   abstract int sizeOf(T message);
 
-  /// What goes to the channel for `message`.
+  /// A copy of what `parts` hold, which goes back to the loop's memory.
+  final ByteBuf copied(ByteBuffer... parts) {
+    int length = 0;
+    for (ByteBuffer part : parts) {
+      length += part.remaining();
+    }
+    ByteBuf bytes = channel.alloc().directBuffer(length);
+    for (ByteBuffer part : parts) {
+      bytes.writeBytes(part.array(), part.arrayOffset() + part.position(), part.remaining());
+      loop().readMemory().giveBack(part);
+    }
+    return bytes;
+  }
+
+  /// What goes to the channel for `message`, whose bytes go back to the loop's memory: here, when
+  /// they are copied, else once they are sent.
   abstract Object encode(T message);
 
   /// Takes what came from the channel and calls [#enqueue], or not.
@@ -255,7 +280,9 @@ public abstract sealed class Connection<T>
   private boolean readPastNetty() {
     int most =
         ((ReadSize) channel.config().<RecvByteBufAllocator>getRecvByteBufAllocator()).bound();
-    ByteBuffer bytes = loop().readMemory().receive(descriptor(), most);
+    ReadMemory memory = loop().readMemory();
+    ByteBuffer bytes =
+        lends ? memory.receive(descriptor(), most) : memory.receiveAlone(descriptor(), most);
     if (bytes == null) {
       return false;
     }

@@ -95,8 +95,8 @@ public final class Loop {
     return idleWatch;
   }
 
-  /// To be used on this loop only.
-  ReadMemory readMemory() {
+  /// Where this loop's sockets read into. To be used on this loop only.
+  public ReadMemory readMemory() {
     return readMemory;
   }
 

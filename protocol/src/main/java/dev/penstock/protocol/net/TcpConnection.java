@@ -33,8 +33,8 @@ public final class TcpConnection extends Connection<ByteBuffer> {
   @Override
   Object encode(ByteBuffer bytes) {
     return bytes.remaining() >= ArrayMessage.SMALLEST && writesArrays()
-        ? new ArrayMessage(descriptor(), bytes)
-        : Unpooled.wrappedBuffer(bytes);
+        ? new ArrayMessage(descriptor(), loop().readMemory(), bytes)
+        : copied(bytes);
   }
 
   @Override

@@ -15,6 +15,10 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
 
   private final WebSocketFrames frames;
   private final WebSocketParser parser;
+
+  /// Bytes of the present read that are payload of binary messages.
+  private int handedOn;
+
   private boolean closeSent;
   private boolean closeReceived;
 
@@ -52,7 +56,9 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
   Object encode(WebSocketMessage message) {
     return switch (message) {
       case WebSocketMessage.Binary(var parts) ->
-          writesArrays() ? frames.binary(parts, descriptor()) : frames.binary(parts);
+          writesArrays()
+              ? frames.binary(parts, descriptor(), loop().readMemory())
+              : frames.binary(parts, loop().readMemory());
       case WebSocketMessage.Text(var utf8) -> frames.text(utf8);
       case WebSocketMessage.Base64Text(var before, var data, var after) ->
           frames.base64(before, data, after);
@@ -65,10 +71,13 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
 
   @Override
   void received(ByteBuffer bytes) {
+    int size = bytes.remaining();
+    handedOn = 0;
     try {
       if (failure() == null && !closeReceived) {
         parser.read(bytes);
       }
+      loop().readMemory().giveBack(bytes, size - handedOn);
     } catch (WebSocketViolation e) {
       fail(e);
       if (!closeSent) {
@@ -84,6 +93,7 @@ public final class WebSocketConnection extends Connection<WebSocketMessage> {
     @Override
     public void binary(ByteBuffer bytes) {
       if (!closeSent) {
+        handedOn += bytes.remaining();
         enqueue(new WebSocketMessage.Binary(new ByteBuffer[] {bytes}));
       }
     }

@@ -69,13 +69,18 @@ final class WebSocketFrames {
         ByteBuffer.allocate(2 + text.length).putShort((short) code).put(text).flip());
   }
 
-  ByteBuf binary(ByteBuffer[] parts) {
-    return frame(WebSocketParser.BINARY, parts);
+  /// @param memory of the loop, which gets back what is copied
+  ByteBuf binary(ByteBuffer[] parts, ReadMemory memory) {
+    ByteBuf frame = frame(WebSocketParser.BINARY, parts);
+    for (ByteBuffer part : parts) {
+      memory.giveBack(part);
+    }
+    return frame;
   }
 
-  /// As [#binary(ByteBuffer[])], for a socket that takes arrays: large parts are not copied, and
-  /// masked where they are. The arrays are given away.
-  ReferenceCounted binary(ByteBuffer[] parts, int socket) {
+  /// As [#binary(ByteBuffer[], ReadMemory)], for a socket that takes arrays: large parts are not
+  /// copied, and masked where they are. The arrays are given away.
+  ReferenceCounted binary(ByteBuffer[] parts, int socket, ReadMemory memory) {
     int length = 0;
     int copied = MAX_HEADER;
     for (ByteBuffer part : parts) {
@@ -83,7 +88,7 @@ final class WebSocketFrames {
       copied += part.remaining() < SMALL_PART ? part.remaining() : 0;
     }
     if (length < ArrayMessage.SMALLEST) {
-      return binary(parts);
+      return binary(parts, memory);
     }
     int key = ThreadLocalRandom.current().nextInt();
     var small = ByteBuffer.allocate(copied);
@@ -97,6 +102,7 @@ final class WebSocketFrames {
       if (size < SMALL_PART) {
         payload = small.slice(small.position(), size);
         small.put(part);
+        memory.giveBack(part, size);
       } else {
         message.add(small.slice(from, small.position() - from));
         from = small.position();
@@ -109,7 +115,7 @@ final class WebSocketFrames {
       phase += size;
     }
     message.add(small.slice(from, small.position() - from));
-    return new ArrayMessage(socket, message.toArray(ByteBuffer[]::new));
+    return new ArrayMessage(socket, memory, message.toArray(ByteBuffer[]::new));
   }
 
   private void header(ByteBuffer frame, int length, int key) {

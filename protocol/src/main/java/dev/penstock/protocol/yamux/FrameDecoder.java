@@ -30,18 +30,25 @@ final class FrameDecoder {
 
   /// Takes all of `chunk`, which the caller gives away.
   ///
+  /// @return how many of its bytes were headers, and so no payload
   /// @throws ProtocolViolation a header is malformed, or the sink refused; decoding cannot go on
-  void feed(ByteBuffer chunk) throws ProtocolViolation {
+  int feed(ByteBuffer chunk) throws ProtocolViolation {
     chunk.order(ByteOrder.BIG_ENDIAN);
+    int headers = 0;
     while (chunk.hasRemaining()) {
       if (payloadLeft > 0) {
         payload(chunk);
-      } else if (partial.position() == 0 && chunk.remaining() >= FrameHeader.BYTES) {
+        continue;
+      }
+      int before = chunk.remaining();
+      if (partial.position() == 0 && before >= FrameHeader.BYTES) {
         header(chunk);
       } else {
         completeHeader(chunk);
       }
+      headers += before - chunk.remaining();
     }
+    return headers;
   }
 
   private void payload(ByteBuffer chunk) throws ProtocolViolation {

@@ -3,7 +3,8 @@ package dev.penstock.protocol.yamux;
 /// The limits of one session.
 ///
 /// @param maxWindow receive window in bytes up to which a stream may be tuned (256 KiB to 1 GiB)
-/// @param maxFrame payload bytes of the largest data frame we send (1 KiB to 1 MiB)
+/// @param maxFrame payload bytes of the largest data frame we send (1 KiB to 1 MiB); more than
+///   [#steadyFrame] only while the link is fast
 /// @param acceptBacklog streams opened by the peer and not yet accepted, beyond which new ones are
 ///   reset; also how many unacknowledged SYNs we leave open, because peers have the same bound
 /// @param maxStreams streams of one session, both directions together; beyond it the peer's are
@@ -22,6 +23,8 @@ public record SessionSettings(
   /// The window that every stream starts with, fixed by the protocol.
   public static final int INITIAL_WINDOW = 256 * 1024;
 
+  private static final int STEADY_FRAME = 32 * 1024;
+
   /// @throws IllegalArgumentException a value is out of its bounds; the message names it
   public SessionSettings {
     require("maxWindow", maxWindow, INITIAL_WINDOW, 1 << 30);
@@ -32,6 +35,11 @@ public record SessionSettings(
     require("maxControlBacklog", maxControlBacklog, 1, 1 << 24);
   }
 
+  /// Payload bytes that a data frame may have on any link.
+  public int steadyFrame() {
+    return Math.min(maxFrame, STEADY_FRAME);
+  }
+
   private static void require(String name, int value, int least, int most) {
     if (value < least || value > most) {
       throw new IllegalArgumentException(
@@ -40,6 +48,6 @@ public record SessionSettings(
   }
 
   public static SessionSettings defaults() {
-    return new SessionSettings(16 * 1024 * 1024, 32 * 1024, 256, 20_000, 20_000, 65_536);
+    return new SessionSettings(16 * 1024 * 1024, 128 * 1024, 256, 20_000, 20_000, 65_536);
   }
 }

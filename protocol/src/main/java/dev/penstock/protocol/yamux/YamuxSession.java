@@ -22,6 +22,8 @@ public final class YamuxSession implements MuxSession {
   private final StreamTable streams = new StreamTable();
   private final ControlQueue control = new ControlQueue();
   private final Batch batch = new Batch();
+  private final FrameSize frameSize;
+  private int frameBound;
 
   /// Streams with bytes and credit to send, in turn.
   private final StreamQueue ready = new StreamQueue();
@@ -74,6 +76,8 @@ public final class YamuxSession implements MuxSession {
     this.budget = budget;
     this.listener = listener;
     this.nextId = firstId;
+    this.frameSize = new FrameSize(settings);
+    this.frameBound = settings.steadyFrame();
   }
 
   /// Opens a stream. Its SYN leaves with the first batch after the peer's backlog has room; writes
@@ -105,20 +109,21 @@ public final class YamuxSession implements MuxSession {
   /// the caller gives it away. Ignored after a violation and after [#end].
   ///
   /// @param now nanoseconds of a monotonic clock
+  /// @return how many of the bytes were headers of frames, and so handed on to nobody
   /// @throws ProtocolViolation the peer broke the protocol: the session has queued the GoAway
   ///   frame; the owner sends what [#nextBatch] still gives and then closes the transport and calls
   ///   [#end]
-  public void onBytes(ByteBuffer chunk, long now) throws ProtocolViolation {
+  public int onBytes(ByteBuffer chunk, long now) throws ProtocolViolation {
     if (decoding) {
       throw new IllegalStateException("onBytes: called from inside itself");
     }
     if (life != Life.RUNNING) {
-      return;
+      return 0;
     }
     this.now = now;
     decoding = true;
     try {
-      decoder.feed(chunk);
+      return decoder.feed(chunk);
     } catch (ProtocolViolation violation) {
       if (life == Life.RUNNING) {
         life = Life.VIOLATED;
@@ -132,16 +137,18 @@ public final class YamuxSession implements MuxSession {
   }
 
   /// The next bytes for the peer, to be written in order as one unit: control frames first, then
-  /// data of the ready streams in turn, round robin, one frame of at most
-  /// [SessionSettings#maxFrame] each; stops at the first frame end beyond `maxBytes`. Frames and
-  /// buffers need not align. Null when there is nothing to send. After a violation only the GoAway
-  /// is given.
-  public ByteBuffer @Nullable [] nextBatch(int maxBytes) {
+  /// data of the ready streams in turn, round robin, one frame each, as large as [FrameSize] has
+  /// it; stops at the first frame end beyond `maxBytes`. Frames and buffers need not align. Null
+  /// when there is nothing to send. After a violation only the GoAway is given.
+  ///
+  /// @param now nanoseconds of a monotonic clock
+  public ByteBuffer @Nullable [] nextBatch(int maxBytes, long now) {
     if (composing) {
       throw new IllegalStateException("nextBatch: called from inside itself");
     }
     composing = true;
     try {
+      frameBound = frameSize.bound(ready.size());
       boolean more = true;
       while (more && batch.bytes() < maxBytes) {
         more = addToBatch(maxBytes);
@@ -149,6 +156,7 @@ public final class YamuxSession implements MuxSession {
     } finally {
       composing = false;
     }
+    frameSize.sent(batch.bytes(), now);
     return batch.finish();
   }
 
@@ -229,8 +237,14 @@ public final class YamuxSession implements MuxSession {
     return budget;
   }
 
-  int maxFrame() {
-    return settings.maxFrame();
+  /// Bytes that every data frame may have, however slow the link is.
+  int steadyFrame() {
+    return settings.steadyFrame();
+  }
+
+  /// Bytes that a data frame of the present batch may have.
+  int frameBound() {
+    return frameBound;
   }
 
   int grant(ReceiveWindow window, long now) {

@@ -139,9 +139,9 @@ public final class YamuxStream implements MuxStream {
     return sendCredit;
   }
 
-  /// Payload bytes of the largest frame that a write leaves in.
-  public int maxFrame() {
-    return session.maxFrame();
+  /// A write of so many payload bytes leaves in one frame, however slow the link is.
+  public int steadyFrame() {
+    return session.steadyFrame();
   }
 
   /// The present bound of the receive window in bytes.
@@ -251,7 +251,7 @@ public final class YamuxStream implements MuxStream {
       return;
     }
     int left = bytes.remaining();
-    int length = (int) Math.min(Math.min(left, session.maxFrame()), sendCredit);
+    int length = (int) Math.min(Math.min(left, session.frameBound()), sendCredit);
     if (length > 0) {
       batch.data(id, bytes, length);
       sendCredit -= length;

@@ -2,6 +2,7 @@ package dev.penstock.protocol.link;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.penstock.protocol.net.ReadMemory;
 import dev.penstock.protocol.yamux.CloseCause;
 import java.nio.ByteBuffer;
 import org.junit.jupiter.api.Test;
@@ -10,7 +11,7 @@ import org.junit.jupiter.api.Test;
 class LinkStreamTest {
   private static final int READ = 10_000;
 
-  private final LinkStream stream = new LinkStream(null);
+  private final LinkStream stream = new LinkStream(null, new ReadMemory());
 
   /// A part of what one read brought.
   private static ByteBuffer part(byte[] read, int from, int length) {

@@ -54,9 +54,9 @@ final class Bytes {
 
   static byte[] outputBytes(YamuxSession session) {
     ByteArrayOutputStream all = new ByteArrayOutputStream();
-    for (ByteBuffer @Nullable [] batch = session.nextBatch(1 << 16);
+    for (ByteBuffer @Nullable [] batch = session.nextBatch(1 << 16, 0);
         batch != null;
-        batch = session.nextBatch(1 << 16)) {
+        batch = session.nextBatch(1 << 16, 0)) {
       for (ByteBuffer buffer : batch) {
         all.writeBytes(array(buffer));
       }

@@ -54,7 +54,7 @@ public final class TwoEnds {
     if (random.nextInt(4) == 0) {
       return;
     }
-    ByteBuffer @Nullable [] batch = from.nextBatch(random.nextInt(1, 200_000));
+    ByteBuffer @Nullable [] batch = from.nextBatch(random.nextInt(1, 200_000), now);
     if (batch != null) {
       to.add(new Parcel(now + latencyNanos, Bytes.join(batch)));
     }

@@ -108,7 +108,7 @@ class WireTest {
     for (int i = 0; i < 20; i++) {
       end.open(new Recorder()).write(ByteBuffer.allocate(10));
     }
-    assertThat(end.session.nextBatch(1 << 16)).hasSize(1);
+    assertThat(end.session.nextBatch(1 << 16, 0)).hasSize(1);
   }
 
   @Test
@@ -116,7 +116,7 @@ class WireTest {
     Peer end = new Peer(Role.SERVER);
     byte[] bytes = new byte[40_000];
     end.open(new Recorder()).write(ByteBuffer.wrap(bytes));
-    ByteBuffer[] batch = end.session.nextBatch(1 << 20);
+    ByteBuffer[] batch = end.session.nextBatch(1 << 20, 0);
     assertThat(batch).hasSize(4);
     assertThat(batch[1].array()).isSameAs(bytes);
     assertThat(batch[1].remaining()).isEqualTo(32 * 1024);

@@ -261,9 +261,9 @@ class YamuxGoInteropTest {
     }
 
     private void flush() throws IOException {
-      for (ByteBuffer @Nullable [] batch = session.nextBatch(1 << 18);
+      for (ByteBuffer @Nullable [] batch = session.nextBatch(1 << 18, System.nanoTime());
           batch != null;
-          batch = session.nextBatch(1 << 18)) {
+          batch = session.nextBatch(1 << 18, System.nanoTime())) {
         for (ByteBuffer buffer : batch) {
           out.write(buffer.array(), buffer.arrayOffset() + buffer.position(), buffer.remaining());
         }

@@ -165,7 +165,7 @@ class YamuxSessionTest {
             });
     stream[0].write(ByteBuffer.allocate(1000));
     long bytes = 0;
-    for (ByteBuffer buffer : end.session.nextBatch(10_000)) {
+    for (ByteBuffer buffer : end.session.nextBatch(10_000, 0)) {
       bytes += buffer.remaining();
     }
     assertThat(bytes).isBetween(10_000L, 11_012L);
@@ -179,17 +179,18 @@ class YamuxSessionTest {
             new Recorder() {
               @Override
               public void writable() {
-                end.session.nextBatch(1);
+                end.session.nextBatch(1, 0);
               }
             })
         .write(ByteBuffer.allocate(1));
-    assertThatThrownBy(() -> end.session.nextBatch(100))
+    assertThatThrownBy(() -> end.session.nextBatch(100, 0))
         .hasMessage("nextBatch: called from inside itself");
   }
 
   @Test
   void readyStreamsTakeTurns() {
-    Peer end = new Peer(Role.SERVER);
+    Peer end =
+        new Peer(Role.SERVER, new SessionSettings(1 << 24, 32 * 1024, 99, 99, 99, 99), 1 << 30);
     for (int i = 0; i < 10; i++) {
       end.open(new Recorder()).write(ByteBuffer.allocate(200_000));
     }
