@@ -4,6 +4,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.util.SplittableRandom;
 import java.util.zip.CRC32C;
@@ -81,6 +82,15 @@ public record Payload(long seed, long length) {
       left -= n;
     }
     out.flush();
+  }
+
+  /// Writes all bytes and their end to a service of [EchoService.Behaviour#digest].
+  ///
+  /// @return what the service got
+  public Digest digestedBy(Socket service) throws IOException {
+    write(service.getOutputStream());
+    service.shutdownOutput();
+    return Digest.read(service.getInputStream());
   }
 
   /// The digest of these bytes.

@@ -62,11 +62,7 @@ class BulkSystemTest {
   @Test
   void aGibibyteReachesTheServiceUnchanged() throws IOException {
     try (Socket client = lab.connect("digest")) {
-      UP.write(client.getOutputStream());
-      client.shutdownOutput();
-      assertThat(Payload.Digest.read(client.getInputStream()))
-          .as(lab::report)
-          .isEqualTo(UP.digest());
+      assertThat(UP.digestedBy(client)).as(lab::report).isEqualTo(UP.digest());
     }
   }
 

@@ -166,9 +166,7 @@ class ClusterTunnelsSystemTest {
   private CompletableFuture<Payload.Digest> digestThrough(int node) {
     return CompletableFuture.supplyAsync(() -> {
       try (Socket client = lab.connect(node, "digest")) {
-        BULK.write(client.getOutputStream());
-        client.shutdownOutput();
-        return Payload.Digest.read(client.getInputStream());
+        return BULK.digestedBy(client);
       } catch (IOException e) {
         throw new CompletionException("node " + node, e);
       }

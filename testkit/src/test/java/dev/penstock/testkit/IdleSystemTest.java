@@ -63,9 +63,7 @@ class IdleSystemTest {
         Lab lab = lab().expose("echo", service.address()).start()) {
       touchYoungGeneration(lab);
       try (Socket client = lab.connect("digest")) {
-        WARM_UP.write(client.getOutputStream());
-        client.shutdownOutput();
-        assertThat(Payload.Digest.read(client.getInputStream())).isEqualTo(WARM_UP.digest());
+        assertThat(WARM_UP.digestedBy(client)).isEqualTo(WARM_UP.digest());
       }
       long gatewayBefore = lab.gateway().residentBytes();
       long agentBefore = lab.agent().residentBytes();

@@ -119,11 +119,7 @@ class MemoryReuseSystemTest {
 
   private void upload(Payload payload) throws IOException {
     try (Socket client = lab.connect("digest")) {
-      payload.write(client.getOutputStream());
-      client.shutdownOutput();
-      assertThat(Payload.Digest.read(client.getInputStream()))
-          .as(lab::report)
-          .isEqualTo(payload.digest());
+      assertThat(payload.digestedBy(client)).as(lab::report).isEqualTo(payload.digest());
     }
   }
 

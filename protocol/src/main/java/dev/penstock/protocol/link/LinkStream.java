@@ -212,11 +212,12 @@ public final class LinkStream implements StreamListener {
 
   /// The reader took `bytes` off the buffer that [#peek] showed.
   void consumedOfHead(int bytes) {
-    if (head != null) {
-      memory.giveBack(head, bytes);
-    }
-    if (head != null && !head.hasRemaining()) {
-      head = tail == null ? null : tail.poll();
+    ByteBuffer first = head;
+    if (first != null) {
+      memory.giveBack(first, bytes);
+      if (!first.hasRemaining()) {
+        head = tail == null ? null : tail.poll();
+      }
     }
     consumed(bytes);
   }

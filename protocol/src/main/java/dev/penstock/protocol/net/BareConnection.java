@@ -24,16 +24,9 @@ public final class BareConnection extends Connection<WebSocketMessage> {
 
   @Override
   Object encode(WebSocketMessage message) {
-    if (!(message instanceof WebSocketMessage.Binary(var parts))) {
-      return Unpooled.EMPTY_BUFFER;
-    }
-    int length = 0;
-    for (ByteBuffer part : parts) {
-      length += part.remaining();
-    }
-    return length >= ArrayMessage.SMALLEST && writesArrays()
-        ? new ArrayMessage(descriptor(), loop().readMemory(), parts)
-        : copied(parts);
+    return message instanceof WebSocketMessage.Binary(var parts)
+        ? encodeBytes(parts)
+        : Unpooled.EMPTY_BUFFER;
   }
 
   @Override

@@ -199,23 +199,27 @@ public abstract sealed class Connection<T>
 
   abstract int sizeOf(T message);
 
-  /// A copy of what `parts` hold, which goes back to the loop's memory.
-  final ByteBuf copied(ByteBuffer... parts) {
+  /// What goes to the channel for `message`, whose bytes go back to the loop's memory: here, when
+  /// they are copied, else once they are sent.
+  abstract Object encode(T message);
+
+  /// What goes to the channel for bytes that need nothing around them.
+  final Object encodeBytes(ByteBuffer... parts) {
+    ReadMemory memory = loop().readMemory();
     int length = 0;
     for (ByteBuffer part : parts) {
       length += part.remaining();
     }
+    if (length >= ArrayMessage.SMALLEST && writesArrays()) {
+      return new ArrayMessage(descriptor(), memory, parts);
+    }
     ByteBuf bytes = channel.alloc().directBuffer(length);
     for (ByteBuffer part : parts) {
       bytes.writeBytes(part.array(), part.arrayOffset() + part.position(), part.remaining());
-      loop().readMemory().giveBack(part);
+      memory.giveBack(part);
     }
     return bytes;
   }
-
-  /// What goes to the channel for `message`, whose bytes go back to the loop's memory: here, when
-  /// they are copied, else once they are sent.
-  abstract Object encode(T message);
 
   /// Takes what came from the channel and calls [#enqueue], or not.
   ///

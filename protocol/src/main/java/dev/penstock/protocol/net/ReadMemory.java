@@ -38,7 +38,7 @@ public final class ReadMemory {
 
   /// What fills memory, as [ArrayIo#receive] does.
   interface Input {
-    int read(byte[] into, int offset, int length);
+    int read(int socket, byte[] into, int offset, int length);
   }
 
   private static final byte FREED = (byte) 0xDF;
@@ -50,6 +50,7 @@ public final class ReadMemory {
     int lent;
   }
 
+  private final Input input;
   private @Nullable Block current;
 
   /// Full blocks, the oldest first.
@@ -58,33 +59,37 @@ public final class ReadMemory {
   /// The one that was used last is taken first.
   private final ArrayDeque<Block> spare = new ArrayDeque<>(MOST_SPARE);
 
+  public ReadMemory() {
+    this(ArrayIo::receive);
+  }
+
+  ReadMemory(Input input) {
+    this.input = input;
+  }
+
   /// One read of at most `most` bytes, lent to the caller.
   ///
   /// @return what came, at least one byte; null when there was nothing, for whatever reason
   @Nullable ByteBuffer receive(int socket, int most) {
-    return receive(input(socket), most, SMALLEST_LENT);
+    return receive(socket, most, SMALLEST_LENT);
   }
 
   /// As [#receive], but what came is the caller's for ever.
   @Nullable ByteBuffer receiveAlone(int socket, int most) {
-    return receive(input(socket), most, Integer.MAX_VALUE);
-  }
-
-  private static Input input(int socket) {
-    return (into, offset, length) -> ArrayIo.receive(socket, into, offset, length);
+    return receive(socket, most, Integer.MAX_VALUE);
   }
 
   /// @param smallestLent a read of less is copied
-  @Nullable ByteBuffer receive(Input input, int most, int smallestLent) {
+  private @Nullable ByteBuffer receive(int socket, int most, int smallestLent) {
     Block into = withRoom(Math.min(most, SMALLEST_LENT));
-    int count = input.read(into.array, into.used, Math.min(most, BLOCK - into.used));
+    int count = input.read(socket, into.array, into.used, Math.min(most, BLOCK - into.used));
     if (count == ArrayIo.NOTHING) {
       return null;
     }
-    if (count < smallestLent) {
-      return ByteBuffer.wrap(Arrays.copyOfRange(into.array, into.used, into.used + count));
-    }
     ByteBuffer bytes = ByteBuffer.wrap(into.array, into.used, count);
+    if (count < smallestLent) {
+      return copyOf(bytes);
+    }
     into.used += count;
     into.lent += count;
     return bytes;

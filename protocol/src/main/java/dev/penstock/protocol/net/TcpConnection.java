@@ -32,9 +32,7 @@ public final class TcpConnection extends Connection<ByteBuffer> {
 
   @Override
   Object encode(ByteBuffer bytes) {
-    return bytes.remaining() >= ArrayMessage.SMALLEST && writesArrays()
-        ? new ArrayMessage(descriptor(), loop().readMemory(), bytes)
-        : copied(bytes);
+    return encodeBytes(bytes);
   }
 
   @Override

@@ -23,7 +23,6 @@ public final class YamuxSession implements MuxSession {
   private final ControlQueue control = new ControlQueue();
   private final Batch batch = new Batch();
   private final FrameSize frameSize;
-  private int frameBound;
 
   /// Streams with bytes and credit to send, in turn.
   private final StreamQueue ready = new StreamQueue();
@@ -77,7 +76,6 @@ public final class YamuxSession implements MuxSession {
     this.listener = listener;
     this.nextId = firstId;
     this.frameSize = new FrameSize(settings);
-    this.frameBound = settings.steadyFrame();
   }
 
   /// Opens a stream. Its SYN leaves with the first batch after the peer's backlog has room; writes
@@ -148,10 +146,10 @@ public final class YamuxSession implements MuxSession {
     }
     composing = true;
     try {
-      frameBound = frameSize.bound(ready.size());
+      int frame = frameSize.bound(ready.size());
       boolean more = true;
       while (more && batch.bytes() < maxBytes) {
-        more = addToBatch(maxBytes);
+        more = addToBatch(maxBytes, frame);
       }
     } finally {
       composing = false;
@@ -242,11 +240,6 @@ public final class YamuxSession implements MuxSession {
     return settings.steadyFrame();
   }
 
-  /// Bytes that a data frame of the present batch may have.
-  int frameBound() {
-    return frameBound;
-  }
-
   int grant(ReceiveWindow window, long now) {
     return window.grant(now, roundTrip.nanos(), settings.maxWindow(), budget, counters);
   }
@@ -269,7 +262,7 @@ public final class YamuxSession implements MuxSession {
     openWaiting();
   }
 
-  private boolean addToBatch(int maxBytes) {
+  private boolean addToBatch(int maxBytes, int frame) {
     if (!control.isEmpty()) {
       long room = maxBytes - batch.bytes();
       batch.control(control, (int) (room / FrameHeader.BYTES) + 1);
@@ -280,7 +273,7 @@ public final class YamuxSession implements MuxSession {
     if (stream == null) {
       return false;
     }
-    stream.send(batch);
+    stream.send(batch, frame);
     return true;
   }
 

@@ -244,14 +244,15 @@ public final class YamuxStream implements MuxStream {
     }
   }
 
-  /// Gives the next frame to the batch; called in turn while the stream is in the ready queue.
-  void send(Batch batch) {
+  /// Gives the next frame, of at most so many payload bytes, to the batch; called in turn while the
+  /// stream is in the ready queue.
+  void send(Batch batch, int maxFrame) {
     ByteBuffer bytes = unsent;
     if (bytes == null) {
       return;
     }
     int left = bytes.remaining();
-    int length = (int) Math.min(Math.min(left, session.frameBound()), sendCredit);
+    int length = (int) Math.min(Math.min(left, maxFrame), sendCredit);
     if (length > 0) {
       batch.data(id, bytes, length);
       sendCredit -= length;

@@ -20,18 +20,24 @@ import org.junit.jupiter.params.provider.MethodSource;
 class ReadMemoryTest {
   private static final int KIB = 1024;
 
-  private final ReadMemory memory = new ReadMemory();
+  private final ReadMemory memory = new ReadMemory(this::fill);
+
+  /// What the next read finds.
+  private int size;
+
+  private byte value;
+
+  private int fill(int socket, byte[] into, int offset, int length) {
+    int count = Math.min(size, length);
+    Arrays.fill(into, offset, offset + count, value);
+    return count;
+  }
 
   /// As much as there is room for and `size` says, all of `value`.
   private ByteBuffer read(int size, int value) {
-    return memory.receive(
-        (into, offset, length) -> {
-          int count = Math.min(size, length);
-          Arrays.fill(into, offset, offset + count, (byte) value);
-          return count;
-        },
-        ReadMemory.BLOCK,
-        ReadMemory.SMALLEST_LENT);
+    this.size = size;
+    this.value = (byte) value;
+    return memory.receive(0, ReadMemory.BLOCK);
   }
 
   @SuppressWarnings("ByteBufferBackingArray") // where the bytes are is the question
@@ -79,21 +85,17 @@ class ReadMemoryTest {
 
   @Test
   void whatIsNotLentStaysAsItIs() {
-    ByteBuffer alone =
-        memory.receive(
-            (into, offset, _) -> {
-              Arrays.fill(into, offset, offset + 50 * KIB, (byte) 5);
-              return 50 * KIB;
-            },
-            ReadMemory.BLOCK,
-            Integer.MAX_VALUE);
+    size = 50 * KIB;
+    value = 5;
+    ByteBuffer alone = memory.receiveAlone(0, ReadMemory.BLOCK);
     memory.giveBack(read(ReadMemory.BLOCK, 6));
     assertThat(arrayOf(alone)).hasSize(50 * KIB).containsOnly(5);
   }
 
   @Test
   void nothingReadIsNothingLent() {
-    assertThat(memory.receive((_, _, _) -> ArrayIo.NOTHING, 100, 1)).isNull();
+    size = ArrayIo.NOTHING;
+    assertThat(memory.receive(0, 100)).isNull();
   }
 
   @Test
@@ -130,7 +132,7 @@ class ReadMemoryTest {
 
   @Test
   void theMemoryOfAnotherLoopIsNotTaken() {
-    ByteBuffer foreign = new ReadMemory().receive((_, _, _) -> 20 * KIB, ReadMemory.BLOCK, 1);
+    ByteBuffer foreign = new ReadMemory((_, _, _, _) -> 20 * KIB).receive(0, ReadMemory.BLOCK);
     memory.giveBack(foreign);
     assertThat(arrayOf(read(20 * KIB, 1))).isNotSameAs(arrayOf(foreign));
   }

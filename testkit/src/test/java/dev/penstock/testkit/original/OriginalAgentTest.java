@@ -123,9 +123,7 @@ class OriginalAgentTest {
     lab.link(lab.agent().withService("sink.default", lab.service(Behaviour.digest())));
     var payload = new Payload(8, 300_000);
     Socket client = lab.client(lab.expose("sink"));
-    payload.write(client.getOutputStream());
-    client.shutdownOutput();
-    assertThat(Payload.Digest.read(client.getInputStream())).isEqualTo(payload.digest());
+    assertThat(payload.digestedBy(client)).isEqualTo(payload.digest());
     assertThat(client.getInputStream().read()).isEqualTo(-1);
   }
 
