@@ -262,8 +262,7 @@ final class Supervisor {
     long now = System.nanoTime();
     var random = ThreadLocalRandom.current();
     switch (report) {
-      case AgentLink.Report.Up(long link, var node, var nodes) -> {
-        spread.nodes(nodes);
+      case AgentLink.Report.Up(long link, var node) -> {
         spread.up(link, node, now, random);
         linksUp.add(link);
         if (linksUp.size() == 1) {

@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.penstock.agent.FakeGateway.FakeLink;
 import dev.penstock.agent.FakeGateway.Greeting;
+import dev.penstock.agent.FakeGateway.Heartbeats;
 import dev.penstock.agent.settings.AgentSettings;
 import dev.penstock.management.Scrape;
 import dev.penstock.protocol.control.CallerAddress;
 import dev.penstock.protocol.control.Capability;
+import dev.penstock.protocol.control.ControlMessage;
 import dev.penstock.protocol.control.DialStatus;
 import dev.penstock.protocol.control.TunnelRegistration;
 import dev.penstock.protocol.link.LinkEnd;
@@ -237,6 +239,33 @@ class AgentTest {
     gateway.nextLink();
     Patiently.until(() -> !management("/readyz").contains("no link"));
     assertThat(next(reachable)).startsWith("redis  tcp");
+  }
+
+  @Test
+  void anAgentIsReadyOnlyOnceTheGatewayHasItsLinkOnItsList() throws Exception {
+    startGateway().hear(Heartbeats.HEARD);
+    startAgent(1, REDIS);
+    gateway.nextAsked().take();
+    var link = gateway.nextLink();
+    assertThat(link.nextSaid()).isInstanceOf(ControlMessage.Heartbeat.class);
+    link.tell(new ControlMessage.Ping("behind the hello", ""));
+    assertThat(link.nextSaid()).isInstanceOf(ControlMessage.Pong.class);
+    awaitReadiness("no link to the gateway");
+    Patiently.until(() -> !management("/readyz").contains(REDIS_MISSING));
+    assertThat(management("/readyz")).contains("no link to the gateway");
+    assertThat(reachable).isEmpty();
+    link.tell(new ControlMessage.HeartbeatAck());
+    assertThat(next(reachable)).startsWith("redis  tcp");
+    Patiently.until(() -> !management("/readyz").contains("no link"));
+  }
+
+  @Test
+  void aGatewayThatAsksForALinkElsewhereHasItOnItsList() throws Exception {
+    startGateway().hear(Heartbeats.HEARD);
+    gateway.isNode("a", List.of(gateway.asNode("a")));
+    startAgent(1, REDIS);
+    gateway.nextLink().tell(new ControlMessage.Drain());
+    gateway.nextLink();
   }
 
   @Test

@@ -74,6 +74,12 @@ final class FakeGateway implements Closeable {
     NONE
   }
 
+  /// Whether a heartbeat is answered, as a gateway does that has the link on its list.
+  enum Heartbeats {
+    ANSWERED,
+    HEARD
+  }
+
   /// A sync and the answer that it waits for.
   record AskedSync(String path, TunnelSync sync, CompletableFuture<HttpResponse> answer) {
     List<TunnelRegistration> tunnels() {
@@ -154,6 +160,7 @@ final class FakeGateway implements Closeable {
   private volatile Syncs syncing = Syncs.NOT_SERVED;
   private volatile int refusal;
   private volatile Greeting greeting = Greeting.HELLO;
+  private volatile Heartbeats heartbeats = Heartbeats.ANSWERED;
   private volatile String linksUrl;
   private volatile String self = "";
   private volatile List<GatewayNode> nodes = List.of();
@@ -207,6 +214,10 @@ final class FakeGateway implements Closeable {
 
   void greet(Greeting links) {
     greeting = links;
+  }
+
+  void hear(Heartbeats now) {
+    heartbeats = now;
   }
 
   /// What agents that register are told from now on.
@@ -407,6 +418,10 @@ final class FakeGateway implements Closeable {
           registers.add(register);
         }
         case ControlMessage.GatewayHelloAck _ -> ready.complete(null);
+        case ControlMessage.Heartbeat _ when heartbeats == Heartbeats.ANSWERED ->
+            tell(new ControlMessage.HeartbeatAck());
+        case ControlMessage.Heartbeat heartbeat -> said.add(heartbeat);
+        case ControlMessage.Pong pong -> said.add(pong);
         case ControlMessage.Drain drain -> said.add(drain);
         case ControlMessage.Drained drained -> said.add(drained);
         default -> {}

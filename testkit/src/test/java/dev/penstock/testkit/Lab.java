@@ -240,8 +240,14 @@ final class Lab implements AutoCloseable {
   /// Sends one byte to a service that echoes and takes it back, so that the stream is known to be
   /// open from end to end.
   void roundTrip(Socket client) throws IOException {
-    client.getOutputStream().write('?');
-    assertThat(client.getInputStream().read()).as("echo\n%s", report()).isEqualTo('?');
+    int answer;
+    try {
+      client.getOutputStream().write('?');
+      answer = client.getInputStream().read();
+    } catch (IOException e) {
+      throw new IOException("no echo: " + e.getMessage() + "\n" + report(), e);
+    }
+    assertThat(answer).as("echo\n%s", report()).isEqualTo('?');
   }
 
   /// What both processes wrote, for the message of a failed test.

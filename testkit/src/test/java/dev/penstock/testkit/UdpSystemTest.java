@@ -21,6 +21,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
@@ -361,8 +362,7 @@ class UdpSystemTest {
     flow.sent++;
   }
 
-  /// More than all queues and windows between a client and its service hold together.
-  private static final int BURST = 4_000;
+  private static final int BURST = 100;
 
   private static final int SIZE_IN_BURST = 4 * 1024;
 
@@ -382,10 +382,9 @@ class UdpSystemTest {
       await().atMost(PATIENCE).until(() -> service.received() == 1);
 
       lab.agent().pause();
-      client.send(port, BURST, SIZE_IN_BURST);
+      int sent = sendUntil(() -> droppedByGateway(lab, DatagramDrop.QUEUE_FULL) > 0, client, port);
       lab.agent().resume();
-      awaitAccounted(lab, 1 + BURST, 0, service);
-      assertThat(droppedByGateway(lab, DatagramDrop.QUEUE_FULL)).isPositive();
+      awaitAccounted(lab, 1 + sent, 0, service);
       assertThat(service.received()).as("others came").isGreaterThan(1);
 
       long before = dropped(lab);
@@ -393,12 +392,31 @@ class UdpSystemTest {
       client.send(port, 1, 1);
       await().atMost(PATIENCE).until(() -> service.received() == reached);
       lab.gateway().pause();
-      service.send(service.lastSender(), BURST, SIZE_IN_BURST);
+      int answered =
+          sendUntil(
+              () -> droppedByAgent(lab, DatagramDrop.QUEUE_FULL) > 0,
+              service,
+              service.lastSender());
       lab.gateway().resume();
-      awaitAccounted(lab, BURST, before, client);
-      assertThat(droppedByAgent(lab, DatagramDrop.QUEUE_FULL)).isPositive();
+      awaitAccounted(lab, answered, before, client);
       assertThat(client.received()).as("others came").isPositive();
     }
+  }
+
+  /// Sends bursts until the queue of the end that goes on is full. A burst of a fixed size may
+  /// never get there: a busy machine's kernel drops most of it at the socket.
+  ///
+  /// @return how many datagrams it took
+  private static int sendUntil(BooleanSupplier full, UdpPeer sender, SocketAddress to)
+      throws IOException {
+    int sent = 0;
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (!full.getAsBoolean()) {
+      assertThat(System.nanoTime()).as("nothing dropped of %d", sent).isLessThan(deadline);
+      sender.send(to, BURST, SIZE_IN_BURST);
+      sent += BURST;
+    }
+    return sent;
   }
 
   /// Until every one of `sent` has come to `receiver` or is counted.

@@ -52,9 +52,13 @@ import org.slf4j.LoggerFactory;
 /// its children, and it stays until they have ended too.
 ///
 /// ```
-/// dialling --upgraded, greeted--> up --end--> ended
-///     \------------failed-----------------------^
+/// dialling --upgraded--> greeted --heartbeat answered--> up --end--> ended
+///     \------------------failed------------------------------------^
 /// ```
+///
+/// The gateway treats what it is told in order, so it has the link on its list when it answers the
+/// heartbeat behind our answer to its hello. Before that a client would find no link there, and an
+/// agent that called itself ready would be wrong.
 public final class AgentLink {
   /// What this link can be told.
   public sealed interface Command {}
@@ -96,15 +100,10 @@ public final class AgentLink {
 
   /// What a link tells its agent.
   public sealed interface Report {
-    /// The link carries streams.
+    /// The link carries streams, and the gateway has it on its list.
     ///
     /// @param node where it leads, `""` when the gateway does not say
-    /// @param nodes what the gateway says there is, empty when it does not
-    record Up(long link, String node, List<GatewayNode> nodes) implements Report {
-      public Up {
-        nodes = List.copyOf(nodes);
-      }
-    }
+    record Up(long link, String node) implements Report {}
 
     /// The gateway says which nodes there are now.
     record Nodes(List<GatewayNode> nodes) implements Report {
@@ -157,7 +156,13 @@ public final class AgentLink {
   private final Materializer materializer;
   private @Nullable Link link;
   private Set<Capability> agreed = Set.of();
+
+  /// Null before the gateway has said hello.
+  private @Nullable Greeting greeting;
+
+  /// The gateway has the link on its list.
   private boolean up;
+
   private boolean ended;
   private int running;
   private final AtomicLong rtt = new AtomicLong();
@@ -174,6 +179,11 @@ public final class AgentLink {
 
   /// When the heartbeat was sent that is not answered yet; 0 when there is none.
   private long beatSentAt;
+
+  /// What the gateway's hello and our answer came to.
+  ///
+  /// @param node where the link leads, `""` when the gateway does not say
+  private record Greeting(Carrier carrier, String node) {}
 
   private AgentLink(ActorContext<Command> context, TimerScheduler<Command> timers, Setup setup) {
     this.context = context;
@@ -396,8 +406,9 @@ public final class AgentLink {
       return;
     }
     switch (message) {
-      case GatewayHello hello when !up -> helloed(link, hello);
+      case GatewayHello hello when greeting == null -> helloed(link, hello);
       case HeartbeatAck _ -> {
+        taken(link);
         if (beatSentAt != 0) {
           streams.meters().heartbeats().answered(System.nanoTime() - beatSentAt);
           beatSentAt = 0;
@@ -406,7 +417,8 @@ public final class AgentLink {
       case Ping(String id, String timestamp) -> link.send(new Pong(id, timestamp));
       case ControlMessage.Nodes(var nodes) when agreed.contains(Capability.NODES) ->
           setup.agent().tell(new Report.Nodes(nodes));
-      case ControlMessage.Drain() when up -> {
+      case ControlMessage.Drain() when greeting != null -> {
+        taken(link);
         log.atInfo()
             .addKeyValue("gateway", setup.url().getAuthority())
             .log("the gateway asks for a link elsewhere");
@@ -441,25 +453,32 @@ public final class AgentLink {
       return;
     }
     agreed = Capability.common(capabilities, hello.capabilities());
+    boolean tellsNodes = agreed.contains(Capability.NODES);
+    greeting = new Greeting(carrier, tellsNodes ? hello.node() : "");
+    show(running, greeting);
+    if (tellsNodes) {
+      setup.agent().tell(new Report.Nodes(hello.nodes()));
+    }
+    timers.startTimerWithFixedDelay(new Beat(), Duration.ZERO, HEARTBEAT);
+  }
+
+  /// The gateway has spoken on a link that it must have on its list to do so.
+  private void taken(Link running) {
+    if (up || greeting == null) {
+      return;
+    }
     up = true;
     streams.meters().linkUp();
-    show(running, hello, carrier);
-    timers.startTimerWithFixedDelay(new Beat(), Duration.ZERO, HEARTBEAT);
-    setup
-        .agent()
-        .tell(
-            agreed.contains(Capability.NODES)
-                ? new Report.Up(setup.number(), hello.node(), hello.nodes())
-                : new Report.Up(setup.number(), "", List.of()));
+    setup.agent().tell(new Report.Up(setup.number(), greeting.node()));
     log.atInfo()
         .addKeyValue("gateway", setup.url().getAuthority())
         .addKeyValue("link", running.number())
-        .addKeyValue("node", agreed.contains(Capability.NODES) ? hello.node() : "")
-        .addKeyValue("protocol", carrier.label())
+        .addKeyValue("node", greeting.node())
+        .addKeyValue("protocol", greeting.carrier().label())
         .log("a link is up");
   }
 
-  private void show(Link carrying, GatewayHello hello, Carrier carrier) {
+  private void show(Link carrying, Greeting greeted) {
     Live live = streams.meters().live();
     ActorRef<Command> self = context.getSelf();
     live.linkUp(
@@ -467,9 +486,9 @@ public final class AgentLink {
         new LiveLink(
             live.nextId("l"),
             new LiveLink.Facts(
-                hello.node(),
+                greeted.node(),
                 setup.url().getAuthority(),
-                carrier.label(),
+                greeted.carrier().label(),
                 agreed.stream().sorted().map(Capability::wireName).toList(),
                 setup.loop().index()),
             carried::get,
