@@ -16,6 +16,7 @@ import dev.penstock.protocol.control.TunnelSync;
 import dev.penstock.protocol.control.TunnelSync.Entry;
 import dev.penstock.protocol.control.TunnelSyncAnswer;
 import dev.penstock.protocol.control.TunnelSyncAnswer.Rejected;
+import dev.penstock.protocol.net.Tcp;
 import java.net.InetSocketAddress;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
@@ -32,6 +33,7 @@ import java.util.concurrent.Semaphore;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.apache.pekko.actor.CoordinatedShutdown;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
@@ -51,6 +53,8 @@ import org.apache.pekko.http.javadsl.model.headers.RawHeader;
 import org.apache.pekko.http.javadsl.model.headers.WWWAuthenticate;
 import org.apache.pekko.http.scaladsl.model.EntityStreamSizeException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// `/api/v1/clusters/agent/{cluster}/tunnels`: agents register, synchronise, list and deregister
 /// their tunnels. Errors are problem details (RFC 9457). Any thread; bodies are read and written
@@ -68,6 +72,10 @@ public final class AgentRest {
   /// Agents of the original wait for 30 s in all.
   private static final Duration SYNC_TIMEOUT = Duration.ofSeconds(25);
 
+  /// For callers of a node that ends.
+  private static final Duration AFTER_END = Duration.ofSeconds(1);
+
+  private static final Logger log = LoggerFactory.getLogger(AgentRest.class);
   private static final Pattern PATH =
       Pattern.compile("/api/v1/clusters/agent/([^/]+)/tunnels(?:/(.+))?");
   private static final ContentType PROBLEM = ContentTypes.parse(Problem.MEDIA_TYPE);
@@ -104,8 +112,28 @@ public final class AgentRest {
     this.badPeers = badPeers;
   }
 
-  /// Answers one request; never fails.
+  /// Answers one request; never fails. What goes wrong here is answered 500 and logged, or 503
+  /// while the node ends and its parts answer no more.
   public CompletionStage<HttpResponse> handle(HttpRequest request, InetSocketAddress peer) {
+    try {
+      return answer(request, peer).exceptionally(failed -> failed(request, failed));
+    } catch (RuntimeException e) {
+      return done(failed(request, e));
+    }
+  }
+
+  private HttpResponse failed(HttpRequest request, Throwable why) {
+    if (isEnding()) {
+      return ending();
+    }
+    log.atError()
+        .addKeyValue("path", request.getUri().path())
+        .setCause(Tcp.causeOf(why))
+        .log("a REST call failed");
+    return problem(StatusCodes.INTERNAL_SERVER_ERROR, "failed, the log of the node says why");
+  }
+
+  private CompletionStage<HttpResponse> answer(HttpRequest request, InetSocketAddress peer) {
     var path = PATH.matcher(request.getUri().path());
     if (!path.matches()) {
       badPeers.rejected(Rejection.UNKNOWN_PATH, peer, "");
@@ -191,6 +219,9 @@ public final class AgentRest {
   }
 
   private CompletionStage<HttpResponse> unreadable(Caller caller, int maxBytes, Throwable failed) {
+    if (isEnding()) {
+      return done(ending());
+    }
     String expected = " (expected: at most " + maxBytes + " bytes of JSON)";
     if (isTooLarge(failed)) {
       badPeers.rejected(
@@ -472,10 +503,20 @@ public final class AgentRest {
     return CompletableFuture.completedFuture(answer);
   }
 
-  private static HttpResponse notInTime(Duration timeout) {
-    return unavailable(
-        "the port was not bound within " + timeout.toSeconds() + " s; try again later",
-        Duration.ofSeconds(5));
+  private HttpResponse notInTime(Duration timeout) {
+    return isEnding()
+        ? ending()
+        : unavailable(
+            "the port was not bound within " + timeout.toSeconds() + " s; try again later",
+            Duration.ofSeconds(5));
+  }
+
+  private boolean isEnding() {
+    return CoordinatedShutdown.get(system).getShutdownReason().isPresent();
+  }
+
+  private static HttpResponse ending() {
+    return unavailable("this node ends; try again at another", AFTER_END);
   }
 
   private static HttpResponse unavailable(String detail, Duration retryAfter) {
