@@ -388,13 +388,14 @@ class UdpSystemTest {
       assertThat(service.received()).as("others came").isGreaterThan(1);
 
       long before = dropped(lab);
+      long fullBefore = droppedByAgent(lab, DatagramDrop.QUEUE_FULL);
       int reached = service.received() + 1;
       client.send(port, 1, 1);
       await().atMost(PATIENCE).until(() -> service.received() == reached);
       lab.gateway().pause();
       int answered =
           sendUntil(
-              () -> droppedByAgent(lab, DatagramDrop.QUEUE_FULL) > 0,
+              () -> droppedByAgent(lab, DatagramDrop.QUEUE_FULL) > fullBefore,
               service,
               service.lastSender());
       lab.gateway().resume();
